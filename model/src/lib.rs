@@ -1,0 +1,28 @@
+//! The nouns of Rollcall: ids, packets, their wire forms, health bits, hardware and capabilities.
+//!
+//! Pure: nothing here opens a socket or a file, reads a clock or draws a random number. Daemons meet
+//! in this crate's packets and nowhere else; `docs/protocol.md` describes the same forms for people
+//! who write an agent in another language.
+
+pub mod capability;
+pub mod hardware;
+pub mod health;
+pub mod id;
+pub mod identifier;
+pub mod indicator;
+pub mod name;
+pub mod packet;
+pub mod route;
+pub mod state;
+pub mod threshold;
+pub mod time;
+pub mod wire;
+
+pub use capability::Capability;
+pub use hardware::HardwareTopology;
+pub use health::{Health, HealthBits};
+pub use id::{CheckinId, GroupId, InstanceId, MessageId, NodeId, SessionEpoch, ZoneId};
+pub use identifier::NodeIdentifier;
+pub use name::{Name, Purpose};
+pub use state::NodeState;
+pub use time::{Millis, Now, Tick, UnixMillis};

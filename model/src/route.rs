@@ -1,0 +1,112 @@
+//! Names on the broker: exchanges, queues and routing keys, all derived from ids (design: one vhost per zone).
+
+use crate::{CheckinId, GroupId, NodeId, Purpose, ZoneId};
+
+/// Direct exchange: inboxes and check-in.
+pub const DIRECT: &str = "rollcall.direct";
+/// Fanout exchange: "here I am".
+pub const PRESENCE: &str = "rollcall.presence";
+/// Topic exchange: `<group id>.<purpose>.<node id>`.
+pub const GROUP: &str = "rollcall.group";
+/// Topic exchange: `<channel>.<group id>`.
+pub const ZONE: &str = "rollcall.zone";
+/// Fanout exchange: what could not be handled, with its reason.
+pub const PARKED: &str = "rollcall.parked";
+/// Queue of parked messages; bounded, for people to look at.
+pub const PARKED_QUEUE: &str = "zone.parked";
+/// Queue (and key on [`DIRECT`]) of everything that must reach the zone about joins.
+pub const JOINS: &str = "zone.joins";
+
+/// Purpose of a group queue: health status packets.
+pub const HEALTH: &str = "health";
+/// Purpose of a group queue: metrics readings.
+pub const METRICS: &str = "metrics";
+/// Purpose of a group queue: urgent word from a node.
+pub const HEALTH_ALERTS: &str = "alerts";
+/// Purpose of a group queue: outcomes of health actions.
+pub const HEALTH_ACTIONS: &str = "actions";
+
+/// Inbox of the zone controller.
+#[must_use]
+pub fn zone_inbox(zone: ZoneId) -> String {
+    format!("inbox.zone.{zone}")
+}
+
+/// Inbox of a group controller.
+#[must_use]
+pub fn group_inbox(group: GroupId) -> String {
+    format!("inbox.group.{group}")
+}
+
+/// Inbox of a check-in service.
+#[must_use]
+pub fn checkin_inbox(checkin: CheckinId) -> String {
+    format!("inbox.checkin.{checkin}")
+}
+
+/// Inbox of a node.
+#[must_use]
+pub fn node_inbox(node: NodeId) -> String {
+    format!("inbox.node.{node}")
+}
+
+/// The node whose inbox this is; `None` for any other queue.
+#[must_use]
+pub fn node_of_inbox(queue: &str) -> Option<NodeId> {
+    queue.strip_prefix("inbox.node.")?.parse().ok()
+}
+
+/// Queue (and key on [`DIRECT`]) of a check-in service for node subscription packets.
+#[must_use]
+pub fn checkin_queue(checkin: CheckinId) -> String {
+    format!("checkin.{checkin}")
+}
+
+/// Queue of a zone's channel.
+#[must_use]
+pub fn zone_queue(channel: &Purpose) -> String {
+    format!("zone.{}", channel.as_str())
+}
+
+/// Key on [`ZONE`] of one group's channel.
+#[must_use]
+pub fn zone_key(channel: &str, group: GroupId) -> String {
+    format!("{channel}.{group}")
+}
+
+/// Binding on [`ZONE`] that takes every group's messages of a channel.
+#[must_use]
+pub fn zone_binding(channel: &Purpose) -> String {
+    format!("{}.*", channel.as_str())
+}
+
+/// Queue of a group for one purpose (G4).
+#[must_use]
+pub fn group_queue(group: GroupId, purpose: &str) -> String {
+    format!("group.{group}.{purpose}")
+}
+
+/// Key on [`GROUP`] for one node's messages of one purpose.
+#[must_use]
+pub fn group_key(group: GroupId, purpose: &str, node: NodeId) -> String {
+    format!("{group}.{purpose}.{node}")
+}
+
+/// Binding on [`GROUP`] that takes one purpose's messages from every node of the group.
+#[must_use]
+pub fn group_binding(group: GroupId, purpose: &str) -> String {
+    format!("{group}.{purpose}.*")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_read_back_from_its_inbox_and_from_nothing_else() {
+        let node = NodeId::derived_from("x");
+        assert_eq!(node_of_inbox(&node_inbox(node)), Some(node));
+        assert_eq!(node_of_inbox(&group_inbox(GroupId::derived_from("x"))), None);
+        assert_eq!(node_of_inbox("inbox.node.x"), None);
+    }
+}

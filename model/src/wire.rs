@@ -1,0 +1,5 @@
+//! Wire forms. Frozen once released: `tests/snapshots` holds their bytes.
+
+pub mod status;
+pub mod txt;
+pub mod v1;
