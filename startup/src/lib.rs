@@ -1,0 +1,52 @@
+//! What every daemon of Rollcall does before and after its work: configuration, log, signals, the
+//! service manager's protocol, its state directory, exit codes.
+//!
+//! Knows nothing of zones, nodes or brokers. A `main.rs` made of it reads like this:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use rollcall_startup::{Failure, LogFormat, ServiceManager, Shutdown, finish, init_logging, load};
+//!
+//! #[derive(serde::Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct Config {
+//!     name: String,
+//! }
+//!
+//! async fn daemon() -> Result<(), Failure> {
+//!     init_logging(LogFormat::Text, "info")?;
+//!     let config: Config = load(Some("/etc/rollcall/zone.toml".as_ref()), "ROLLCALL", &[])?;
+//!     let shutdown = Shutdown::on_signals()?;
+//!     let manager = ServiceManager::from_environment();
+//!     manager.ready(&format!("zone {}", config.name));
+//!     let watchdog = manager.watch(|| true);
+//!     shutdown.requested().await;
+//!     manager.stopping();
+//!     drop(watchdog);
+//!     Ok(())
+//! }
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> ExitCode {
+//!     finish(daemon().await)
+//! }
+//! ```
+
+mod clock;
+mod config;
+mod failure;
+mod logging;
+mod nearest;
+mod service_manager;
+mod shutdown;
+mod state_dir;
+
+pub use clock::Clock;
+pub use config::{ConfigError, Environment, Place, RESERVED, load, load_with};
+pub use failure::{Exit, Failure, finish};
+pub use logging::{LogError, LogFormat, init_logging};
+pub use nearest::nearest;
+pub use service_manager::{ServiceManager, Watchdog};
+pub use shutdown::{Shutdown, SignalError};
+pub use state_dir::{StateError, StateLock, lock_state_dir, read_or_create_id, state_dir, write_durably};
