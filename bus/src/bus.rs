@@ -1,0 +1,112 @@
+//! A process's hold on the bus.
+
+use tokio::sync::watch;
+
+use crate::consumer::ConsumerKind;
+use crate::local::LocalBus;
+use crate::rabbit::RabbitBus;
+use crate::{Binding, ConsumeError, Consumer, DeclareError, Link, Outgoing, PublishError, Topology};
+
+/// A process's hold on the bus. Cheap to clone; the connection ends with [`Bus::close`] or when the last
+/// clone and the last [`Consumer`] are gone.
+#[derive(Clone, Debug)]
+pub struct Bus(BusKind);
+
+#[derive(Clone, Debug)]
+enum BusKind {
+    Rabbit(RabbitBus),
+    Local(LocalBus),
+}
+
+impl From<RabbitBus> for Bus {
+    fn from(bus: RabbitBus) -> Self {
+        Self(BusKind::Rabbit(bus))
+    }
+}
+
+impl From<LocalBus> for Bus {
+    fn from(bus: LocalBus) -> Self {
+        Self(BusKind::Local(bus))
+    }
+}
+
+/// What came of a declaration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// Optional bindings whose exchange does not exist.
+    pub missing: Vec<Binding>,
+}
+
+impl Bus {
+    /// The link, to watch.
+    #[must_use]
+    pub fn link(&self) -> watch::Receiver<Link> {
+        match &self.0 {
+            BusKind::Rabbit(bus) => bus.link(),
+            BusKind::Local(bus) => bus.link(),
+        }
+    }
+
+    /// Name of the inbox, declared and bound to `rollcall.direct` under its own name.
+    #[must_use]
+    pub fn inbox(&self) -> &str {
+        match &self.0 {
+            BusKind::Rabbit(bus) => bus.inbox(),
+            BusKind::Local(bus) => bus.inbox(),
+        }
+    }
+
+    /// Declares, and declares again after each reconnect, together with all that was declared before. Waits
+    /// for the link to be up.
+    ///
+    /// # Errors
+    /// [`DeclareError`]; a topology of which anything was refused is not remembered.
+    pub async fn declare(&self, topology: Topology) -> Result<Declared, DeclareError> {
+        match &self.0 {
+            BusKind::Rabbit(bus) => bus.declare(topology).await,
+            BusKind::Local(bus) => bus.declare(&topology).await,
+        }
+    }
+
+    /// Consumes a queue with at most `prefetch` unsettled deliveries (at least 1). Survives reconnects. Waits for
+    /// the link to be up.
+    ///
+    /// # Errors
+    /// [`ConsumeError`].
+    pub async fn consume(&self, queue: &str, prefetch: u16) -> Result<Consumer, ConsumeError> {
+        let kind = match &self.0 {
+            BusKind::Rabbit(bus) => ConsumerKind::Rabbit(bus.consume(queue, prefetch).await?),
+            BusKind::Local(bus) => ConsumerKind::Local(bus.consume(queue, prefetch).await?),
+        };
+        Ok(Consumer::new(queue, kind))
+    }
+
+    /// Publishes one message. Never waits for an outage to end: while the link is down it fails at once.
+    ///
+    /// # Errors
+    /// [`PublishError`] says what is known about the message.
+    pub async fn publish(&self, message: Outgoing) -> Result<(), PublishError> {
+        match &self.0 {
+            BusKind::Rabbit(bus) => bus.publish(message).await,
+            BusKind::Local(bus) => bus.publish(message),
+        }
+    }
+
+    /// Publishes many: all are sent, then all confirms awaited under one deadline. Results are in the order
+    /// of the messages.
+    pub async fn publish_all(&self, messages: Vec<Outgoing>) -> Vec<Result<(), PublishError>> {
+        match &self.0 {
+            BusKind::Rabbit(bus) => bus.publish_all(messages).await,
+            BusKind::Local(bus) => messages.into_iter().map(|message| bus.publish(message)).collect(),
+        }
+    }
+
+    /// Closes the connection in order, within a few seconds at most. Unsettled deliveries go back to their
+    /// queues, the inbox is gone, consumers end.
+    pub async fn close(&self) {
+        match &self.0 {
+            BusKind::Rabbit(bus) => bus.close().await,
+            BusKind::Local(bus) => bus.close(),
+        }
+    }
+}

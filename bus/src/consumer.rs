@@ -1,0 +1,96 @@
+//! The receiving end of a queue.
+
+use crate::Delivery;
+use crate::local::LocalConsumer;
+use crate::rabbit::RabbitConsumer;
+
+/// The receiving end of a queue; ends when dropped.
+///
+/// After a reconnect it goes on by itself. Deliveries of the previous connection can still be handed back:
+/// settling them does nothing, since the broker delivers them again, marked as redelivered.
+#[derive(Debug)]
+pub struct Consumer {
+    queue: String,
+    kind: ConsumerKind,
+    /// For [`Self::next`], so that one delivery costs no allocation.
+    one: Vec<Delivery>,
+}
+
+#[derive(Debug)]
+pub(crate) enum ConsumerKind {
+    Rabbit(RabbitConsumer),
+    Local(LocalConsumer),
+}
+
+impl Consumer {
+    pub(crate) fn new(queue: &str, kind: ConsumerKind) -> Self {
+        Self { queue: queue.into(), kind, one: Vec::new() }
+    }
+
+    /// Name of the queue.
+    #[must_use]
+    pub fn queue(&self) -> &str {
+        &self.queue
+    }
+
+    /// The next delivery; `None` once the bus is closed. Safe to cancel: no delivery is lost.
+    pub async fn next(&mut self) -> Option<Delivery> {
+        match &mut self.kind {
+            ConsumerKind::Rabbit(consumer) => consumer.next().await,
+            ConsumerKind::Local(consumer) => {
+                consumer.next_batch(&mut self.one, 1).await;
+                self.one.pop()
+            }
+        }
+    }
+
+    /// Waits for a delivery, then takes all that have arrived, at most `max` (at least 1), into `into`. Returns how
+    /// many; 0 once the bus is closed. Safe to cancel: no delivery is lost.
+    pub async fn next_batch(&mut self, into: &mut Vec<Delivery>, max: usize) -> usize {
+        match &mut self.kind {
+            ConsumerKind::Rabbit(consumer) => consumer.next_batch(into, max).await,
+            ConsumerKind::Local(consumer) => consumer.next_batch(into, max).await,
+        }
+    }
+
+    /// Settles a delivery: it is done with.
+    pub async fn ack(&mut self, delivery: Delivery) {
+        match &mut self.kind {
+            ConsumerKind::Rabbit(consumer) => consumer.ack_all(&mut [delivery.receipt]),
+            ConsumerKind::Local(consumer) => consumer.ack([delivery.receipt]),
+        }
+    }
+
+    /// Settles many; contiguous ones in one frame.
+    pub async fn ack_all(&mut self, mut deliveries: Vec<Delivery>) {
+        self.ack_and_clear(&mut deliveries).await;
+    }
+
+    /// The same, and leaves `deliveries` empty with its room for the next batch: growing it anew each time costs as
+    /// much as everything else done with a delivery.
+    pub async fn ack_and_clear(&mut self, deliveries: &mut Vec<Delivery>) {
+        let receipts = deliveries.iter().map(|delivery| delivery.receipt);
+        match &mut self.kind {
+            ConsumerKind::Rabbit(consumer) => consumer.ack_all(&mut receipts.collect::<Vec<_>>()),
+            ConsumerKind::Local(consumer) => consumer.ack(receipts),
+        }
+        deliveries.clear();
+    }
+
+    /// Gives a delivery back to the front of its queue, to be delivered again.
+    pub async fn requeue(&mut self, delivery: Delivery) {
+        match &mut self.kind {
+            ConsumerKind::Rabbit(consumer) => consumer.requeue(delivery.receipt),
+            ConsumerKind::Local(consumer) => consumer.requeue(delivery.receipt),
+        }
+    }
+
+    /// Moves a delivery that cannot be handled to the parked messages, with the reason. If that fails it is
+    /// requeued, after a pause so that the two do not chase each other: nothing is lost.
+    pub async fn park(&mut self, delivery: Delivery, reason: &str) {
+        match &mut self.kind {
+            ConsumerKind::Rabbit(consumer) => consumer.park(&self.queue, delivery, reason).await,
+            ConsumerKind::Local(consumer) => consumer.park(&delivery, reason).await,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! A RabbitMQ of our own, for tests and demonstrations: its own data directory, free ports on loopback, a random
+//! password, and nothing left over, even when this process is killed.
+
+mod files;
+mod process;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::net::UnixDatagram;
+use tokio::time::{Instant, timeout_at};
+
+use files::{Plan, SERVER};
+use process::Process;
+
+/// How long a start may take; 5 s are usual.
+const START_PATIENCE: Duration = Duration::from_secs(90);
+/// How long an orderly stop may take before it is killed.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a private broker did not start. Nothing of it runs.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A program is missing.
+    #[error("{program} is not there; install the package {package} (apt-get install {package})")]
+    NotInstalled {
+        /// Path of the program.
+        program: &'static str,
+        /// Debian package that has it.
+        package: &'static str,
+    },
+    /// A file, socket or process could not be made.
+    #[error("cannot {doing}: {source}")]
+    Io {
+        /// What was tried.
+        doing: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// It ended instead of getting ready.
+    #[error("rabbitmq-server ended while starting; its last words in {log}:\n{last}")]
+    Ended {
+        /// File with all its words.
+        log: String,
+        /// The last of them.
+        last: String,
+    },
+    /// It did not get ready in time.
+    #[error("rabbitmq-server was not ready within {seconds} s; see {log}")]
+    Slow {
+        /// How long it had.
+        seconds: u64,
+        /// File with its words.
+        log: String,
+    },
+}
+
+/// A running RabbitMQ with the plugin `rabbitmq_event_exchange`, one user and the virtual host `rollcall`.
+/// Dropping it kills it.
+#[derive(Debug)]
+pub struct PrivateBroker {
+    // Dropped, and so ended, in this order.
+    broker: Process,
+    _epmd: Process,
+    plan: Plan,
+}
+
+impl PrivateBroker {
+    /// Starts one with its data in `dir`, which is made if missing; waits until it serves.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(dir: &Path) -> Result<Self, StartError> {
+        for (program, package) in files::PROGRAMS {
+            if !Path::new(program).exists() {
+                return Err(StartError::NotInstalled { program, package });
+            }
+        }
+        let plan = Plan::new(dir)?;
+        let epmd = Process::spawn(plan.epmd()).map_err(failed("start epmd"))?;
+        let broker = start_broker(&plan).await?;
+        Ok(Self { broker, _epmd: epmd, plan })
+    }
+
+    /// URL to connect with.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.plan.url()
+    }
+
+    /// TCP port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.plan.port
+    }
+
+    /// Process id of the broker.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.broker.pid()
+    }
+
+    /// File that it writes its words to.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.plan.log()
+    }
+
+    /// Kills it as a power cut would; its data stay.
+    pub async fn kill(&mut self) {
+        self.broker.signal(Signal::KILL);
+        self.broker.ended().await;
+    }
+
+    /// Halts it with its sockets open.
+    pub fn pause(&self) {
+        self.broker.signal(Signal::STOP);
+    }
+
+    /// Lets it go on after [`Self::pause`].
+    pub fn resume(&self) {
+        self.broker.signal(Signal::CONT);
+    }
+
+    /// Starts it again on the same ports and data, killing it first if it runs.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn restart(&mut self) -> Result<(), StartError> {
+        self.kill().await;
+        self.broker = start_broker(&self.plan).await?;
+        Ok(())
+    }
+
+    /// Stops it in order, or kills it if that takes long.
+    pub async fn stop(self) {
+        self.broker.signal(Signal::CONT);
+        self.broker.signal(Signal::TERM);
+        if timeout_at(Instant::now() + STOP_PATIENCE, self.broker.ended()).await.is_err() {
+            self.broker.signal(Signal::KILL);
+            self.broker.ended().await;
+        }
+    }
+}
+
+fn failed(doing: impl Into<String>) -> impl FnOnce(io::Error) -> StartError {
+    let doing = doing.into();
+    |source| StartError::Io { doing, source }
+}
+
+async fn start_broker(plan: &Plan) -> Result<Process, StartError> {
+    let path = plan.notify_socket();
+    // It may be left from an earlier start.
+    let _ = std::fs::remove_file(&path);
+    let notify = UnixDatagram::bind(&path).map_err(failed(format!("make the socket {}", path.display())))?;
+    let command = plan.server().map_err(failed("write the broker's log"))?;
+    let broker = Process::spawn(command).map_err(failed(format!("start {SERVER}")))?;
+    let deadline = Instant::now() + START_PATIENCE;
+    let mut buffer = [0; 512];
+    loop {
+        tokio::select! {
+            received = timeout_at(deadline, notify.recv(&mut buffer)) => match received {
+                Ok(Ok(length)) if says_ready(&buffer[..length]) => return Ok(broker),
+                Ok(Ok(_)) => {}
+                Ok(Err(source)) => return Err(failed("hear whether the broker is ready")(source)),
+                Err(_) => {
+                    let log = plan.log().display().to_string();
+                    return Err(StartError::Slow { seconds: START_PATIENCE.as_secs(), log });
+                }
+            },
+            () = broker.ended() => {
+                let log = plan.log().display().to_string();
+                return Err(StartError::Ended { last: plan.last_words(), log });
+            }
+        }
+    }
+}
+
+fn says_ready(message: &[u8]) -> bool {
+    message.split(|byte| *byte == b'\n').any(|line| line == b"READY=1")
+}

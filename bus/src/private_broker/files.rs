@@ -1,0 +1,148 @@
+//! The private broker's files, ports and commands.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::{StartError, failed};
+
+/// The server's own script: the one in `/usr/sbin` changes the user.
+pub(super) const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+const EPMD: &str = "/usr/bin/epmd";
+const SETPRIV: &str = "/usr/bin/setpriv";
+
+/// The programs that are needed and the packages that have them.
+pub(super) const PROGRAMS: [(&str, &str); 3] =
+    [(SERVER, "rabbitmq-server"), (EPMD, "erlang-base"), (SETPRIV, "util-linux")];
+
+/// Erlang's schedulers as few as a test needs, and none of them spinning while idle.
+const ERLANG_ARGUMENTS: &str = "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none";
+const USER: &str = "rollcall";
+const VHOST: &str = "rollcall";
+
+#[derive(Debug)]
+pub(super) struct Plan {
+    dir: PathBuf,
+    pub port: u16,
+    dist_port: u16,
+    epmd_port: u16,
+    password: String,
+}
+
+impl Plan {
+    pub fn new(dir: &Path) -> Result<Self, StartError> {
+        fs::create_dir_all(dir).map_err(failed(format!("make the directory {}", dir.display())))?;
+        let dir = dir.canonicalize().map_err(failed(format!("find the directory {}", dir.display())))?;
+        let [port, dist_port, epmd_port] = free_ports().map_err(failed("find free ports on 127.0.0.1"))?;
+        let password = format!("{:032x}", rand::random::<u128>());
+        let plan = Self { dir, port, dist_port, epmd_port, password };
+        plan.write().map_err(failed(format!("write the broker's configuration to {}", plan.dir.display())))?;
+        Ok(plan)
+    }
+
+    pub fn url(&self) -> String {
+        format!("amqp://{USER}:{}@127.0.0.1:{}/{VHOST}", self.password, self.port)
+    }
+
+    pub fn log(&self) -> PathBuf {
+        self.dir.join("server.log")
+    }
+
+    pub fn notify_socket(&self) -> PathBuf {
+        self.dir.join("notify.sock")
+    }
+
+    /// The last lines of its log.
+    pub fn last_words(&self) -> String {
+        let all = fs::read(self.log()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&all);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
+    fn write(&self) -> io::Result<()> {
+        let Self { port, password, .. } = self;
+        let configuration = format!(
+            "listeners.tcp.default = 127.0.0.1:{port}\n\
+             default_user = {USER}\n\
+             default_pass = {password}\n\
+             default_vhost = {VHOST}\n\
+             event_exchange.vhost = {VHOST}\n\
+             num_acceptors.tcp = 2\n\
+             disk_free_limit.absolute = 50MB\n\
+             vm_memory_high_watermark.absolute = 1GB\n\
+             log.console = false\n"
+        );
+        let mut file = OpenOptions::new();
+        file.write(true).create(true).truncate(true).mode(0o600);
+        file.open(self.dir.join("rabbitmq.conf"))?.write_all(configuration.as_bytes())?;
+        fs::write(self.dir.join("advanced.config"), "[].\n")?;
+        fs::write(self.dir.join("enabled_plugins"), "[rabbitmq_event_exchange].\n")
+    }
+
+    /// The Erlang port mapper, which the server insists on.
+    pub fn epmd(&self) -> Command {
+        let mut command = bound_to_us(EPMD);
+        command.args(["-port", &self.epmd_port.to_string(), "-address", "127.0.0.1"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    pub fn server(&self) -> io::Result<Command> {
+        let mut command = bound_to_us(SERVER);
+        let log = File::options().create(true).append(true).open(self.log())?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LANG", "C.UTF-8");
+        for (name, value) in [
+            ("RABBITMQ_NODENAME", format!("rollcall{}@localhost", self.port)),
+            ("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1".into()),
+            ("RABBITMQ_NODE_PORT", self.port.to_string()),
+            ("RABBITMQ_DIST_PORT", self.dist_port.to_string()),
+            ("ERL_EPMD_PORT", self.epmd_port.to_string()),
+            ("ERL_EPMD_ADDRESS", "127.0.0.1".into()),
+            ("RABBITMQ_CONF_ENV_FILE", "/dev/null".into()),
+            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", ERLANG_ARGUMENTS.into()),
+        ] {
+            command.env(name, value);
+        }
+        for (name, file) in [
+            ("HOME", ""),
+            ("RABBITMQ_MNESIA_BASE", "mnesia"),
+            ("RABBITMQ_LOG_BASE", "log"),
+            ("RABBITMQ_CONFIG_FILE", "rabbitmq.conf"),
+            ("RABBITMQ_ADVANCED_CONFIG_FILE", "advanced.config"),
+            ("RABBITMQ_GENERATED_CONFIG_DIR", "config"),
+            ("RABBITMQ_SCHEMA_DIR", "schema"),
+            ("RABBITMQ_PLUGINS_EXPAND_DIR", "expand"),
+            ("RABBITMQ_ENABLED_PLUGINS_FILE", "enabled_plugins"),
+            ("RABBITMQ_PID_FILE", "rabbit.pid"),
+        ] {
+            command.env(name, self.dir.join(file));
+        }
+        // With a notification socket the script becomes the server itself, so our child's pid is the server's.
+        command.env("NOTIFY_SOCKET", self.notify_socket());
+        command.current_dir(&self.dir);
+        Ok(command)
+    }
+}
+
+/// A command that the kernel kills when the thread that started it ends.
+fn bound_to_us(program: &str) -> Command {
+    let mut command = Command::new(SETPRIV);
+    command.args(["--pdeathsig", "KILL", "--", program]);
+    command
+}
+
+/// Held together until all are known, so that they differ.
+fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
+    let listeners: Vec<TcpListener> =
+        (0..N).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<io::Result<_>>()?;
+    let mut ports = [0; N];
+    for (port, listener) in ports.iter_mut().zip(&listeners) {
+        *port = listener.local_addr()?.port();
+    }
+    Ok(ports)
+}

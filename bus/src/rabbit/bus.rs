@@ -1,0 +1,147 @@
+//! A process's hold on RabbitMQ.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
+
+use super::consumer::RabbitConsumer;
+use super::declare::{self, Failure};
+use super::feed::Feed;
+use super::pump::{self, Refusal};
+use super::shared::Shared;
+use super::{Address, supervisor};
+use crate::link::wait_up;
+use crate::{
+    Attachment, ConnectError, ConsumeError, DeclareError, Declared, Link, Outgoing, PublishError, RabbitSettings,
+    Topology,
+};
+
+/// How long closing may take.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(4);
+
+#[derive(Clone)]
+pub(crate) struct RabbitBus {
+    handle: Arc<Handle>,
+}
+
+/// The last one to be dropped closes the connection.
+pub(super) struct Handle {
+    pub shared: Arc<Shared>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.closing.send_replace(true);
+    }
+}
+
+impl std::fmt::Debug for RabbitBus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shared = &self.handle.shared;
+        f.debug_struct("RabbitBus").field("address", &shared.address).field("inbox", &shared.inbox).finish()
+    }
+}
+
+impl RabbitBus {
+    pub(crate) fn attach(settings: &RabbitSettings, attachment: Attachment) -> Result<Self, ConnectError> {
+        settings.validate().map_err(ConnectError::BadSettings)?;
+        let address = Address::new(settings, attachment.endpoint.as_ref())?;
+        let shared = Arc::new(Shared::new(settings.clone(), address, attachment));
+        tokio::spawn(supervisor::run(Arc::clone(&shared)));
+        Ok(Self { handle: Arc::new(Handle { shared }) })
+    }
+
+    pub(crate) fn link(&self) -> watch::Receiver<Link> {
+        self.handle.shared.link.subscribe()
+    }
+
+    pub(crate) fn inbox(&self) -> &str {
+        &self.handle.shared.inbox
+    }
+
+    pub(crate) async fn declare(&self, topology: Topology) -> Result<Declared, DeclareError> {
+        let shared = &self.handle.shared;
+        let mut link = self.link();
+        loop {
+            let generation = wait_up(&mut link).await.ok_or(DeclareError::Closed)?;
+            let Some(session) = shared.session() else { continue };
+            let mut over = session.wire.over();
+            let declared = tokio::select! {
+                () = over.wait() => continue,
+                declared = declare::declare(&session.wire.connection, &topology) => declared,
+            };
+            match declared {
+                Ok(missing) => {
+                    shared.remember(topology.clone());
+                    // A connection made meanwhile does not know of it yet.
+                    if session.wire.generation == generation && !over.is() {
+                        return Ok(Declared { missing });
+                    }
+                }
+                Err(Failure::Refused(error)) => return Err(error),
+                Err(Failure::Lost(error)) => {
+                    tracing::debug!(%error, "declaring again after the next connection");
+                    over.wait().await;
+                }
+            }
+        }
+    }
+
+    pub(crate) async fn consume(&self, queue: &str, prefetch: u16) -> Result<RabbitConsumer, ConsumeError> {
+        let shared = &self.handle.shared;
+        let (feed, deliveries) = Feed::new(queue, prefetch, queue == shared.inbox);
+        let mut link = self.link();
+        loop {
+            wait_up(&mut link).await.ok_or(ConsumeError::Closed)?;
+            let Some(session) = shared.session() else { continue };
+            if !feed.claim(session.wire.generation) {
+                // This connection's attempt failed with it; the link is about to say so.
+                session.wire.over().wait().await;
+                continue;
+            }
+            let (first, heard) = oneshot::channel();
+            let wire = Arc::clone(&session.wire);
+            tokio::spawn(pump::run(wire, Arc::clone(&feed), Arc::clone(&session.echo), first, true));
+            match heard.await {
+                Ok(Ok(())) => break,
+                Ok(Err(Refusal::Consume(error))) => return Err(error),
+                Ok(Err(Refusal::Lost(..))) | Err(_) => {}
+            }
+        }
+        shared.add_feed(Arc::clone(&feed));
+        let consumer = RabbitConsumer::new(Arc::clone(&self.handle), Arc::clone(&feed), deliveries);
+        self.serve_on_newest(&feed);
+        Ok(consumer)
+    }
+
+    /// A connection made between the first attempt and the registration did not see the feed.
+    fn serve_on_newest(&self, feed: &Arc<Feed>) {
+        let Some(session) = self.handle.shared.session() else { return };
+        if feed.claim(session.wire.generation) {
+            let (first, _) = oneshot::channel();
+            let wire = Arc::clone(&session.wire);
+            tokio::spawn(pump::run(wire, Arc::clone(feed), Arc::clone(&session.echo), first, false));
+        }
+    }
+
+    pub(crate) async fn publish(&self, message: Outgoing) -> Result<(), PublishError> {
+        let session = self.handle.shared.session().ok_or(PublishError::Disconnected)?;
+        session.publish(message, session.extra(), session.confirmed_by()).await
+    }
+
+    pub(crate) async fn publish_all(&self, messages: Vec<Outgoing>) -> Vec<Result<(), PublishError>> {
+        match self.handle.shared.session() {
+            Some(session) => session.publish_all(messages).await,
+            None => messages.iter().map(|_| Err(PublishError::Disconnected)).collect(),
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        let shared = &self.handle.shared;
+        shared.closing.send_replace(true);
+        // The supervisor's own patience is shorter; this only guards against a runtime that is going down.
+        let _ = timeout(CLOSE_PATIENCE, shared.closed.subscribe().wait_for(|closed| *closed)).await;
+    }
+}

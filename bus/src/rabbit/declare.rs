@@ -1,0 +1,107 @@
+//! Declaring a topology on RabbitMQ.
+
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Connection, Error, ExchangeKind as Kind};
+
+use super::classify::{is_locked, is_not_found, is_refusal, words};
+use crate::{Binding, DeclareError, Exchange, ExchangeKind, Overflow, Queue, QueueClass, Topology};
+
+/// Why a declaration was not finished.
+pub(super) enum Failure {
+    /// The broker refused; declaring again will not help.
+    Refused(DeclareError),
+    /// The connection failed.
+    Lost(Error),
+}
+
+/// Declares on a channel of its own, since a refusal closes the channel. Returns the optional bindings whose
+/// exchange does not exist.
+pub(super) async fn declare(connection: &Connection, topology: &Topology) -> Result<Vec<Binding>, Failure> {
+    let mut channel = open(connection).await?;
+    for exchange in &topology.exchanges {
+        let what = || format!("exchange {:?}", exchange.name);
+        declare_exchange(&channel, exchange).await.map_err(|error| failure(error, what(), &exchange.name))?;
+    }
+    for queue in &topology.queues {
+        let what = || format!("queue {:?}", queue.name);
+        declare_queue(&channel, queue).await.map_err(|error| failure(error, what(), &queue.name))?;
+    }
+    let mut missing = Vec::new();
+    for binding in &topology.bindings {
+        match bind(&channel, binding).await {
+            Ok(()) => {}
+            Err(error) if binding.optional && is_not_found(&error) => {
+                missing.push(binding.clone());
+                channel = open(connection).await?;
+            }
+            Err(error) => {
+                let Binding { exchange, queue, key, .. } = binding;
+                let what = format!("binding {key:?} of queue {queue:?} to exchange {exchange:?}");
+                return Err(failure(error, what, queue));
+            }
+        }
+    }
+    // Closed in the background; nothing depends on it.
+    drop(channel);
+    Ok(missing)
+}
+
+async fn open(connection: &Connection) -> Result<Channel, Failure> {
+    connection.create_channel().await.map_err(Failure::Lost)
+}
+
+fn failure(error: Error, what: String, queue: &str) -> Failure {
+    if is_locked(&error) {
+        Failure::Refused(DeclareError::Locked { queue: queue.to_owned() })
+    } else if is_refusal(&error) {
+        Failure::Refused(DeclareError::Refused { what, why: words(&error) })
+    } else {
+        Failure::Lost(error)
+    }
+}
+
+async fn declare_exchange(channel: &Channel, exchange: &Exchange) -> Result<(), Error> {
+    let kind = match exchange.kind {
+        ExchangeKind::Direct => Kind::Direct,
+        ExchangeKind::Topic => Kind::Topic,
+        ExchangeKind::Fanout => Kind::Fanout,
+    };
+    let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+    channel.exchange_declare(exchange.name.as_str().into(), kind, options, FieldTable::default()).await
+}
+
+async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), Error> {
+    let inbox = queue.class == QueueClass::Inbox;
+    let options = QueueDeclareOptions { durable: !inbox, exclusive: inbox, ..QueueDeclareOptions::default() };
+    channel.queue_declare(queue.name.as_str().into(), options, arguments(queue)).await?;
+    Ok(())
+}
+
+fn arguments(queue: &Queue) -> FieldTable {
+    let mut table = FieldTable::default();
+    let text = |value: &str| AMQPValue::LongString(value.into());
+    table.insert("x-max-length".into(), AMQPValue::LongLongInt(i64::from(queue.max_length)));
+    let overflow = match queue.overflow {
+        Overflow::DropHead => "drop-head",
+        Overflow::RejectPublish => "reject-publish",
+    };
+    table.insert("x-overflow".into(), text(overflow));
+    if let QueueClass::Quorum { delivery_limit } = queue.class {
+        table.insert("x-queue-type".into(), text("quorum"));
+        table.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(i64::from(delivery_limit)));
+    }
+    if let Some(max_age) = queue.max_age_ms {
+        table.insert("x-message-ttl".into(), AMQPValue::LongLongInt(i64::from(max_age)));
+    }
+    if let Some(exchange) = &queue.dead_letter {
+        table.insert("x-dead-letter-exchange".into(), text(exchange));
+    }
+    table
+}
+
+async fn bind(channel: &Channel, binding: &Binding) -> Result<(), Error> {
+    let Binding { exchange, queue, key, .. } = binding;
+    let (queue, exchange, key) = (queue.as_str().into(), exchange.as_str().into(), key.as_str().into());
+    channel.queue_bind(queue, exchange, key, QueueBindOptions::default(), FieldTable::default()).await
+}

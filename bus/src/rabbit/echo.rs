@@ -1,0 +1,88 @@
+//! The echo: a message to our own inbox that proves the way to the broker and back.
+//!
+//! Only a broker that routes, queues and delivers lets it come back; an open socket proves nothing. The
+//! inbox's consumer may be busy and hold as many deliveries as it may: then the broker keeps the echo back and
+//! its word that it took the message must do.
+
+use std::time::Duration;
+
+use rollcall_model::route;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::publisher::Extra;
+use super::session::Session;
+use super::shared::Shared;
+use crate::delivery::ECHO;
+use crate::{Assurance, Outgoing, PublishError};
+
+/// Which echo was heard last.
+#[derive(Debug)]
+pub(super) struct Echo(watch::Sender<u64>);
+
+impl Echo {
+    pub fn new() -> Self {
+        Self(watch::Sender::new(0))
+    }
+
+    /// An echo with this body came back.
+    pub fn heard(&self, body: &[u8]) {
+        if let Ok(number) = body.try_into().map(u64::from_be_bytes) {
+            self.0.send_replace(number);
+        }
+    }
+
+    async fn wait_for(&self, number: u64) {
+        // The sender is ours, so this only ends by being heard.
+        let _ = self.0.subscribe().wait_for(|heard| *heard >= number).await;
+    }
+}
+
+/// Sends echoes for ever; returns why the connection cannot be trusted any more.
+pub(super) async fn run(shared: &Shared, session: &Session, echo: &Echo) -> String {
+    let period = Duration::from_millis(shared.settings.echo_period_ms);
+    let deadline = Duration::from_millis(shared.settings.echo_deadline_ms);
+    let mut number = 0;
+    loop {
+        number += 1;
+        tokio::time::sleep(period).await;
+        if let Err(why) = once(shared, session, echo, number, deadline).await {
+            return why;
+        }
+    }
+}
+
+async fn once(shared: &Shared, session: &Session, echo: &Echo, number: u64, deadline: Duration) -> Result<(), String> {
+    let until = Instant::now() + deadline;
+    let millis = deadline.as_millis();
+    let silent = || format!("no echo through inbox {:?} within {millis} ms", shared.inbox);
+    let message = Outgoing {
+        exchange: route::DIRECT,
+        routing_key: shared.inbox.clone(),
+        body: number.to_be_bytes().into(),
+        kind: ECHO,
+        message_id: None,
+        assurance: Assurance::Confirmed,
+    };
+    // It must not pile up in an inbox that nobody reads.
+    let expires_ms = Some(shared.settings.echo_deadline_ms);
+    let extra = Extra { expires_ms, ..session.extra() };
+    match session.publish(message, extra, until).await {
+        Ok(()) => {}
+        // A full inbox refuses it: that, too, is an answer.
+        Err(PublishError::Refused { .. }) => return Ok(()),
+        Err(PublishError::Unroutable { .. } | PublishError::NoExchange { .. }) => {
+            return Err(format!("the broker has no inbox {:?} any more", shared.inbox));
+        }
+        Err(PublishError::Unconfirmed(_)) => return Err(silent()),
+        Err(error) => return Err(error.to_string()),
+    }
+    if !shared.inbox_listens() {
+        return Ok(());
+    }
+    match tokio::time::timeout_at(until, echo.wait_for(number)).await {
+        Ok(()) => Ok(()),
+        Err(_) if !shared.inbox_listens() => Ok(()),
+        Err(_) => Err(silent()),
+    }
+}

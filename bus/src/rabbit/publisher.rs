@@ -1,0 +1,182 @@
+//! The only task that publishes on its channel.
+//!
+//! One task, because the client library counts confirms in the order of calls: two tasks on one channel
+//! could have theirs exchanged. It also hands a returned message to whichever confirm comes next, so
+//! returned messages are told apart here by a number each message carries in `correlation-id`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::protocol::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Confirmation, Error};
+use tokio::sync::{mpsc, oneshot};
+
+use super::classify::{is_not_found, words};
+use super::session::Wire;
+use crate::{Outgoing, PublishError};
+
+/// Most messages sent and not yet confirmed.
+const WINDOW: usize = 1024;
+/// Most messages waiting for a place in the window.
+const BACKLOG: usize = 256;
+
+/// A message to publish and whom to tell.
+pub(super) struct Job {
+    pub message: Outgoing,
+    pub extra: Extra,
+    pub reply: oneshot::Sender<Result<(), PublishError>>,
+}
+
+/// What only this crate's own messages have.
+#[derive(Debug, Default)]
+pub(super) struct Extra {
+    pub headers: BTreeMap<String, String>,
+    /// Dropped from the queue after so many milliseconds.
+    pub expires_ms: Option<u64>,
+    /// An AMQP `type` in place of the message's.
+    pub kind: Option<String>,
+    /// A user id is part of every message, and the broker checks it.
+    pub user: Arc<str>,
+}
+
+/// The end to hand jobs to.
+pub(super) type Publisher = mpsc::Sender<Job>;
+
+/// Opens the channel and starts the task; it ends with the connection or with its [`Publisher`].
+pub(super) async fn start(wire: Arc<Wire>, confirming: bool) -> Result<Publisher, Error> {
+    let channel = open(&wire, confirming).await?;
+    let (publisher, jobs) = mpsc::channel(BACKLOG);
+    tokio::spawn(run(wire, confirming, channel, jobs));
+    Ok(publisher)
+}
+
+async fn open(wire: &Wire, confirming: bool) -> Result<Channel, Error> {
+    let channel = wire.connection.create_channel().await?;
+    if confirming {
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    }
+    Ok(channel)
+}
+
+async fn run(wire: Arc<Wire>, confirming: bool, mut channel: Channel, mut jobs: mpsc::Receiver<Job>) {
+    let mut over = wire.over();
+    let mut flight = FuturesUnordered::new();
+    let mut number = 0_u64;
+    loop {
+        tokio::select! {
+            () = over.wait() => return,
+            job = jobs.recv(), if flight.len() < WINDOW => {
+                let Some(first) = job else { break };
+                if !channel.status().connected() {
+                    tokio::select! {
+                        () = over.wait() => return,
+                        // On failure the old channel stays and answers every job with an error.
+                        opened = open(&wire, confirming) => if let Ok(opened) = opened { channel = opened },
+                    }
+                }
+                let mut next = Some(first);
+                while let Some(job) = next.take() {
+                    number += 1;
+                    flight.push(fly(channel.clone(), number, confirming, job));
+                    if flight.len() < WINDOW {
+                        next = jobs.try_recv().ok();
+                    }
+                }
+            }
+            Some(first) = flight.next(), if !flight.is_empty() => land(first, &mut flight, &channel),
+        }
+    }
+    // Nobody can ask for more; what is under way still gets its answer.
+    while let Some(first) = tokio::select! { () = over.wait() => None, first = flight.next() => first } {
+        land(first, &mut flight, &channel);
+    }
+}
+
+/// A message whose fate is known.
+struct Flown {
+    number: u64,
+    job: Job,
+    fate: Result<Confirmation, Error>,
+}
+
+async fn fly(channel: Channel, number: u64, confirming: bool, mut job: Job) -> Flown {
+    let fate = send(&channel, number, confirming, &mut job).await;
+    Flown { number, job, fate }
+}
+
+async fn send(channel: &Channel, number: u64, confirming: bool, job: &mut Job) -> Result<Confirmation, Error> {
+    let message = &mut job.message;
+    let kind = job.extra.kind.take();
+    let mut properties = BasicProperties::default()
+        .with_user_id((&*job.extra.user).into())
+        .with_type(kind.map_or_else(|| message.kind.into(), Into::into));
+    if let Some(id) = message.message_id.take() {
+        properties = properties.with_message_id(id.into());
+    }
+    if confirming {
+        // Confirmed means: on disk where the queue is on disk.
+        properties = properties.with_delivery_mode(2).with_correlation_id(number.to_string().into());
+    }
+    if let Some(expires) = job.extra.expires_ms {
+        properties = properties.with_expiration(expires.to_string().into());
+    }
+    if !job.extra.headers.is_empty() {
+        properties = properties.with_headers(table(&job.extra.headers));
+    }
+    let options = BasicPublishOptions { mandatory: confirming, immediate: false };
+    let body = std::mem::take(&mut message.body);
+    let key = message.routing_key.as_str().into();
+    channel.basic_publish(message.exchange.into(), key, options, &body, properties).await?.await
+}
+
+fn table(headers: &BTreeMap<String, String>) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, value) in headers {
+        table.insert(name.as_str().into(), AMQPValue::LongString(value.as_str().into()));
+    }
+    table
+}
+
+/// Answers all whose fate is known by now.
+fn land<F: Future<Output = Flown>>(first: Flown, flight: &mut FuturesUnordered<F>, channel: &Channel) {
+    let mut flown = vec![first];
+    gather(flight, &mut flown);
+    // A confirm of many messages is still being spread when its first message is seen here. This call takes the
+    // lock that is held meanwhile, so afterwards all of them are known, and with them every returned message.
+    let _ = channel.wait_for_confirms().now_or_never();
+    gather(flight, &mut flown);
+    let mut returned = BTreeSet::new();
+    for one in &mut flown {
+        let Ok(Confirmation::Ack(message) | Confirmation::Nack(message)) = &mut one.fate else { continue };
+        let number = message.take().and_then(|m| m.properties.correlation_id().as_ref()?.as_str().parse::<u64>().ok());
+        returned.extend(number);
+    }
+    for Flown { number, job, fate } in flown {
+        let (exchange, routing_key) = (job.message.exchange.to_owned(), job.message.routing_key);
+        let answer = match fate {
+            Ok(_) if returned.contains(&number) => Err(PublishError::Unroutable { exchange, routing_key }),
+            Ok(Confirmation::Ack(_) | Confirmation::NotRequested) => Ok(()),
+            Ok(Confirmation::Nack(_)) => Err(PublishError::Refused { exchange, routing_key }),
+            Err(error) if names_exchange(&error, &exchange) => Err(PublishError::NoExchange { exchange }),
+            Err(_) => Err(PublishError::Disconnected),
+        };
+        // Whoever gave up waiting does not hear it.
+        let _ = job.reply.send(answer);
+    }
+}
+
+fn gather<F: Future<Output = Flown>>(flight: &mut FuturesUnordered<F>, flown: &mut Vec<Flown>) {
+    while let Some(Some(one)) = flight.next().now_or_never() {
+        flown.push(one);
+    }
+}
+
+/// Whether the channel was closed because this exchange does not exist; other messages on the channel fail with
+/// the same error and are to be repeated.
+fn names_exchange(error: &Error, exchange: &str) -> bool {
+    is_not_found(error) && words(error).contains(&format!("'{exchange}'"))
+}

@@ -1,0 +1,92 @@
+//! What outlives connections: the link's state, what is to be declared, who consumes.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::Address;
+use super::feed::Feed;
+use super::session::Session;
+use crate::{Attachment, DownCause, Link, RabbitSettings, Topology};
+
+pub(super) struct Shared {
+    pub settings: RabbitSettings,
+    pub address: Address,
+    pub inbox: String,
+    pub client_name: String,
+    pub link: watch::Sender<Link>,
+    /// Set once, by closing.
+    pub closing: watch::Sender<bool>,
+    /// Set once, when the supervisor is done.
+    pub closed: watch::Sender<bool>,
+    session: Mutex<Option<Arc<Session>>>,
+    topology: Mutex<Topology>,
+    feeds: Mutex<Vec<Arc<Feed>>>,
+}
+
+impl Shared {
+    pub fn new(settings: RabbitSettings, address: Address, attachment: Attachment) -> Self {
+        Self {
+            settings,
+            address,
+            inbox: attachment.inbox,
+            client_name: attachment.client_name,
+            link: watch::Sender::new(Link::Connecting),
+            closing: watch::Sender::new(false),
+            closed: watch::Sender::new(false),
+            session: Mutex::default(),
+            topology: Mutex::default(),
+            feeds: Mutex::default(),
+        }
+    }
+
+    /// The connection, if the link is up.
+    pub fn session(&self) -> Option<Arc<Session>> {
+        lock(&self.session).clone()
+    }
+
+    /// The link is up on this connection.
+    pub fn up(&self, session: Arc<Session>) {
+        let generation = session.wire.generation;
+        *lock(&self.session) = Some(session);
+        self.link.send_replace(Link::Up { generation });
+    }
+
+    /// The link is down.
+    pub fn down(&self, reason: String, refused: DownCause) {
+        lock(&self.session).take();
+        self.link.send_replace(Link::Down { reason, refused });
+    }
+
+    /// What was declared so far, to be declared again.
+    pub fn topology(&self) -> Topology {
+        lock(&self.topology).clone()
+    }
+
+    pub fn remember(&self, topology: Topology) {
+        let mut all = lock(&self.topology);
+        *all = std::mem::take(&mut *all).merge(topology);
+    }
+
+    pub fn feeds(&self) -> Vec<Arc<Feed>> {
+        lock(&self.feeds).clone()
+    }
+
+    pub fn add_feed(&self, feed: Arc<Feed>) {
+        lock(&self.feeds).push(feed);
+    }
+
+    pub fn remove_feed(&self, feed: &Arc<Feed>) {
+        lock(&self.feeds).retain(|other| !Arc::ptr_eq(other, feed));
+    }
+
+    /// Whether an echo would be taken out of the inbox.
+    pub fn inbox_listens(&self) -> bool {
+        lock(&self.feeds).iter().any(|feed| feed.is_inbox && !feed.is_saturated())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is guarded is replaced whole, so a panic elsewhere leaves nothing half-done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,74 @@
+//! The TCP connection, with a handle to cut it off.
+//!
+//! A broker that accepts connections but no longer answers would hold the client library's thread for
+//! ever, in the handshake as well as in an orderly close. Shutting the socket down ends it at once.
+
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use lapin::tcp::AMQPUriTcpExt;
+use lapin::uri::AMQPUri;
+use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
+
+/// Cuts a connection off; on drop, too.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cutter(Arc<Mutex<Socket>>);
+
+#[derive(Debug, Default)]
+struct Socket {
+    stream: Option<TcpStream>,
+    cut: bool,
+}
+
+impl Cutter {
+    /// Ends the connection without a word to the broker.
+    pub fn cut(&self) {
+        let mut socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        socket.cut = true;
+        if let Some(stream) = socket.stream.take() {
+            // It may be closed already.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn hold(&self, stream: TcpStream) {
+        let mut socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if socket.cut {
+            let _ = stream.shutdown(Shutdown::Both);
+        } else {
+            socket.stream = Some(stream);
+        }
+    }
+}
+
+/// Connects and logs in. Cancelling it may leave a thread behind until the [`Cutter`] is used.
+pub(super) async fn connect(
+    uri: AMQPUri,
+    client_name: &str,
+    timeout: Duration,
+    cutter: Cutter,
+) -> lapin::Result<Connection> {
+    let properties = ConnectionProperties::default().with_connection_name(client_name.into());
+    let runtime = lapin::runtime::default_runtime()?;
+    Connection::connector(
+        uri,
+        runtime,
+        async move |uri: AMQPUri, runtime| {
+            let stream = match tokio::time::timeout(timeout, uri.connect_async(&runtime)).await {
+                Ok(stream) => stream?,
+                Err(_) => return Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+            };
+            if let AsyncTcpStream::Plain(plain) = &stream {
+                let socket = plain.get_ref();
+                // Status packets are small and must not wait for each other.
+                socket.set_nodelay(true)?;
+                cutter.hold(TcpStream::from(socket.as_fd().try_clone_to_owned()?));
+            }
+            Ok(stream)
+        },
+        properties,
+    )
+    .await
+}

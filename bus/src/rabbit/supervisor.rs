@@ -1,0 +1,219 @@
+//! The only one who connects.
+//!
+//! connect → declare → start consumers → up → (lost, or echo silent) → wait → connect … until closed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use lapin::{Connection, Event};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::backoff::Backoff;
+use super::classify::{connect_cause, connect_words, words};
+use super::declare::{self, Failure};
+use super::echo::{self, Echo};
+use super::pump::{self, Refusal};
+use super::session::{Session, Wire};
+use super::shared::Shared;
+use super::socket::{self, Cutter};
+use crate::topology::inbox_topology;
+use crate::{DeclareError, DownCause};
+
+/// How long an orderly close may take.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the link waits for a queue to be served before it counts as up without it.
+const CONSUME_PATIENCE: Duration = Duration::from_secs(3);
+/// At most one complaint about closed channels in this time.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// Why the link is down.
+struct Down {
+    reason: String,
+    cause: DownCause,
+}
+
+/// Runs until closing is asked for.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let mut closing = shared.closing.subscribe();
+    let asked_to_close = async {
+        // An error means that nobody can ask any more.
+        let _ = closing.wait_for(|closing| *closing).await;
+    };
+    {
+        // Kept until the connection is closed in order: dropping it cuts the connection off.
+        let mut supervising = std::pin::pin!(supervise(&shared));
+        tokio::select! {
+            () = asked_to_close => {}
+            () = &mut supervising => {}
+        }
+        if let Some(session) = shared.session() {
+            session.wire.close(CLOSE_PATIENCE).await;
+        }
+    }
+    shared.down("closed".into(), DownCause::Closed);
+    for feed in shared.feeds() {
+        feed.finish();
+    }
+    shared.closed.send_replace(true);
+}
+
+async fn supervise(shared: &Arc<Shared>) {
+    let settings = &shared.settings;
+    let mut backoff = Backoff::new(settings.reconnect_min_ms, settings.reconnect_max_ms);
+    for generation in 1_u64.. {
+        let started = Instant::now();
+        let Down { reason, cause } = one_connection(shared, generation).await;
+        // A connection that breaks at once again and again is not to be hurried.
+        if started.elapsed() > Duration::from_millis(settings.reconnect_max_ms) {
+            backoff.reset();
+        }
+        let pause = backoff.next(rand::random());
+        let retry_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        complain(shared, &reason, cause, retry_in_ms);
+        shared.down(reason, cause);
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// What time does not heal is an error: somebody has to change something.
+fn complain(shared: &Shared, reason: &str, cause: DownCause, retry_in_ms: u64) {
+    let broker = &shared.address;
+    match cause {
+        DownCause::LoginRefused | DownCause::NoVhost | DownCause::TopologyRefused => {
+            tracing::error!(%broker, ?cause, retry_in_ms, "not connected to the broker: {reason}");
+        }
+        _ => tracing::warn!(%broker, ?cause, retry_in_ms, "not connected to the broker: {reason}"),
+    }
+}
+
+/// Ends the connection however it is left.
+struct EndOnDrop(Arc<Wire>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+async fn one_connection(shared: &Arc<Shared>, generation: u64) -> Down {
+    let patience = Duration::from_millis(shared.settings.connect_timeout_ms);
+    let started = Instant::now();
+    let cutter = CutOnDrop(Cutter::default());
+    let uri = shared.address.uri.clone();
+    let connecting = socket::connect(uri, &shared.client_name, patience, cutter.0.clone());
+    let connection = match timeout(patience, connecting).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => {
+            return Down { reason: connect_words(&error, &shared.address), cause: connect_cause(&error) };
+        }
+        Err(_) => return too_slow(patience),
+    };
+    let events = connection.events_listener();
+    let wire = Arc::new(Wire::new(connection, generation, cutter.keep()));
+    let guard = EndOnDrop(Arc::clone(&wire));
+    let echo = Arc::new(Echo::new());
+    let rest = patience.saturating_sub(started.elapsed());
+    let session = match timeout(rest, set_up(shared, &wire, &echo)).await {
+        Ok(Ok(session)) => Arc::new(session),
+        Ok(Err(down)) => return down,
+        Err(_) => return too_slow(patience),
+    };
+    tracing::info!(broker = %shared.address, generation, "connected to the broker");
+    shared.up(Arc::clone(&session));
+    let down = tokio::select! {
+        reason = lost(&wire.connection, events) => Down { reason, cause: DownCause::Lost },
+        reason = echo::run(shared, &session, &echo) => Down { reason, cause: DownCause::EchoSilent },
+    };
+    drop(guard);
+    down
+}
+
+fn too_slow(patience: Duration) -> Down {
+    let reason = format!("the broker did not finish the connection within {} ms", patience.as_millis());
+    Down { reason, cause: DownCause::Unreachable }
+}
+
+/// Cuts a connection that was not finished.
+struct CutOnDrop(Cutter);
+
+impl CutOnDrop {
+    fn keep(mut self) -> Cutter {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Drop for CutOnDrop {
+    fn drop(&mut self) {
+        self.0.cut();
+    }
+}
+
+async fn set_up(shared: &Arc<Shared>, wire: &Arc<Wire>, echo: &Arc<Echo>) -> Result<Session, Down> {
+    let lost = |error: &lapin::Error| Down { reason: words(error), cause: DownCause::Lost };
+    let user = Arc::from(shared.address.user());
+    let deadline = Duration::from_millis(shared.settings.confirm_deadline_ms);
+    let session = Session::start(Arc::clone(wire), Arc::clone(echo), user, deadline);
+    let session = session.await.map_err(|error| lost(&error))?;
+    let topology = inbox_topology(&shared.inbox).merge(shared.topology());
+    declare::declare(&wire.connection, &topology).await.map_err(|failure| match failure {
+        Failure::Lost(error) => lost(&error),
+        Failure::Refused(DeclareError::Locked { queue }) if queue == shared.inbox => Down {
+            reason: format!(
+                "inbox {queue:?} belongs to another connection: another process runs under this name, or the broker has \
+                 not yet noticed that our last connection is gone"
+            ),
+            cause: DownCause::InboxTaken,
+        },
+        Failure::Refused(error) => Down { reason: error.to_string(), cause: DownCause::TopologyRefused },
+    })?;
+    start_feeds(shared, wire, echo).await?;
+    Ok(session)
+}
+
+/// Starts the consumers. A queue that cannot be consumed now is left to its pump: the rest of the link works.
+async fn start_feeds(shared: &Shared, wire: &Arc<Wire>, echo: &Arc<Echo>) -> Result<(), Down> {
+    let patience = Duration::from_millis(shared.settings.connect_timeout_ms / 3).min(CONSUME_PATIENCE);
+    let deadline = Instant::now() + patience;
+    let mut starting = Vec::new();
+    for feed in shared.feeds() {
+        if feed.claim(wire.generation) {
+            let (first, heard) = oneshot::channel();
+            starting.push((feed.queue.clone(), heard));
+            tokio::spawn(pump::run(Arc::clone(wire), feed, Arc::clone(echo), first, false));
+        }
+    }
+    for (queue, heard) in starting {
+        match timeout_at(deadline, heard).await {
+            Ok(Ok(Err(Refusal::Lost(reason, cause)))) => return Err(Down { reason, cause }),
+            // The pump complains about a refusal itself, and a dropped consumer has nothing to say.
+            Ok(_) => {}
+            Err(_) => {
+                tracing::warn!(queue, "the broker does not serve the queue yet; a quorum queue may lack its leader");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the connection is lost; complains about channels that the broker closes meanwhile.
+async fn lost(connection: &Connection, events: impl Stream<Item = Event>) -> String {
+    let mut events = std::pin::pin!(events);
+    let mut complained: Option<Instant> = None;
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Error(error) if !connection.status().connected() => return words(&error),
+            Event::Error(error) if complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) => {
+                complained = Some(Instant::now());
+                tracing::warn!(reason = words(&error), "the broker closed a channel; it is opened again when needed");
+            }
+            Event::ConnectionBlocked(reason) => {
+                tracing::warn!(reason, "the broker takes no messages for now: it is short of memory or disk");
+            }
+            Event::ConnectionUnblocked => tracing::info!("the broker takes messages again"),
+            _ => {}
+        }
+    }
+    "the connection ended".into()
+}

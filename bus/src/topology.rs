@@ -1,0 +1,160 @@
+//! What is declared on the broker: exchanges, queues with their bounds, bindings.
+
+use rollcall_model::route;
+
+/// How an exchange routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExchangeKind {
+    /// Key equals key.
+    Direct,
+    /// Dotted patterns with `*` and `#`.
+    Topic,
+    /// To every bound queue.
+    Fanout,
+}
+
+/// A durable exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// Name.
+    pub name: String,
+    /// How it routes.
+    pub kind: ExchangeKind,
+}
+
+/// What a full queue does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// Drops its oldest message: newest wins.
+    DropHead,
+    /// Refuses the publisher.
+    RejectPublish,
+}
+
+/// What kind of queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueClass {
+    /// Exclusive classic queue: one process's inbox, gone with its connection.
+    Inbox,
+    /// Durable classic queue: lossy streams.
+    Classic,
+    /// Durable quorum queue: what must not be lost; a message delivered more often than the limit goes to the dead letters.
+    Quorum {
+        /// Deliveries beyond the first before a message is dead.
+        delivery_limit: u32,
+    },
+}
+
+/// A queue. Every queue is bounded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Name, derived from ids; never chosen by the server.
+    pub name: String,
+    /// What kind.
+    pub class: QueueClass,
+    /// Most messages.
+    pub max_length: u32,
+    /// What happens beyond.
+    pub overflow: Overflow,
+    /// Messages older than this are dropped, milliseconds.
+    pub max_age_ms: Option<u32>,
+    /// Exchange for dead letters.
+    pub dead_letter: Option<String>,
+}
+
+/// A binding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// From this exchange.
+    pub exchange: String,
+    /// To this queue.
+    pub queue: String,
+    /// For this key or pattern.
+    pub key: String,
+    /// Whether the exchange may be missing (the broker's event exchange is a plugin).
+    pub optional: bool,
+}
+
+/// All that one process declares. Declared again after each reconnect; declaring twice changes nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Topology {
+    /// Exchanges.
+    pub exchanges: Vec<Exchange>,
+    /// Queues.
+    pub queues: Vec<Queue>,
+    /// Bindings.
+    pub bindings: Vec<Binding>,
+}
+
+/// The exchange on which the broker tells what happens to its connections and queues (plugin
+/// `rabbitmq_event_exchange`); the in-process bus has it always. An event `queue.deleted` carries the
+/// queue's name in the header `name`.
+pub const EVENT_EXCHANGE: &str = "amq.rabbitmq.event";
+/// Routing key of the event that a queue is gone.
+pub const QUEUE_DELETED: &str = "queue.deleted";
+
+impl Topology {
+    /// Adds an exchange.
+    #[must_use]
+    pub fn exchange(mut self, name: &str, kind: ExchangeKind) -> Self {
+        self.exchanges.push(Exchange { name: name.into(), kind });
+        self
+    }
+
+    /// Adds a queue.
+    #[must_use]
+    pub fn queue(mut self, queue: Queue) -> Self {
+        self.queues.push(queue);
+        self
+    }
+
+    /// Adds another topology; what is there already is not repeated. A queue or exchange of the same name is
+    /// replaced.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        self.exchanges.retain(|have| other.exchanges.iter().all(|new| new.name != have.name));
+        self.exchanges.extend(other.exchanges);
+        self.queues.retain(|have| other.queues.iter().all(|new| new.name != have.name));
+        self.queues.extend(other.queues);
+        self.bindings.retain(|have| !other.bindings.contains(have));
+        self.bindings.extend(other.bindings);
+        self
+    }
+
+    /// Adds a binding.
+    #[must_use]
+    pub fn bind(mut self, exchange: &str, queue: &str, key: &str) -> Self {
+        self.bindings.push(Binding {
+            exchange: exchange.into(),
+            queue: queue.into(),
+            key: key.into(),
+            optional: false,
+        });
+        self
+    }
+
+    /// Adds a binding whose exchange may be missing.
+    #[must_use]
+    pub fn bind_if_present(mut self, exchange: &str, queue: &str, key: &str) -> Self {
+        self.bindings.push(Binding { exchange: exchange.into(), queue: queue.into(), key: key.into(), optional: true });
+        self
+    }
+}
+
+/// Most messages an inbox holds before it refuses more; senders keep what they sent until it is answered.
+const INBOX_LENGTH: u32 = 1024;
+
+/// What every process has: the direct exchange and its inbox, bound under its own name.
+pub(crate) fn inbox_topology(inbox: &str) -> Topology {
+    Topology::default()
+        .exchange(route::DIRECT, ExchangeKind::Direct)
+        .queue(Queue {
+            name: inbox.into(),
+            class: QueueClass::Inbox,
+            max_length: INBOX_LENGTH,
+            overflow: Overflow::RejectPublish,
+            max_age_ms: None,
+            dead_letter: None,
+        })
+        .bind(route::DIRECT, inbox, inbox)
+}

@@ -1,0 +1,60 @@
+//! One contract, kept by both implementations of the bus, and what only RabbitMQ has to prove.
+//!
+//! One private RabbitMQ serves all ordinary tests of a run, a second one is there to be killed and halted. Tests do not
+//! share names, so they run side by side.
+
+mod declaring;
+mod disturbed;
+mod failing;
+mod publishing;
+mod receiving;
+mod stage;
+
+/// Each case once in-process and once on RabbitMQ.
+macro_rules! contract {
+    ($($file:ident :: $case:ident),* $(,)?) => {
+        mod local {
+            $(#[tokio::test]
+            async fn $case() {
+                crate::$file::$case(crate::stage::Stage::local(stringify!($case))).await;
+            })*
+        }
+        mod rabbit {
+            $(#[tokio::test]
+            async fn $case() {
+                crate::$file::$case(crate::stage::Stage::rabbit(stringify!($case)).await).await;
+            })*
+        }
+    };
+}
+
+contract![
+    publishing::a_direct_exchange_takes_the_whole_key,
+    publishing::a_topic_exchange_knows_star_and_hash,
+    publishing::a_fanout_exchange_gives_everyone_a_copy,
+    publishing::what_is_published_arrives_as_it_was_sent,
+    publishing::a_body_larger_than_a_frame_arrives_whole,
+    publishing::a_message_nobody_takes_is_reported_and_a_lossy_one_is_not,
+    publishing::of_many_at_once_each_gets_its_own_answer,
+    publishing::a_missing_exchange_is_reported_and_the_bus_goes_on,
+    publishing::a_full_queue_drops_its_oldest,
+    publishing::a_full_queue_refuses_the_newest,
+    publishing::a_message_too_old_is_gone,
+    receiving::prefetch_bounds_what_is_out,
+    receiving::consumers_of_one_queue_share_the_work,
+    receiving::batches_are_settled_together_and_only_what_was_settled,
+    receiving::unsettled_deliveries_come_again_after_the_connection,
+    receiving::requeued_deliveries_come_first_and_in_order,
+    receiving::too_many_deliveries_make_a_dead_letter,
+    receiving::a_parked_message_says_why,
+    receiving::waiting_for_a_delivery_can_be_given_up_without_loss,
+    receiving::closing_ends_consumers,
+    receiving::a_dropped_consumer_gives_back_what_it_held,
+    declaring::declaring_twice_changes_nothing_and_contradictions_are_refused,
+    declaring::an_optional_binding_may_be_missing,
+    declaring::an_inbox_is_reached_by_its_name,
+    declaring::an_inbox_in_use_is_taken_until_it_is_free,
+    declaring::the_end_of_an_inbox_is_told,
+    declaring::consuming_a_queue_that_is_not_there_is_refused,
+    declaring::echoes_are_not_seen,
+];
