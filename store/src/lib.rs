@@ -1,0 +1,114 @@
+//! The SQL topology of a zone: what is known about it, how it came to be so, and views for people who ask.
+//!
+//! What is durable: every [`Change`] for which [`Store::commit`] returned `Ok`, through a power loss too. What is
+//! derived: the views (`v_nodes`, `v_groups` …), which are the contract for people who write SQL; the tables behind
+//! them may change with any version. `docs/sql.md` describes the views and gives examples.
+//!
+//! What to write is decided in one pure place, `plan`, from the changes and what is stored about their subjects;
+//! a backend only fetches, writes and answers. A backend is a `topology::Topology`: today SQLite;
+//! `tests/contract.rs` says what every backend must do.
+//!
+//! The store refuses to interpret: it does not decide who may join, which group a node belongs to, or whether a node
+//! is down. It refuses numbers that do not grow, and keeps the rest.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that fails says where"))]
+
+mod change;
+mod error;
+mod plan;
+mod row;
+mod sqlite;
+mod statement;
+mod table;
+mod topology;
+
+use std::sync::Arc;
+
+pub use crate::change::{Change, GroupKind, GroupRecord, NodeRecord, Snapshot, ZoneRecord};
+pub use crate::error::{AskError, CommitError, Damaged, LoadError, OpenError, QueryError};
+pub use crate::table::{AskLimits, Bind, Table};
+
+use crate::sqlite::SqliteStore;
+use crate::topology::Topology;
+
+/// A zone's topology in a database. Cheap to clone; all clones are the same store.
+#[derive(Clone, Debug)]
+pub struct Store(Backend);
+
+#[derive(Clone, Debug)]
+enum Backend {
+    Sqlite(Arc<SqliteStore>),
+}
+
+impl Store {
+    /// Opens the database of a URL, makes it where there is none, and brings it to this program's schema.
+    ///
+    /// `sqlite:/path/to/file.db` is a file (mode 0600, and locked against a second zone controller until every clone
+    /// of the store is dropped); `sqlite::memory:` is a private database that is gone with the store.
+    ///
+    /// # Errors
+    /// See [`OpenError`]. A database that is refused is left as it was.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        let place = sqlite::Place::parse(url)?;
+        Ok(Self(Backend::Sqlite(Arc::new(SqliteStore::open(place).await?))))
+    }
+
+    /// Closes the database and waits until it is: one tidy file remains, without a log beside it. Does nothing while
+    /// another clone of the store lives. A store that is merely dropped loses nothing; it closes a moment later.
+    pub async fn close(self) {
+        match self.0 {
+            Backend::Sqlite(store) => {
+                if let Some(store) = Arc::into_inner(store) {
+                    store.close().await;
+                }
+            }
+        }
+    }
+
+    /// Writes the changes, in order, in one transaction: all or none.
+    ///
+    /// What was written already (a [`Change::NodeChanged`] that is not newer than the last one taken from that group,
+    /// a placement that is in force) is skipped silently, so a batch may be repeated after a crash as long as it holds
+    /// no guarded number.
+    ///
+    /// # Errors
+    /// See [`CommitError`]; in every case nothing of the batch is written.
+    pub async fn commit(&self, changes: &[Change]) -> Result<(), CommitError> {
+        match &self.0 {
+            Backend::Sqlite(store) => store.commit(changes).await,
+        }
+    }
+
+    /// Everything a starting zone controller needs, as of one moment.
+    ///
+    /// # Errors
+    /// When the database does not answer, or holds a row that cannot be what this program wrote.
+    pub async fn load(&self) -> Result<Snapshot, LoadError> {
+        match &self.0 {
+            Backend::Sqlite(store) => store.load().await,
+        }
+    }
+
+    /// Answers one of the program's own statements; `?1`, `?2` … are the binds. Never writes.
+    ///
+    /// # Errors
+    /// When the database does not answer or the statement does not fit the schema.
+    pub async fn select(&self, sql: &'static str, binds: &[Bind]) -> Result<Table, QueryError> {
+        match &self.0 {
+            Backend::Sqlite(store) => store.select(sql, binds).await,
+        }
+    }
+
+    /// Answers a question somebody wrote in SQL: one `SELECT`, `WITH`, `VALUES` or `EXPLAIN` of those. Never writes.
+    ///
+    /// Stops at the row limit (and says so in [`Table::truncated`]) and at the time limit.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn ask(&self, sql: &str, limits: AskLimits) -> Result<Table, AskError> {
+        statement::check(sql)?;
+        match &self.0 {
+            Backend::Sqlite(store) => store.ask(sql, limits).await,
+        }
+    }
+}

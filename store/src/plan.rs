@@ -1,0 +1,167 @@
+//! Decides what a batch of changes writes. Pure: from what is stored about the batch's subjects and the changes, to
+//! rows. Guards, idempotence, alerts and messages live here, so every backend has the same ones.
+//!
+//! [`subjects`] says what a backend must fetch, [`plan`] what it must write, in one transaction.
+
+mod group;
+mod health;
+mod history;
+mod message;
+mod node;
+mod stored;
+mod writes;
+
+use rollcall_model::{GroupId, NodeId, UnixMillis, ZoneId};
+use serde_json::Value;
+
+use self::history::History;
+pub(crate) use self::stored::{Stored, Subjects, subjects};
+pub(crate) use self::writes::Writes;
+use crate::row::{EventRow, GroupRow, PlacedNode, ZoneRow};
+use crate::{Change, CommitError, GroupKind};
+
+/// What the changes write, given what is stored.
+///
+/// # Errors
+/// When a guarded number does not grow, or a change needs something that is not stored. The batch is then void.
+pub(crate) fn plan(stored: Stored, changes: &[Change]) -> Result<Writes, CommitError> {
+    let mut plan = Plan::new(stored);
+    for change in changes {
+        plan.apply(change)?;
+    }
+    Ok(plan.finish())
+}
+
+/// The last millisecond of the year 9999, the last one SQL's date functions can write.
+const LAST_MS: u64 = 253_402_300_799_999;
+
+/// Times come from other machines' clocks; what no calendar can say is cut to what it can.
+fn written(at: UnixMillis) -> UnixMillis {
+    UnixMillis(at.0.min(LAST_MS))
+}
+
+/// SQL integers are signed; no counter ever comes near the difference.
+fn counted(number: u64) -> u64 {
+    number.min(i64::MAX as u64)
+}
+
+/// The stored state as it is while the batch is gone through, and the rows gathered so far.
+struct Plan {
+    stored: Stored,
+    history: History,
+    writes: Writes,
+}
+
+impl Plan {
+    fn new(mut stored: Stored) -> Self {
+        let history = History::new(&mut stored);
+        Self { stored, history, writes: Writes::default() }
+    }
+
+    fn finish(mut self) -> Writes {
+        let Stored { zone, groups, nodes, checkins, .. } = self.stored;
+        let touched = std::mem::take(&mut self.writes.touched);
+        self.writes.zone = zone.filter(|_| touched.zone);
+        self.writes.groups = groups.into_values().filter(|row| touched.groups.contains(&row.group_id)).collect();
+        self.writes.checkins =
+            checkins.into_values().filter(|row| touched.checkins.contains(&row.checkin_id)).collect();
+        self.writes.nodes =
+            nodes.into_values().map(|row| row.node).filter(|row| touched.nodes.contains(&row.node_id)).collect();
+        self.history.finish(&mut self.writes);
+        self.writes
+    }
+
+    fn apply(&mut self, change: &Change) -> Result<(), CommitError> {
+        match change {
+            Change::ZoneStarted { zone, name, generation, at } => {
+                self.zone_started(*zone, name, counted(*generation), written(*at))
+            }
+            Change::GroupJoined { .. } => self.group_joined(change),
+            Change::GroupCreated { .. } => {
+                self.group_created(change);
+                Ok(())
+            }
+            Change::CheckinRegistered { .. } => {
+                self.checkin_registered(change);
+                Ok(())
+            }
+            Change::NodeJoined { .. } => self.node_joined(change),
+            Change::NodePlaced { node, name, address, group, at } => {
+                self.node_placed(*node, name, *address, *group, written(*at))
+            }
+            Change::NodeChanged { .. } => self.node_changed(change),
+            Change::GroupAlarm { group, raised, silent, members, at } => {
+                self.group_alarm(*group, *raised, (*silent, *members), written(*at))
+            }
+            Change::Noted { kind, subject, message, at } => {
+                let subject = ("other", subject.clone());
+                self.event(written(*at), kind, subject, message.clone(), &serde_json::json!({}));
+                Ok(())
+            }
+        }
+    }
+
+    fn zone_started(
+        &mut self,
+        zone: ZoneId,
+        name: &rollcall_model::Name,
+        generation: u64,
+        at: UnixMillis,
+    ) -> Result<(), CommitError> {
+        let created = match &self.stored.zone {
+            None => at,
+            Some(had) if had.zone_id != zone => return Err(CommitError::OtherZone { stored: had.zone_id, got: zone }),
+            Some(had) => {
+                must_grow("generation", || format!("zone {name}"), had.generation, generation)?;
+                had.created_ms
+            }
+        };
+        let row = ZoneRow { zone_id: zone, name: name.clone(), generation, created_ms: created, started_ms: at };
+        self.stored.zone = Some(row);
+        self.writes.touched.zone = true;
+        let message = format!("zone {name} started, generation {generation}");
+        let detail = serde_json::json!({ "generation": generation });
+        self.event(at, "zone_started", ("zone", zone.to_string()), message, &detail);
+        Ok(())
+    }
+
+    fn event(
+        &mut self,
+        at: UnixMillis,
+        kind: &'static str,
+        (subject_type, subject_id): (&'static str, String),
+        message: String,
+        detail: &Value,
+    ) {
+        let detail = detail.to_string();
+        self.writes.events.push(EventRow { at_ms: at, kind, subject_type, subject_id, message, detail });
+    }
+
+    /// The group, which must be stored.
+    fn group(&self, group: GroupId, wanted_by: &'static str) -> Result<&GroupRow, CommitError> {
+        self.stored.groups.get(&group).ok_or_else(|| CommitError::Missing {
+            what: "group",
+            id: group.to_string(),
+            wanted_by,
+        })
+    }
+
+    /// The group, which must be stored and of this kind.
+    fn group_of(&self, group: GroupId, wanted: GroupKind, by: &'static str) -> Result<&GroupRow, CommitError> {
+        let row = self.group(group, by)?;
+        if row.kind == wanted { Ok(row) } else { Err(CommitError::WrongKind { group, is: row.kind, wanted }) }
+    }
+
+    /// The node, which must be stored.
+    fn node(&self, node: NodeId, wanted_by: &'static str) -> Result<&PlacedNode, CommitError> {
+        self.stored.nodes.get(&node).ok_or_else(|| CommitError::Missing {
+            what: "node",
+            id: node.to_string(),
+            wanted_by,
+        })
+    }
+}
+
+fn must_grow(what: &'static str, subject: impl FnOnce() -> String, had: u64, got: u64) -> Result<(), CommitError> {
+    if got > had { Ok(()) } else { Err(CommitError::Stale { what, subject: subject(), had, got }) }
+}

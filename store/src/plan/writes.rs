@@ -1,0 +1,58 @@
+//! The rows a batch writes, table by table, in an order that satisfies every reference when written top to bottom.
+
+use std::collections::BTreeSet;
+
+use rollcall_model::{CheckinId, GroupId, NodeId};
+
+use crate::row::{
+    AlertEnd, AlertRow, AssignmentEnd, AssignmentRow, BitRow, CapabilityRow, ChannelRow, CheckinRow, EventRow,
+    GroupRow, HardwareEnd, HardwareRow, HealthRow, NodeRow, ZoneRow,
+};
+
+/// Facts are written over, history is ended and begun, the rest is appended.
+#[derive(Debug, Default)]
+pub(crate) struct Writes {
+    /// Insert or replace.
+    pub zone: Option<ZoneRow>,
+    /// Insert where new.
+    pub capabilities: Vec<CapabilityRow>,
+    /// Insert or replace.
+    pub groups: Vec<GroupRow>,
+    /// All channels of these groups; others they had go.
+    pub channels: Vec<ChannelRow>,
+    /// The groups whose channels are replaced.
+    pub channels_of: BTreeSet<GroupId>,
+    /// Insert or replace.
+    pub checkins: Vec<CheckinRow>,
+    /// Insert or replace.
+    pub nodes: Vec<NodeRow>,
+    /// End, before any new row.
+    pub hardware_ends: Vec<HardwareEnd>,
+    /// Append.
+    pub hardware: Vec<HardwareRow>,
+    /// End, before any new row.
+    pub assignment_ends: Vec<AssignmentEnd>,
+    /// Append.
+    pub assignments: Vec<AssignmentRow>,
+    /// Insert or replace, in order: a later row of the same bit wins.
+    pub bits: Vec<BitRow>,
+    /// Append.
+    pub health: Vec<HealthRow>,
+    /// End, before any new row.
+    pub alert_ends: Vec<AlertEnd>,
+    /// Append.
+    pub alerts: Vec<AlertRow>,
+    /// Append.
+    pub events: Vec<EventRow>,
+    /// Whose facts changed while planning; empty once the plan is made.
+    pub(super) touched: Touched,
+}
+
+/// Whose facts changed.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    pub zone: bool,
+    pub groups: BTreeSet<GroupId>,
+    pub checkins: BTreeSet<CheckinId>,
+    pub nodes: BTreeSet<NodeId>,
+}

@@ -1,0 +1,134 @@
+//! The SQLite backend: one file, or one private database in memory.
+//!
+//! A file has one writing connection and two small sets of read-only ones, so that neither a commit nor the API waits
+//! for somebody's long question. A database in memory has one connection for everything, turned read-only while it
+//! answers. There are no timers here: waiting is for locks, and a long question is stopped by SQLite's own progress
+//! handler, so the store works under a paused test clock as well.
+
+mod answer;
+mod fetch;
+mod open;
+mod place;
+mod readers;
+mod shape;
+mod write;
+
+use std::fs::File;
+
+use sqlx::{Connection, SqlSafeStr, SqliteConnection};
+use tokio::sync::{Mutex, MutexGuard};
+
+pub(crate) use self::open::APPLICATION_ID;
+pub(crate) use self::place::Place;
+use self::readers::Readers;
+use crate::topology::Topology;
+use crate::{AskError, AskLimits, Bind, Change, CommitError, LoadError, OpenError, QueryError, Snapshot, Table, plan};
+
+/// An open database.
+#[derive(Debug)]
+pub(crate) struct SqliteStore {
+    writer: Mutex<SqliteConnection>,
+    /// Who answers; `None` in memory, where the writer does.
+    readers: Option<FileReaders>,
+    /// Held until the connections above are gone: fields are dropped in order.
+    _lock: Option<File>,
+}
+
+#[derive(Debug)]
+struct FileReaders {
+    /// For the program's own statements.
+    select: Readers,
+    /// For what people ask.
+    ask: Readers,
+}
+
+impl SqliteStore {
+    /// Opens, checks, migrates.
+    pub(crate) async fn open(place: Place) -> Result<Self, OpenError> {
+        match place {
+            Place::Memory => open::memory().await,
+            Place::File(path) => open::file(&path).await,
+        }
+    }
+
+    /// The one connection of a database in memory, made ready to read or to write whatever a question that was
+    /// cancelled half-way left behind.
+    async fn sole(&self, query_only: bool) -> Result<MutexGuard<'_, SqliteConnection>, sqlx::Error> {
+        let mut connection = self.writer.lock().await;
+        connection.lock_handle().await?.remove_progress_handler();
+        let sql = if query_only { "PRAGMA query_only = ON" } else { "PRAGMA query_only = OFF" };
+        sqlx::query(sql).execute(&mut *connection).await?;
+        Ok(connection)
+    }
+
+    async fn writer(&self) -> Result<MutexGuard<'_, SqliteConnection>, sqlx::Error> {
+        if self.readers.is_some() { Ok(self.writer.lock().await) } else { self.sole(false).await }
+    }
+}
+
+impl Topology for SqliteStore {
+    async fn close(self) {
+        let Self { writer, readers, _lock } = self;
+        for readers in readers.into_iter().flat_map(|it| [it.select, it.ask]) {
+            readers.close().await;
+        }
+        // What is committed is safe: an error here only means that the log stays beside the file.
+        if let Err(error) = writer.into_inner().close().await {
+            tracing::warn!(%error, "the database did not close cleanly; nothing is lost");
+        }
+    }
+
+    async fn commit(&self, changes: &[Change]) -> Result<(), CommitError> {
+        let subjects = plan::subjects(changes);
+        let mut connection = self.writer().await?;
+        // Immediate: what is read for the plan is still so when it is written. A transaction that is dropped is
+        // rolled back before the connection does anything else.
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let stored = fetch::stored(&mut transaction, &subjects).await?;
+        let writes = plan::plan(stored, changes)?;
+        write::all(&mut transaction, &writes).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn load(&self) -> Result<Snapshot, LoadError> {
+        let mut connection = self.writer().await?;
+        let mut transaction = connection.begin().await?;
+        let snapshot = fetch::snapshot(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(snapshot)
+    }
+
+    async fn select(&self, sql: &'static str, binds: &[Bind]) -> Result<Table, QueryError> {
+        let result = match &self.readers {
+            None => match self.sole(true).await {
+                Ok(mut connection) => answer::table(&mut connection, sql.into_sql_str(), binds, usize::MAX).await,
+                Err(error) => Err(error),
+            },
+            Some(readers) => match readers.select.take().await {
+                Ok(mut lent) => {
+                    let result = answer::table(lent.connection(), sql.into_sql_str(), binds, usize::MAX).await;
+                    lent.give_back();
+                    result
+                }
+                Err(error) => Err(error),
+            },
+        };
+        result.map_err(|source| QueryError { sql, source })
+    }
+
+    async fn ask(&self, sql: &str, limits: AskLimits) -> Result<Table, AskError> {
+        match &self.readers {
+            None => {
+                let mut connection = self.sole(true).await.map_err(AskError::Database)?;
+                answer::asked(&mut connection, sql, limits).await
+            }
+            Some(readers) => {
+                let mut lent = readers.ask.take().await.map_err(AskError::Database)?;
+                let result = answer::asked(lent.connection(), sql, limits).await;
+                lent.give_back();
+                result
+            }
+        }
+    }
+}

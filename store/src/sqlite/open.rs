@@ -1,0 +1,236 @@
+//! Opening: the file, its lock, its owner, its schema.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rollcall_model::indicator::INDICATORS;
+use serde_json::json;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
+use tokio::sync::Mutex;
+
+use super::{FileReaders, Readers, SqliteStore};
+use crate::OpenError;
+
+/// Marks a database as Rollcall's: `Roll`.
+pub(crate) const APPLICATION_ID: i64 = 0x526F_6C6C;
+
+/// Every migration, oldest first. A released one is never edited; a new one gets the next number.
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "topology", include_str!("../../../migrations/sqlite/0001_topology.sql")),
+    (2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
+];
+
+/// How long SQLite waits for a lock somebody with the `sqlite3` program holds.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// How many of the program's own questions, and of other people's, are answered at once.
+const SELECTING: usize = 4;
+const ASKING: usize = 2;
+
+const SQLITE_NOTADB: &str = "26";
+
+pub(super) async fn memory() -> Result<SqliteStore, OpenError> {
+    let place = "in memory";
+    let options = SqliteConnectOptions::new().filename(":memory:").disable_statement_logging();
+    let mut connection = options.connect().await.map_err(says(place, "making it"))?;
+    mark(&mut connection, place).await?;
+    migrate(&mut connection, place).await?;
+    Ok(SqliteStore { writer: Mutex::new(connection), readers: None, _lock: None })
+}
+
+pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
+    let path = settled(path)?;
+    refuse_what_is_not_sqlite(&path)?;
+    refuse_what_is_not_ours(&path).await?;
+    let lock = lock(&path)?;
+    make(&path)?;
+    let place = path.display().to_string();
+    let common = SqliteConnectOptions::new()
+        .filename(&path)
+        .busy_timeout(BUSY)
+        .pragma("trusted_schema", "OFF")
+        .disable_statement_logging();
+    let mut plain = common.clone().connect().await.map_err(says(&place, "opening it"))?;
+    mark(&mut plain, &place).await?;
+    plain.close().await.map_err(says(&place, "marking it as Rollcall's"))?;
+    // FULL, not NORMAL: in WAL mode NORMAL may lose the last commits in a power loss. A join that was answered must be
+    // there afterwards (Z5), and a generation, session or epoch must never be given out twice. The price is one sync
+    // of the log per commit; commits are batches.
+    let writing = common
+        .clone()
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("journal_size_limit", "67108864");
+    let mut writer = writing.connect().await.map_err(says(&place, "turning on its write-ahead log"))?;
+    migrate(&mut writer, &place).await?;
+    let reading = common.read_only(true).pragma("query_only", "ON");
+    let readers = FileReaders { select: Readers::new(reading.clone(), SELECTING), ask: Readers::new(reading, ASKING) };
+    Ok(SqliteStore { writer: Mutex::new(writer), readers: Some(readers), _lock: Some(lock) })
+}
+
+fn says<'a>(place: &'a str, doing: &'static str) -> impl Fn(sqlx::Error) -> OpenError + 'a {
+    move |source| OpenError::Database { place: place.to_owned(), doing, source }
+}
+
+/// The file's one true path, so that two names of it have one lock.
+fn settled(path: &Path) -> Result<PathBuf, OpenError> {
+    match path.canonicalize() {
+        Ok(path) => return Ok(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(source) => return Err(OpenError::File { path: path.to_owned(), verb: "found", source }),
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let settled = folder
+        .canonicalize()
+        .and_then(|settled| if settled.is_dir() { Ok(settled) } else { Err(io::ErrorKind::NotADirectory.into()) })
+        .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
+    Ok(path.file_name().map_or_else(|| settled.clone(), |name| settled.join(name)))
+}
+
+/// By its first bytes, before SQLite touches it. A missing or empty file is fine.
+fn refuse_what_is_not_sqlite(path: &Path) -> Result<(), OpenError> {
+    let failed = |source| OpenError::File { path: path.to_owned(), verb: "read", source };
+    let mut start = Vec::new();
+    match File::open(path) {
+        Ok(file) => file.take(16).read_to_end(&mut start).map_err(failed)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    if start.is_empty() || start == b"SQLite format 3\0" {
+        Ok(())
+    } else {
+        Err(OpenError::NotSqlite { path: path.to_owned() })
+    }
+}
+
+/// Another program's database is recognised without writing to it. The application id may still stand in the
+/// write-ahead log only, so SQLite is asked, not the file's header.
+async fn refuse_what_is_not_ours(path: &Path) -> Result<(), OpenError> {
+    if !path.metadata().is_ok_and(|file| file.len() > 0) {
+        return Ok(());
+    }
+    let place = path.display().to_string();
+    let options =
+        SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY).disable_statement_logging();
+    let found = async {
+        let mut connection = options.connect().await?;
+        let found = owner(&mut connection).await?;
+        connection.close().await?;
+        Ok::<_, sqlx::Error>(found)
+    };
+    match found.await {
+        Ok((APPLICATION_ID, _) | (0, 0)) => Ok(()),
+        Ok((application_id, _)) => Err(OpenError::Foreign { path: path.to_owned(), application_id }),
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(SQLITE_NOTADB) => {
+            Err(OpenError::NotSqlite { path: path.to_owned() })
+        }
+        Err(error) => Err(says(&place, "looking whose it is")(error)),
+    }
+}
+
+/// Application id and number of tables.
+async fn owner(connection: &mut SqliteConnection) -> Result<(i64, i64), sqlx::Error> {
+    let id = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
+    let tables = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(connection).await?;
+    Ok((id, tables))
+}
+
+/// Marks an empty database as Rollcall's.
+async fn mark(connection: &mut SqliteConnection, place: &str) -> Result<(), OpenError> {
+    let failed = says(place, "marking it as Rollcall's");
+    if owner(connection).await.map_err(&failed)?.0 != APPLICATION_ID {
+        sqlx::query("PRAGMA application_id = 0x526F6C6C").execute(connection).await.map_err(&failed)?;
+    }
+    Ok(())
+}
+
+/// Takes the lock that a zone's one writer holds. The lock file stays behind: removing it would let two in.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut name = OsString::from(path);
+    name.push(".lock");
+    let lock = PathBuf::from(name);
+    let failed = |source| OpenError::File { path: lock.clone(), verb: "locked", source };
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&lock)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let known = file.read_to_string(&mut holder).is_ok() && !holder.trim().is_empty();
+            let holder = if known { format!("process {}", holder.trim()) } else { "another process".to_owned() };
+            return Err(OpenError::InUse { path: path.to_owned(), lock, holder });
+        }
+        Err(TryLockError::Error(source)) => return Err(failed(source)),
+    }
+    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+    Ok(file)
+}
+
+/// Only the owner may read it; SQLite gives its other files the same mode.
+fn make(path: &Path) -> Result<(), OpenError> {
+    let made = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    made.map(drop).map_err(|source| OpenError::File { path: path.to_owned(), verb: "made or opened", source })
+}
+
+async fn migrate(connection: &mut SqliteConnection, place: &str) -> Result<(), OpenError> {
+    let migrations = MIGRATIONS.map(|(version, what, sql)| {
+        Migration::new(version, what.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    let newest = MIGRATIONS.map(|(version, ..)| version).into_iter().max().unwrap_or_default();
+    let place = place.to_owned();
+    Migrator::with_migrations(migrations.into()).run(&mut *connection).await.map_err(|error| match error {
+        MigrateError::VersionMissing(version) => OpenError::Future { place: place.clone(), version, newest },
+        MigrateError::VersionMismatch(version) => OpenError::Altered { place: place.clone(), version },
+        source => OpenError::Migration { place: place.clone(), source },
+    })?;
+    tell_indicators(connection).await.map_err(says(&place, "writing the dictionary of indicators"))
+}
+
+/// The program's dictionary of indicators is the source of the database's.
+async fn tell_indicators(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let rows: Vec<serde_json::Value> = INDICATORS
+        .iter()
+        .map(|it| {
+            json!({
+                "bit": it.bit, "name": it.name, "unit": it.unit, "severity": it.severity.as_str(),
+                "meaning": it.meaning, "remedy": it.remedy,
+            })
+        })
+        .collect();
+    let sql = "INSERT INTO indicators (bit, name, unit, severity, meaning, remedy) \
+               SELECT value ->> 'bit', value ->> 'name', value ->> 'unit', value ->> 'severity', value ->> 'meaning', \
+               value ->> 'remedy' FROM json_each(?1) WHERE true \
+               ON CONFLICT (bit) DO UPDATE SET name = excluded.name, unit = excluded.unit, \
+               severity = excluded.severity, meaning = excluded.meaning, remedy = excluded.remedy";
+    sqlx::query(sql).bind(serde_json::Value::Array(rows).to_string()).execute(connection).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_migration_file_is_embedded_under_its_number() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/sqlite");
+        let mut files: Vec<String> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        assert_eq!(files, MIGRATIONS.map(|(version, what, _)| format!("{version:04}_{what}.sql")));
+    }
+}

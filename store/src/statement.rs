@@ -1,0 +1,146 @@
+//! Which SQL people may send: one question. The connection that answers cannot write either way; what is refused here
+//! is what a read-only connection would still do (`ATTACH`, `PRAGMA`), and several statements at once.
+
+use crate::AskError;
+
+/// Lets one `SELECT`, `WITH`, `VALUES`, or `EXPLAIN` of those pass, with or without a `;` behind it.
+///
+/// `EXPLAIN` of anything else is refused: SQLite carries out some `PRAGMA`s while it merely prepares them.
+///
+/// # Errors
+/// When there is no statement, a second one, or one that does not ask.
+pub(crate) fn check(sql: &str) -> Result<(), AskError> {
+    if let Some(at) = sql.find('\0') {
+        return Err(AskError::Refused { message: format!("character {} is a zero byte", characters(sql, at)) });
+    }
+    let mut words = Vec::new();
+    let mut is_ended = false;
+    for (at, token) in (Scanner { sql, at: 0 }) {
+        if token == ";" {
+            is_ended |= !words.is_empty();
+        } else if is_ended {
+            return Err(AskError::Several { at: characters(sql, at) });
+        } else if words.len() < 4 {
+            words.push(token.to_uppercase());
+        }
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let asked = match words.as_slice() {
+        [] => return Err(AskError::Empty),
+        ["EXPLAIN", "QUERY", "PLAN", asked, ..] | ["EXPLAIN", asked, ..] => asked,
+        [asked, ..] => asked,
+    };
+    match *asked {
+        "SELECT" | "WITH" | "VALUES" => Ok(()),
+        word => Err(AskError::NotAQuestion { word: word.chars().take(40).collect() }),
+    }
+}
+
+/// 1-based position in characters of the byte `at`.
+fn characters(sql: &str, at: usize) -> usize {
+    sql[..at].chars().count() + 1
+}
+
+/// Words, quoted texts and single other characters; comments and blanks are skipped.
+struct Scanner<'a> {
+    sql: &'a str,
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    fn rest(&self) -> &'a str {
+        &self.sql[self.at..]
+    }
+
+    fn skip_blanks_and_comments(&mut self) {
+        loop {
+            let rest = self.rest();
+            let skip = if rest.starts_with("--") {
+                rest.find('\n').map_or(rest.len(), |end| end + 1)
+            } else if let Some(comment) = rest.strip_prefix("/*") {
+                comment.find("*/").map_or(rest.len(), |end| end + 4)
+            } else {
+                // Also a byte-order mark, which SQLite takes for a blank at the beginning.
+                rest.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').len()
+            };
+            if skip == 0 {
+                return;
+            }
+            self.at += skip;
+        }
+    }
+
+    /// Length of the token that begins here with `first`.
+    fn length(&self, first: char) -> usize {
+        let rest = self.rest();
+        let closed_by = match first {
+            '\'' | '"' | '`' => first,
+            '[' => ']',
+            _ if is_word(first) => return rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+            _ => return first.len_utf8(),
+        };
+        // A doubled quote inside closes and opens again at once: two tokens instead of one do no harm here.
+        rest[1..].find(closed_by).map_or(rest.len(), |end| end + 2)
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '$'
+}
+
+impl<'a> Iterator for Scanner<'a> {
+    type Item = (usize, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.skip_blanks_and_comments();
+        let first = self.rest().chars().next()?;
+        let (at, length) = (self.at, self.length(first));
+        self.at += length;
+        Some((at, &self.sql[at..self.at]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_question_passes() {
+        for sql in [
+            "SELECT 1",
+            "  select 1 ; ",
+            "-- why\n/* because; of */ With x AS (SELECT ';') SELECT * FROM x;;",
+            "VALUES (1), (2)",
+            "EXPLAIN QUERY PLAN SELECT 1",
+            "explain select 1",
+            "SELECT 'it''s; fine', \"a;b\", `c;d`, [e;f] -- ; and so on",
+            "\u{feff}SELECT 1",
+            "SELECT 1 /* open",
+        ] {
+            assert!(check(sql).is_ok(), "{sql}: {:?}", check(sql));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for sql in ["", " ;; ", "-- SELECT 1", "/* SELECT 1"] {
+            assert!(matches!(check(sql), Err(AskError::Empty)), "{sql}");
+        }
+        for (sql, word) in [
+            ("DELETE FROM nodes", "DELETE"),
+            ("pragma query_only = 0", "PRAGMA"),
+            ("ATTACH '/etc/x' AS x", "ATTACH"),
+            ("EXPLAIN PRAGMA query_only = 0", "PRAGMA"),
+            ("EXPLAIN QUERY PLAN PRAGMA query_only = 0", "PRAGMA"),
+            ("EXPLAIN QUERY DELETE", "QUERY"),
+            ("EXPLAIN", "EXPLAIN"),
+            ("(SELECT 1)", "("),
+            ("'SELECT'", "'SELECT'"),
+        ] {
+            assert!(matches!(check(sql), Err(AskError::NotAQuestion { word: found }) if found == word), "{sql}");
+        }
+        assert!(matches!(check("SELECT 'ä'; SELECT 2"), Err(AskError::Several { at: 13 })));
+        assert!(matches!(check("SELECT 1; PRAGMA query_only = 0"), Err(AskError::Several { at: 11 })));
+        assert!(check("SELECT 1 \0; DELETE").is_err());
+    }
+}

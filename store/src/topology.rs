@@ -1,0 +1,23 @@
+//! What a database must do to hold a zone's topology.
+
+use std::future::Future;
+
+use crate::{AskError, AskLimits, Bind, Change, CommitError, LoadError, QueryError, Snapshot, Table};
+
+/// A backend of [`Store`](crate::Store), whose methods say what each of these promises.
+pub(crate) trait Topology: Sized + Send + Sync {
+    /// See [`Store::close`](crate::Store::close).
+    fn close(self) -> impl Future<Output = ()> + Send;
+
+    /// See [`Store::commit`](crate::Store::commit).
+    fn commit(&self, changes: &[Change]) -> impl Future<Output = Result<(), CommitError>> + Send;
+
+    /// See [`Store::load`](crate::Store::load).
+    fn load(&self) -> impl Future<Output = Result<Snapshot, LoadError>> + Send;
+
+    /// See [`Store::select`](crate::Store::select).
+    fn select(&self, sql: &'static str, binds: &[Bind]) -> impl Future<Output = Result<Table, QueryError>> + Send;
+
+    /// See [`Store::ask`](crate::Store::ask); `sql` has passed the check of statements already.
+    fn ask(&self, sql: &str, limits: AskLimits) -> impl Future<Output = Result<Table, AskError>> + Send;
+}

@@ -1,0 +1,93 @@
+//! What every backend of the store must do. A case takes an empty store and never asks which database it is;
+//! `sqlite_files` alone is about SQLite's files.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+mod asking;
+mod groups;
+mod guards;
+mod guide;
+mod health;
+mod nodes;
+mod repetition;
+mod sqlite_files;
+mod views;
+mod world;
+
+use rollcall_store::Store;
+
+/// A store with nothing in it, and what must live as long as it.
+struct Fresh {
+    store: Store,
+    _folder: Option<tempfile::TempDir>,
+}
+
+async fn sqlite_memory() -> Fresh {
+    Fresh { store: Store::open("sqlite::memory:").await.unwrap(), _folder: None }
+}
+
+async fn sqlite_file() -> Fresh {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}/zone.db", folder.path().display());
+    Fresh { store: Store::open(&url).await.unwrap(), _folder: Some(folder) }
+}
+
+/// Runs every case on every backend.
+macro_rules! contract {
+    ($($room:ident :: $case:ident),* $(,)?) => {
+        contract!(@on sqlite_memory: $($room::$case),*);
+        contract!(@on sqlite_file: $($room::$case),*);
+    };
+    (@on $backend:ident: $($room:ident :: $case:ident),*) => {
+        mod $backend {
+            $(#[tokio::test]
+            async fn $case() {
+                let fresh = super::$backend().await;
+                super::$room::$case(&fresh.store).await;
+            })*
+        }
+    };
+}
+
+contract! {
+    guards::an_empty_store_loads_as_nothing,
+    guards::a_number_that_does_not_grow_is_refused_by_name,
+    guards::a_batch_whose_last_change_is_stale_writes_nothing,
+    guards::what_is_missing_is_named_and_nothing_is_written,
+    guards::another_zone_is_refused,
+    guards::numbers_and_times_beyond_sql_are_cut_not_refused,
+    guards::a_commit_that_is_cancelled_leaves_the_store_usable,
+    guards::two_hundred_joins_are_one_quick_commit,
+    groups::a_snapshot_holds_what_was_committed,
+    groups::a_new_membership_replaces_the_channels,
+    groups::a_group_created_again_stays_as_it_was,
+    groups::a_checkin_service_that_asks_again_is_no_news,
+    groups::a_group_alarm_is_open_once_and_repetitions_are_silent,
+    nodes::a_node_has_one_current_group_of_each_kind,
+    nodes::moving_closes_the_old_assignment_and_keeps_it,
+    nodes::placing_twice_in_the_same_group_writes_no_history,
+    nodes::a_node_may_be_placed_before_it_checks_in,
+    nodes::a_new_epoch_keeps_health_and_begins_as_joining,
+    nodes::hardware_history_grows_only_when_hardware_differs,
+    nodes::each_group_numbers_its_own_changes,
+    health::bits_are_derived_and_alerts_follow_them,
+    health::one_alert_per_kind_is_open_at_a_time,
+    health::liveness_is_raised_when_down_and_cleared_when_heard,
+    health::a_repeated_or_older_change_is_skipped,
+    health::unmeasurable_is_never_shown_as_clear,
+    health::messages_say_what_changed_and_why,
+    asking::columns_are_named_when_no_row_is,
+    asking::values_keep_their_kind,
+    asking::the_row_limit_cuts_and_says_so,
+    asking::the_time_limit_stops_a_long_question,
+    asking::only_questions_are_answered,
+    asking::the_database_says_what_it_does_not_understand,
+    asking::a_question_that_is_cancelled_leaves_the_store_usable,
+    asking::own_statements_take_binds,
+    views::every_view_answers_on_an_empty_and_a_full_store,
+    views::times_are_iso_8601_with_milliseconds,
+    views::counts_of_groups_add_up,
+    views::health_bits_are_listed_by_name_in_order,
+    guide::every_example_of_the_sql_guide_runs,
+    guide::the_guide_lists_the_columns_each_view_has,
+}
