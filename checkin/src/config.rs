@@ -1,0 +1,75 @@
+//! The check-in service's configuration: one TOML file, overlaid by `ROLLCALL_…` variables.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use rollcall_bus::RabbitSettings;
+use rollcall_discovery::DiscoverySettings;
+use rollcall_model::Name;
+use serde::Deserialize;
+
+/// All there is to configure.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of the service, unique in the site; its id follows from it.
+    pub name: Name,
+    /// Name of its zone.
+    pub zone: Name,
+    /// The addresses it is responsible for, e.g. `["10.1.0.0/16"]`.
+    pub ranges: Vec<IpNet>,
+    /// Its own address; empty means the first of this machine.
+    #[serde(default)]
+    pub address: Option<IpAddr>,
+    /// Credentials for the broker; host and vhost too where mDNS is off.
+    #[serde(default)]
+    pub broker: RabbitSettings,
+    /// mDNS; where it is off, `broker.url` is the static seed.
+    #[serde(default)]
+    pub discovery: DiscoverySettings,
+}
+
+impl Config {
+    /// Refuses what cannot work, before anything binds.
+    ///
+    /// # Errors
+    /// A text that names the key, what is wrong and what would do.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.ranges.is_empty() {
+            return Err("ranges is empty: the service would refuse every node; e.g. [\"10.1.0.0/16\"]".into());
+        }
+        if let Some(range) = self.ranges.iter().find(|range| range.addr() != range.network()) {
+            return Err(format!("ranges has {range}, whose host part is not zero; did you mean {}?", range.trunc()));
+        }
+        self.broker.validate().map_err(|why| format!("broker: {why}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../deploy/config/checkin.toml");
+
+    #[test]
+    fn the_example_can_be_used_as_it_is() {
+        let config: Config = toml::from_str(EXAMPLE).unwrap();
+        assert_eq!(config.validate(), Ok(()));
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_by_name() {
+        // (in the example, instead, part of the message; nothing when it is fine)
+        for (from, to, expected) in [
+            ("ranges = [\"10.1.0.0/16\"]", "ranges = []", "ranges is empty"),
+            ("ranges = [\"10.1.0.0/16\"]", "ranges = [\"10.1.2.0/16\"]", "did you mean 10.1.0.0/16?"),
+        ] {
+            assert!(EXAMPLE.contains(from), "{from}");
+            let config: Config = toml::from_str(&EXAMPLE.replace(from, to)).unwrap();
+            match config.validate() {
+                Ok(()) => assert_eq!(expected, "", "{to} was taken"),
+                Err(message) => assert!(!expected.is_empty() && message.contains(expected), "{to}: {message}"),
+            }
+        }
+    }
+}

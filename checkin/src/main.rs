@@ -1,0 +1,44 @@
+//! `rollcall-checkin`: the check-in daemon.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use rollcall_bus::Connector;
+use rollcall_checkin::Parts;
+use rollcall_checkin::config::Config;
+use rollcall_discovery::Discovery;
+use rollcall_startup::{Exit, Failure, LogFormat, ServiceManager, Shutdown, finish, init_logging, load};
+
+/// Maps nodes to logical groups by what they are made of
+#[derive(Parser)]
+#[command(name = "rollcall-checkin", version)]
+struct Arguments {
+    /// Configuration file (TOML); every key can also be given as ROLLCALL_SECTION__KEY
+    #[arg(short, long, env = "ROLLCALL_CONFIG", default_value = "/etc/rollcall/checkin.toml")]
+    config: PathBuf,
+    /// Only check the configuration
+    #[arg(long)]
+    check: bool,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    finish(daemon(Arguments::parse()).await)
+}
+
+async fn daemon(arguments: Arguments) -> Result<(), Failure> {
+    init_logging(None::<LogFormat>, "info,lapin=off,mdns_sd=warn")?;
+    let config: Config = load(Some(&arguments.config), "ROLLCALL", &[])?;
+    config.validate().map_err(|why| Failure::usage(format!("{}: {why}", arguments.config.display())))?;
+    if arguments.check {
+        return Ok(());
+    }
+    let shutdown = Shutdown::on_signals()?;
+    let discovery =
+        Discovery::start(&config.discovery).map_err(|error| Failure::caused_by(Exit::Unreachable, &error))?;
+    let seed = config.broker.endpoint().map_err(|error| Failure::caused_by(Exit::Usage, &error))?;
+    let parts = Parts { connector: Connector::Rabbit(config.broker.clone()), seed, discovery };
+    ServiceManager::from_environment().ready(&format!("check-in {}", config.name));
+    Ok(rollcall_checkin::run(config, parts, shutdown).await?)
+}

@@ -1,0 +1,230 @@
+//! The agent's only loop: waits, feeds the core, carries out effects.
+
+use std::time::Duration;
+
+use rollcall_bus::{Bus, Consumer, Delivery, DownCause, Link, Outbox};
+use rollcall_discovery::{Sighting, Watch};
+use rollcall_model::threshold::Evaluator;
+use rollcall_model::wire::txt::Announcement;
+use rollcall_model::wire::v1::Envelope;
+use rollcall_model::{Millis, Name, Tick};
+use rollcall_startup::{Clock, Shutdown};
+use tokio::sync::watch;
+
+use crate::checkins::Checkins;
+use crate::clash::Clash;
+use crate::core::{Agent, Effect, Event};
+use crate::probes::{Sample, Sampler};
+
+/// Messages waiting to be sent. An agent says little; more waiting means that the broker does not keep up.
+pub const OUTBOX: usize = 64;
+/// A check-in service is found within a few seconds; after this its absence is worth a line in the log.
+const UNFOUND: Millis = Millis(8_000);
+/// Then the line is repeated this often.
+const SAID_AGAIN: Millis = Millis(60_000);
+/// A clean shutdown waits this long for the good-bye to be confirmed.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// The loop.
+pub struct Driver {
+    /// The core.
+    pub core: Agent,
+    /// The clock.
+    pub clock: Clock,
+    /// The bus.
+    pub bus: Bus,
+    /// Messages on their way.
+    pub outbox: Outbox<()>,
+    /// The state of the link.
+    pub link: watch::Receiver<Link>,
+    /// The inbox.
+    pub inbox: Consumer,
+    /// Check-in services over DNS-SD.
+    pub sightings: Watch,
+    /// Readings.
+    pub sampling: Sampling,
+    /// Who this is, for choosing a check-in service and for reporting a clash.
+    pub place: Place,
+}
+
+/// What the loop must know of where it runs.
+pub struct Place {
+    /// The zone.
+    pub zone: Name,
+    /// The node's address.
+    pub address: std::net::IpAddr,
+    /// The check-in services heard of.
+    pub checkins: Checkins,
+    /// When it is to be said that none is responsible for this node; `None` once one is.
+    pub complaint: Option<Tick>,
+    /// Notices another agent with this node's identifier.
+    pub clash: Clash,
+}
+
+impl Place {
+    /// The time of the first complaint.
+    #[must_use]
+    pub fn patient_until(now: Tick) -> Tick {
+        now + UNFOUND
+    }
+
+    fn look(&mut self, now: Tick, linked: bool) {
+        if linked && self.complaint.is_some_and(|due| now >= due) {
+            self.complaint = Some(now + SAID_AGAIN);
+            let Self { zone, address, checkins, .. } = self;
+            tracing::warn!(
+                "no check-in service of zone {zone} is responsible for {address} ({}): give one that range, or tell this \
+                 agent its right address (address)",
+                checkins.heard_of(zone)
+            );
+        }
+    }
+}
+
+/// Taking readings and judging them.
+pub struct Sampling {
+    /// Takes them.
+    pub sampler: Sampler,
+    /// Judges them.
+    pub evaluator: Evaluator,
+    /// How often.
+    pub period: Millis,
+    /// When next.
+    pub next: Tick,
+}
+
+enum Woken {
+    Event(Event),
+    Deliveries(Vec<Delivery>),
+    Sighting(Sighting),
+    Sample(Sample),
+    Link(Link),
+    Nothing,
+    Stop,
+}
+
+impl Driver {
+    /// Runs until asked to stop, then says good-bye.
+    pub async fn run(mut self, shutdown: Shutdown) {
+        let link = self.link.borrow_and_update().clone();
+        self.linked(&link, &shutdown).await;
+        loop {
+            self.place.look(self.clock.now().tick, self.link.borrow().is_up());
+            match self.wait(&shutdown).await {
+                Woken::Stop => break,
+                Woken::Nothing => {}
+                Woken::Event(event) => self.step(event),
+                Woken::Link(link) => self.linked(&link, &shutdown).await,
+                Woken::Deliveries(deliveries) => self.deliver(deliveries).await,
+                Woken::Sample(sample) => {
+                    let health = self.sampling.evaluator.evaluate(sample.taken, &sample.readings);
+                    self.step(Event::Sampled(health));
+                }
+                Woken::Sighting(sighting) => self.sighted(sighting),
+            }
+        }
+        self.step(Event::Leave);
+        // Whether or not the good-bye was confirmed in time, the broker closes the inbox and the rack learns it.
+        let _ = tokio::time::timeout(GOODBYE, self.outbox.drain()).await;
+        self.bus.close().await;
+    }
+
+    async fn wait(&mut self, shutdown: &Shutdown) -> Woken {
+        let now = self.clock.now().tick;
+        if now >= self.sampling.next {
+            self.sampling.sampler.request(now, self.sampling.next);
+            self.sampling.next = now + self.sampling.period;
+        }
+        let deadline = self.core.next_deadline().map_or(self.sampling.next, |at| at.min(self.sampling.next));
+        let mut deliveries = Vec::new();
+        tokio::select! {
+            () = shutdown.requested() => Woken::Stop,
+            changed = self.link.changed() => match changed {
+                Ok(()) => Woken::Link(self.link.borrow_and_update().clone()),
+                Err(_) => Woken::Stop,
+            },
+            count = self.inbox.next_batch(&mut deliveries, 64) => {
+                if count == 0 { Woken::Stop } else { Woken::Deliveries(deliveries) }
+            }
+            Some(sample) = self.sampling.sampler.next() => Woken::Sample(sample),
+            Some(sighting) = self.sightings.next() => Woken::Sighting(sighting),
+            // A message that did not go out is said again by the core.
+            _ = self.outbox.ended() => Woken::Nothing,
+            () = tokio::time::sleep(self.clock.until(deadline)) => Woken::Event(Event::Tick),
+        }
+    }
+
+    fn step(&mut self, event: Event) {
+        for effect in self.core.step(self.clock.now(), event) {
+            if let Effect::Publish(message) = effect
+                && self.outbox.send((), message).is_err()
+            {
+                tracing::debug!("the broker does not keep up: a message was dropped, its successor will be sent");
+            }
+        }
+    }
+
+    async fn deliver(&mut self, deliveries: Vec<Delivery>) {
+        for delivery in deliveries {
+            let (event, mut park) = match Envelope::decode(&delivery.body) {
+                Ok(envelope) => (Event::Delivered(envelope), None),
+                Err(error) => (Event::Undecodable, Some(error.to_string())),
+            };
+            for effect in self.core.step(self.clock.now(), event) {
+                match effect {
+                    Effect::Park(reason) => park = Some(reason),
+                    Effect::Publish(message) => {
+                        // As above: what matters is said again.
+                        let _ = self.outbox.send((), message);
+                    }
+                }
+            }
+            match park {
+                Some(reason) => {
+                    tracing::warn!(kind = delivery.kind, "parked: {reason}");
+                    self.inbox.park(delivery, &reason).await;
+                }
+                None => self.inbox.ack(delivery).await,
+            }
+        }
+    }
+
+    fn sighted(&mut self, sighting: Sighting) {
+        let checkins = &mut self.place.checkins;
+        match sighting {
+            Sighting::Seen { announcement: Announcement::Checkin(service), instance, .. } => {
+                checkins.heard(instance, service);
+            }
+            Sighting::Gone { instance } => checkins.gone(&instance),
+            Sighting::Seen { .. } | Sighting::Refused { .. } => return,
+        }
+        if let Some(checkin) = checkins.responsible(&self.place.zone, self.place.address) {
+            self.place.complaint = None;
+            self.step(Event::CheckinFound(checkin));
+        }
+    }
+
+    async fn linked(&mut self, link: &Link, shutdown: &Shutdown) {
+        match link {
+            Link::Up { .. } => self.step(Event::LinkUp),
+            Link::Connecting => {}
+            Link::Down { refused, .. } => {
+                self.step(Event::LinkDown);
+                if *refused == DownCause::InboxTaken {
+                    self.settle_clash(shutdown).await;
+                }
+            }
+        }
+    }
+
+    /// The inbox is held by another connection: nothing else can be done until it is free.
+    async fn settle_clash(&mut self, shutdown: &Shutdown) {
+        let mut link = self.link.clone();
+        let Self { place, bus, clock, core, .. } = self;
+        tokio::select! {
+            // An error means that the bus is closed.
+            () = place.clash.watched(bus, async { drop(link.wait_for(Link::is_up).await) }, clock, core) => {}
+            () = shutdown.requested() => {}
+        }
+    }
+}
