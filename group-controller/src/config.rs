@@ -1,0 +1,130 @@
+//! The group controller's configuration: one TOML file, overlaid by `ROLLCALL_…` variables.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use rollcall_bus::RabbitSettings;
+use rollcall_discovery::DiscoverySettings;
+use rollcall_model::{GroupId, Name};
+use serde::Deserialize;
+
+/// All there is to configure.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of the group, e.g. `rack-a`; the zone admits by it.
+    pub name: Name,
+    /// The place this controller manages; nodes that name it belong here. Empty means the name.
+    #[serde(default)]
+    pub place: Option<Name>,
+    /// Nodes that name no place belong here when their address lies in one of these.
+    #[serde(default)]
+    pub ranges: Vec<IpNet>,
+    /// Names of the zones to join; several at once are fine.
+    pub zones: Vec<Name>,
+    /// Where the group id is kept.
+    pub state_dir: PathBuf,
+    /// How the group id is made.
+    #[serde(default)]
+    pub group_id: GroupIdSource,
+    /// Addresses told in the ACK; empty means those of this machine.
+    #[serde(default)]
+    pub addresses: Vec<IpAddr>,
+    /// Credentials for the brokers; host and vhost too where mDNS is off.
+    #[serde(default)]
+    pub broker: RabbitSettings,
+    /// mDNS; where it is off, `broker.url` is the only zone's static seed.
+    #[serde(default)]
+    pub discovery: DiscoverySettings,
+}
+
+/// How the group id is made (G1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupIdSource {
+    /// Drawn once and kept.
+    #[default]
+    Random,
+    /// From the first 24 bits of the first IPv4 address; then kept.
+    Ipv4Prefix,
+}
+
+impl Config {
+    /// The place.
+    #[must_use]
+    pub fn place(&self) -> Name {
+        self.place.clone().unwrap_or_else(|| self.name.clone())
+    }
+
+    /// Makes a group id; called once in the life of a state directory.
+    #[must_use]
+    pub fn make_group_id(&self, addresses: &[IpAddr], random: [u8; 16]) -> GroupId {
+        let first: Option<Ipv4Addr> = addresses.iter().find_map(|address| match address {
+            IpAddr::V4(address) => Some(*address),
+            IpAddr::V6(_) => None,
+        });
+        match (self.group_id, first) {
+            (GroupIdSource::Ipv4Prefix, Some(address)) => GroupId::from_ipv4_prefix(address),
+            _ => GroupId::random_from(random),
+        }
+    }
+
+    /// Refuses what cannot work, before anything binds.
+    ///
+    /// # Errors
+    /// A text that names the key, what is wrong and what would do.
+    pub fn validate(&self) -> Result<(), String> {
+        let mut zones = self.zones.clone();
+        zones.sort();
+        if zones.is_empty() {
+            return Err("zones is empty: name at least one zone to join, e.g. [\"demo\"]".into());
+        }
+        if let Some(pair) = zones.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("zones has {:?} twice", pair[0]));
+        }
+        if !self.discovery.mdns && self.zones.len() > 1 {
+            return Err(format!(
+                "zones names {} zones, but discovery.mdns = false leaves one way to find them, broker.url: \
+                 switch mDNS on, or run one group controller per zone",
+                self.zones.len()
+            ));
+        }
+        let ipv4 = self.addresses.iter().any(IpAddr::is_ipv4);
+        if self.group_id == GroupIdSource::Ipv4Prefix && !self.addresses.is_empty() && !ipv4 {
+            return Err("group_id = \"ipv4_prefix\" needs an IPv4 address in addresses".into());
+        }
+        self.broker.validate().map_err(|why| format!("broker: {why}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../deploy/config/group-controller.toml");
+
+    #[test]
+    fn the_example_can_be_used_as_it_is() {
+        let config: Config = toml::from_str(EXAMPLE).unwrap();
+        assert_eq!(config.validate(), Ok(()));
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_by_name() {
+        // (in the example, instead, part of the message; nothing when it is fine)
+        for (from, to, expected) in [
+            ("zones = [\"hall-1\"]", "zones = []", "zones is empty"),
+            ("zones = [\"hall-1\"]", "zones = [\"a\", \"a\"]", "twice"),
+            ("mdns = true", "mdns = false", ""),
+            ("zones = [\"hall-1\"]\nstate_dir", "zones = [\"a\", \"b\"]\naddresses = [\"fd00::1\"]\nstate_dir", ""),
+        ] {
+            assert!(EXAMPLE.contains(from), "{from}");
+            let config: Config = toml::from_str(&EXAMPLE.replace(from, to)).unwrap();
+            match config.validate() {
+                Ok(()) => assert_eq!(expected, "", "{to} was taken"),
+                Err(message) => assert!(!expected.is_empty() && message.contains(expected), "{to}: {message}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The group controller's decisions for one zone: synchronous, deterministic, with `now` passed in.
+//!
+//! A [`Group`] answers hellos with ACKs, finds the nodes at its place, keeps the roster and judges
+//! silence, and tells the zone what changed: each change until it is confirmed, and nothing else but a
+//! summary now and then. It keeps nothing on disk but its id: after a restart the zone sends the roster
+//! back, and the first status packets tell the rest.
+
+pub mod liveness;
+mod membership;
+mod presence;
+mod reports;
+mod roster;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use rollcall_bus::{Outgoing, PublishError, Sender};
+use rollcall_model::packet::{Ack, Packet, Presence, ZoneSubscriber};
+use rollcall_model::wire::status::NodeStatus;
+use rollcall_model::wire::txt::Hello;
+use rollcall_model::wire::v1::Envelope;
+use rollcall_model::{GroupId, InstanceId, Millis, Name, NodeId, Now, Tick, ZoneId, route};
+
+use self::liveness::Floor;
+use self::reports::{Dark, RESEND, Report};
+pub use self::roster::{Member, Roster, Taken};
+
+/// The ACK is repeated over the broker until the zone answers.
+const ACK_RETRY: Millis = Millis(1_000);
+/// Nodes have this long to come back after the broker or the controller itself was away.
+pub const RECONNECT_GRACE: Millis = Millis(30_000);
+/// A controller that was not called for this long was paused.
+const STALL: Millis = Millis(500);
+/// How often silence is judged.
+const JUDGE_PERIOD: Millis = Millis(100);
+
+/// What a group controller is told once, at its start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Name of the zone it serves here; one core per zone.
+    pub zone_name: Name,
+    /// The group.
+    pub group: GroupId,
+    /// Its name.
+    pub name: Name,
+    /// Its place.
+    pub place: Name,
+    /// Addresses of nodes that name no place but belong here.
+    pub ranges: Vec<IpNet>,
+    /// Where the controller is.
+    pub addresses: Vec<IpAddr>,
+    /// This run.
+    pub instance: InstanceId,
+    /// Broker as nodes reach it: host and port.
+    pub broker: (String, u16),
+}
+
+/// What happens to a group.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The zone's hello was heard, over DNS-SD or the broker.
+    HelloHeard(Hello),
+    /// The broker is reached, for the first time or again.
+    LinkUp,
+    /// The broker is out of reach.
+    LinkDown,
+    /// A control packet was delivered.
+    Delivered(Envelope),
+    /// A status packet was delivered.
+    Status(NodeStatus),
+    /// Bytes were delivered that are no packet; they are parked or dropped.
+    Undecodable {
+        /// A word to count by.
+        reason: &'static str,
+    },
+    /// The broker says that a node's inbox, and so its connection, is gone.
+    ConnectionClosed(NodeId),
+    /// How a publish ended.
+    Published {
+        /// From [`Effect::Publish`].
+        token: Token,
+        /// How it ended.
+        result: Result<(), PublishError>,
+    },
+    /// A deadline may have passed.
+    Tick,
+}
+
+/// Which publish is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Token {
+    /// A report to the zone: its membership and the last number in it.
+    Changes {
+        /// The membership.
+        session: u32,
+        /// The last number.
+        number: u64,
+    },
+    /// A question to a node that fell silent.
+    Probe(NodeId),
+    /// Anything whose end does not matter.
+    None,
+}
+
+/// What a group wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Announce this ACK over DNS-SD, instead of a former one.
+    Announce(Ack),
+    /// Publish; tell how it ended if the token is not [`Token::None`].
+    Publish(Token, Outgoing),
+    /// The delivered message cannot be handled: put it aside, with this reason.
+    Park(String),
+}
+
+/// A group in one zone.
+#[derive(Debug)]
+pub struct Group {
+    settings: Settings,
+    sender: Sender,
+    /// The zone and its generation, once its hello was heard.
+    zone: Option<(ZoneId, u64)>,
+    next_ack: Option<Tick>,
+    subscription: Option<ZoneSubscriber>,
+    roster_parts: BTreeSet<u32>,
+    /// Who stands here as the zone says, while the roster comes in.
+    named: BTreeSet<NodeId>,
+    roster: Roster,
+    arrivals: HashMap<NodeId, (Presence, Tick)>,
+    asked: HashMap<NodeId, Tick>,
+    floor: Floor,
+    linked: bool,
+    last_step: Option<Tick>,
+    next_judgement: Tick,
+    next_summary: Tick,
+    dark: Dark,
+    number: u64,
+    inflight: Option<(Report, Tick)>,
+    statuses: u64,
+    refused: BTreeMap<String, u64>,
+}
+
+impl Group {
+    /// A group that has heard of its zone but not answered yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let sender = Sender::new(route::group_inbox(settings.group), settings.instance);
+        Self {
+            settings,
+            sender,
+            zone: None,
+            next_ack: None,
+            subscription: None,
+            roster_parts: BTreeSet::new(),
+            named: BTreeSet::new(),
+            roster: Roster::default(),
+            arrivals: HashMap::new(),
+            asked: HashMap::new(),
+            floor: Floor::default(),
+            linked: false,
+            last_step: None,
+            next_judgement: Tick::default(),
+            next_summary: Tick::default(),
+            dark: Dark::default(),
+            number: 0,
+            inflight: None,
+            statuses: 0,
+            refused: BTreeMap::new(),
+        }
+    }
+
+    /// When [`Event::Tick`] is wanted at the latest.
+    #[must_use]
+    pub fn next_deadline(&self) -> Tick {
+        let resend = self.inflight.as_ref().map(|(_, sent)| *sent + RESEND);
+        // What needs the link waits for the link, not for a deadline.
+        let over_link = [self.next_ack, resend].into_iter().flatten().filter(|_| self.linked);
+        over_link.chain([self.next_judgement, self.next_summary]).min().unwrap_or_default()
+    }
+
+    /// The roster.
+    #[must_use]
+    pub const fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// Whether the zone has answered.
+    #[must_use]
+    pub const fn is_subscribed(&self) -> bool {
+        self.subscription.is_some()
+    }
+
+    /// Takes one event and says what follows.
+    pub fn step(&mut self, now: Now, event: Event) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.notice_stall(now.tick);
+        match event {
+            Event::Status(status) => self.on_status(now, &status, &mut effects),
+            Event::HelloHeard(hello) => self.on_hello(now, &hello, &mut effects),
+            Event::LinkUp => self.on_link_up(now, &mut effects),
+            Event::LinkDown => self.linked = false,
+            Event::Delivered(envelope) => self.on_packet(now, envelope, &mut effects),
+            Event::Undecodable { reason } => self.refuse(reason),
+            Event::ConnectionClosed(node) => self.on_connection_closed(now, node),
+            Event::Published { token, result } => self.on_published(now, token, &result),
+            Event::Tick => self.on_tick(now, &mut effects),
+        }
+        self.tell_changes(now, &mut effects);
+        effects
+    }
+
+    /// A paused observer has no right to blame: everybody's silence counts from now.
+    fn notice_stall(&mut self, now: Tick) {
+        if let Some(last) = self.last_step
+            && now.since(last) > STALL
+        {
+            tracing::info!(ms = now.since(last).0, "this controller was paused: every node gets its full span again");
+            self.excuse_all(now, Millis(0));
+        }
+        self.last_step = Some(now);
+    }
+
+    /// Nobody's silence up to now counts, nor that a connection closed before.
+    fn excuse_all(&mut self, now: Tick, grace: Millis) {
+        self.floor = self.floor.raised(now, grace);
+        self.roster.forget_closed();
+    }
+
+    fn on_link_up(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.linked = true;
+        self.excuse_all(now.tick, RECONNECT_GRACE);
+        if self.zone.is_some() {
+            self.send_ack_over_broker(now, effects);
+        } else {
+            let request =
+                Packet::HelloRequest(rollcall_model::packet::HelloRequest { name: self.settings.name.clone() });
+            let request = self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), request);
+            effects.push(Effect::Publish(Token::None, request));
+            self.next_ack = Some(now.tick + ACK_RETRY);
+        }
+    }
+
+    fn on_packet(&mut self, now: Now, envelope: Envelope, effects: &mut Vec<Effect>) {
+        match envelope.packet {
+            Packet::Presence(presence) => self.on_presence(now, presence, effects),
+            Packet::ZoneSubscriber(subscriber) => self.on_subscriber(now, subscriber),
+            Packet::Roster(roster) => self.on_roster(now, roster),
+            Packet::ArrivalDecision(decision) => self.on_arrival_decision(now, decision, effects),
+            Packet::Hello(hello) => self.on_hello(now, &hello, effects),
+            other => {
+                self.refuse("unexpected_kind");
+                effects.push(Effect::Park(format!("a group controller takes no {} packet", other.kind())));
+            }
+        }
+    }
+
+    fn refuse(&mut self, reason: &'static str) {
+        *self.refused.entry(reason.to_owned()).or_default() += 1;
+    }
+}

@@ -1,0 +1,188 @@
+//! Who is alive: a pure judgement of one node's silence (design §3.6).
+//!
+//! ```text
+//!                     a status packet
+//!        ┌───────────────────────────────────────────────┐
+//!        ▼                                               │
+//!     heard ──▶ silent > half its span ──▶ suspect ──▶ silent > its span ──▶ down
+//!        │                                    ▲              (many at once ──▶ unknown)
+//!        └── its connection closed ───────────┘ ── not back within RETURN ──▶ down
+//! ```
+//!
+//! A stalled observer blames nobody. [`Floor`] is the moment from which silence counts: it is raised when
+//! this process was paused, lost its link, or has just started; a node heard since then is judged by its
+//! own silence again.
+
+use rollcall_model::{Millis, NodeState, Tick};
+
+/// How long a node whose connection closed has to come back before it is down.
+pub const RETURN: Millis = Millis(500);
+/// A node that never sent a status packet has this long.
+pub const JOINING_SPAN: Millis = Millis(10_000);
+/// Silence of at least this share of the watched nodes, in percent, blames the rack's link.
+pub const DARK_PERCENT: usize = 30;
+/// Fewer nodes than this never make a dark rack.
+pub const DARK_LEAST: usize = 3;
+
+/// From when silence counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Floor {
+    /// Nodes heard at or after this are judged by their own silence.
+    pub set_at: Tick,
+    /// The others' silence counts from here.
+    pub until: Tick,
+}
+
+impl Floor {
+    /// A later floor never gives less time than an earlier one.
+    #[must_use]
+    pub fn raised(self, now: Tick, grace: Millis) -> Self {
+        Self { set_at: now, until: self.until.max(now + grace) }
+    }
+}
+
+/// What is known of one node's voice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Voice {
+    /// When it was last heard; `None` while it is only known from the zone's roster.
+    pub heard: Option<Tick>,
+    /// The longest it means to stay silent.
+    pub span: Millis,
+    /// When the broker said that its connection closed, unless it was heard since.
+    pub closed: Option<Tick>,
+}
+
+/// A judgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing to say against it.
+    Alive,
+    /// Silent for half its span, or closed a moment ago.
+    Suspect,
+    /// Silent for longer than its span.
+    Silent(Millis),
+    /// Its connection closed and it did not come back.
+    Closed,
+}
+
+/// Judges one voice.
+#[must_use]
+pub fn judge(now: Tick, floor: Floor, voice: Voice) -> Verdict {
+    if let Some(closed) = voice.closed {
+        return if now.since(closed) >= RETURN { Verdict::Closed } else { Verdict::Suspect };
+    }
+    let since = match voice.heard {
+        Some(heard) if heard >= floor.set_at => heard,
+        Some(heard) => heard.max(floor.until),
+        None => floor.until,
+    };
+    let silence = now.since(since);
+    if silence > voice.span {
+        Verdict::Silent(silence)
+    } else if silence.0 * 2 > voice.span.0 {
+        Verdict::Suspect
+    } else {
+        Verdict::Alive
+    }
+}
+
+/// Whether so many silent nodes of so many watched ones mean that the path to them is broken.
+#[must_use]
+pub const fn is_dark(silent: usize, watched: usize) -> bool {
+    silent >= DARK_LEAST && silent * 100 >= watched * DARK_PERCENT
+}
+
+/// What a verdict makes of a state. `None`: it stays.
+#[must_use]
+pub const fn follow(state: NodeState, verdict: Verdict, dark: bool) -> Option<NodeState> {
+    match (state, verdict) {
+        // Not watched: it said good-bye, or was judged already.
+        (NodeState::Left | NodeState::Down, _) | (_, Verdict::Alive) => None,
+        (NodeState::Unknown, Verdict::Silent(_)) => {
+            if dark {
+                None
+            } else {
+                Some(NodeState::Down)
+            }
+        }
+        (_, Verdict::Closed) => Some(NodeState::Down),
+        (NodeState::Unknown | NodeState::Suspect, Verdict::Suspect) => None,
+        (NodeState::Joining | NodeState::Healthy | NodeState::Degraded, Verdict::Suspect) => Some(NodeState::Suspect),
+        (NodeState::Joining | NodeState::Healthy | NodeState::Degraded | NodeState::Suspect, Verdict::Silent(_)) => {
+            Some(if dark { NodeState::Unknown } else { NodeState::Down })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPAN: Millis = Millis(3_500);
+
+    fn voice(heard: u64) -> Voice {
+        Voice { heard: Some(Tick(heard)), span: SPAN, closed: None }
+    }
+
+    #[test]
+    fn silence_turns_into_suspicion_and_then_into_a_verdict() {
+        let floor = Floor::default();
+        for (now, verdict) in [
+            (10_000, Verdict::Alive),
+            (11_750, Verdict::Alive),
+            (11_751, Verdict::Suspect),
+            (13_500, Verdict::Suspect),
+            (13_501, Verdict::Silent(Millis(3_501))),
+        ] {
+            assert_eq!(judge(Tick(now), floor, voice(10_000)), verdict, "at {now}");
+        }
+    }
+
+    #[test]
+    fn a_closed_connection_has_a_moment_to_come_back() {
+        let voice = Voice { closed: Some(Tick(10_100)), ..voice(10_000) };
+        assert_eq!(judge(Tick(10_100), Floor::default(), voice), Verdict::Suspect);
+        assert_eq!(judge(Tick(10_600), Floor::default(), voice), Verdict::Closed);
+    }
+
+    #[test]
+    fn a_raised_floor_excuses_those_not_heard_since() {
+        let floor = Floor::default().raised(Tick(50_000), Millis(5_000));
+        assert_eq!(judge(Tick(55_000), floor, voice(10_000)), Verdict::Alive);
+        assert_eq!(judge(Tick(58_501), floor, voice(10_000)), Verdict::Silent(Millis(3_501)));
+        // Heard since the floor was raised: its own silence counts again, at once.
+        assert_eq!(judge(Tick(53_601), floor, voice(50_100)), Verdict::Silent(Millis(3_501)));
+    }
+
+    #[test]
+    fn a_later_floor_never_takes_time_away() {
+        let floor = Floor::default().raised(Tick(0), Millis(30_000)).raised(Tick(1_000), Millis(0));
+        assert_eq!(floor.until, Tick(30_000));
+    }
+
+    #[test]
+    fn every_state_follows_every_verdict_as_the_diagram_says() {
+        use NodeState::{Degraded, Down, Healthy, Joining, Left, Suspect, Unknown};
+        let silent = Verdict::Silent(Millis(9));
+        for state in NodeState::ALL {
+            assert_eq!(follow(state, Verdict::Alive, false), None);
+            let (suspect, lost, dark, closed) = match state {
+                Joining | Healthy | Degraded => (Some(Suspect), Some(Down), Some(Unknown), Some(Down)),
+                Suspect => (None, Some(Down), Some(Unknown), Some(Down)),
+                Unknown => (None, Some(Down), None, Some(Down)),
+                Down | Left => (None, None, None, None),
+            };
+            assert_eq!(follow(state, Verdict::Suspect, false), suspect, "{state}");
+            assert_eq!(follow(state, silent, false), lost, "{state}");
+            assert_eq!(follow(state, silent, true), dark, "{state}");
+            assert_eq!(follow(state, Verdict::Closed, true), closed, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_dark_rack_needs_three_nodes_and_three_in_ten() {
+        for (silent, watched, dark) in [(1, 3, false), (2, 4, false), (3, 10, true), (3, 11, false), (30, 100, true)] {
+            assert_eq!(is_dark(silent, watched), dark, "{silent} of {watched}");
+        }
+    }
+}

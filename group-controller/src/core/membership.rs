@@ -1,0 +1,126 @@
+//! How the group becomes, and stays, a member of its zone: hello, ACK, zone subscriber packet, roster (G2).
+
+use rollcall_model::packet::{Ack, Packet, Roster, ZoneSubscriber};
+use rollcall_model::wire::txt::Hello;
+use rollcall_model::{Now, Tick, ZoneId, route};
+
+use super::{ACK_RETRY, Effect, Group, RECONNECT_GRACE, Token};
+
+impl Group {
+    pub(super) fn on_hello(&mut self, now: Now, hello: &Hello, effects: &mut Vec<Effect>) {
+        if hello.name != self.settings.zone_name {
+            return;
+        }
+        match self.zone {
+            // Two zones with one name: the first stays; nobody moves (Z4).
+            Some((zone, _)) if hello.zone != zone => {
+                if !self.refused.contains_key("namesake_zone") {
+                    tracing::warn!(
+                        "zone {} has the name {:?} of our zone {zone} too: rename one",
+                        hello.zone,
+                        hello.name
+                    );
+                }
+                return self.refuse("namesake_zone");
+            }
+            // Generations never go back: an older hello is a leftover or a replay.
+            Some((_, known)) if hello.generation < known => return self.refuse("old_hello"),
+            Some((_, known)) if hello.generation == known && self.subscription.is_some() => return,
+            _ => {}
+        }
+        self.zone = Some((hello.zone, hello.generation));
+        effects.push(Effect::Announce(self.ack(hello.zone, hello.generation)));
+        // If the announcement is not heard (no multicast here), the broker carries the ACK a little later.
+        self.next_ack = Some(now.tick + ACK_RETRY);
+    }
+
+    fn ack(&self, zone: ZoneId, generation: u64) -> Ack {
+        Ack {
+            zone,
+            generation,
+            group: self.settings.group,
+            name: self.settings.name.clone(),
+            place: self.settings.place.clone(),
+            addresses: self.settings.addresses.clone(),
+            instance: self.settings.instance,
+        }
+    }
+
+    pub(super) fn send_ack_over_broker(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.next_ack = Some(now.tick + ACK_RETRY);
+        if let Some((zone, generation)) = self.zone {
+            let ack = Packet::Ack(self.ack(zone, generation));
+            let ack = self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), ack);
+            effects.push(Effect::Publish(Token::None, ack));
+        }
+    }
+
+    pub(super) fn on_subscriber(&mut self, now: Now, subscriber: ZoneSubscriber) {
+        let known = self.subscription.as_ref().map(|known| known.session);
+        if subscriber.instance != self.settings.instance || subscriber.group != self.settings.group {
+            if subscriber.group == self.settings.group && known.is_some_and(|known| subscriber.session > known) {
+                // The ACK of a former run came late and took our membership. We hold the inbox, so we are the living one.
+                self.next_ack = Some(now.tick);
+            }
+            return self.refuse("for_another_run");
+        }
+        if self.zone.is_some_and(|(zone, known)| subscriber.zone != zone || subscriber.generation < known) {
+            return self.refuse("old_hello");
+        }
+        if known.is_some_and(|known| subscriber.session < known) {
+            return self.refuse("old_session");
+        }
+        // Nobody waits for this one. Either it is a late repetition, of a roster that is not so any more, or the zone
+        // found that its roster is not ours: the answer to a new ACK is of now.
+        let answered = self.zone == Some((subscriber.zone, subscriber.generation)) && self.next_ack.is_none();
+        if known == Some(subscriber.session) && answered {
+            self.next_ack = Some(now.tick + ACK_RETRY);
+            return self.refuse("repeated");
+        }
+        self.zone = Some((subscriber.zone, subscriber.generation));
+        if known != Some(subscriber.session) {
+            self.begin_session(now.tick);
+            tracing::info!(target: "rollcall::step", step = "subscribed", group = %self.settings.name,
+                session = subscriber.session, "{} is subscribed to zone {}", self.settings.name, subscriber.zone_name);
+        }
+        self.subscription = Some(subscriber);
+        self.roster_parts.clear();
+        self.named.clear();
+        self.rest_if_complete(now);
+    }
+
+    fn begin_session(&mut self, now: Tick) {
+        self.number = 0;
+        self.inflight = None;
+        self.dark.told = None;
+        self.excuse_all(now, RECONNECT_GRACE);
+    }
+
+    /// The ACK is repeated until the whole roster has come: a node that died unseen must not stay alive in the store.
+    /// Then whoever is not in it stands elsewhere by now.
+    fn rest_if_complete(&mut self, now: Now) {
+        let wanted = self.subscription.as_ref().map_or(0, |known| known.roster_parts as usize);
+        if self.roster_parts.len() < wanted {
+            self.next_ack = Some(now.tick + ACK_RETRY);
+            return;
+        }
+        self.next_ack = None;
+        self.roster.keep(&self.named);
+    }
+
+    pub(super) fn on_roster(&mut self, now: Now, saved: Roster) {
+        let Some(wanted) = self.subscription.as_ref().filter(|known| known.session == saved.session) else {
+            return self.refuse("old_session");
+        };
+        // One that nobody waits for says only what is older than what is known.
+        let is_awaited = self.next_ack.is_some() && saved.part < wanted.roster_parts;
+        if !is_awaited || !self.roster_parts.insert(saved.part) {
+            return self.refuse("repeated");
+        }
+        for member in saved.members {
+            self.named.insert(member.node);
+            self.roster.adopt(now, member);
+        }
+        self.rest_if_complete(now);
+    }
+}

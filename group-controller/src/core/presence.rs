@@ -1,0 +1,141 @@
+//! Nodes at this place: found over the presence fanout, saved by the zone, answered (G3).
+
+use rollcall_model::packet::{
+    Arrival, ArrivalDecision, Channel, Decision, Membership, Packet, Presence, PresenceRequest,
+};
+use rollcall_model::{InstanceId, Millis, NodeId, Now, Purpose, route};
+
+use super::{Effect, Group, Token};
+
+/// An arrival the zone has not decided is sent again when the node calls again after this.
+const ARRIVAL_RETRY: Millis = Millis(800);
+/// A stranger whose status packets come in, and a node in doubt, is asked to call at most this often.
+const ASK_PERIOD: Millis = Millis(2_000);
+/// Most arrivals waiting for the zone, and most strangers remembered.
+const MOST_WAITING: usize = 20_000;
+
+impl Group {
+    fn is_mine(&self, presence: &Presence) -> bool {
+        match &presence.place {
+            Some(place) => *place == self.settings.place,
+            None => self.settings.ranges.iter().any(|range| range.contains(&presence.address)),
+        }
+    }
+
+    pub(super) fn on_presence(&mut self, now: Now, presence: Presence, effects: &mut Vec<Effect>) {
+        let Some(session) = self.subscription.as_ref().map(|known| known.session) else { return };
+        if !self.is_mine(&presence) {
+            return;
+        }
+        let (node, instance) = (presence.node, presence.instance);
+        if self.roster.get(node).is_some_and(|member| member.instance == Some(instance)) {
+            // Saved already; the node did not get the answer.
+            return self.answer(now, node, instance, effects);
+        }
+        let waiting = self.arrivals.get(&node).filter(|(known, _)| known.instance == instance);
+        if waiting.is_some_and(|(_, since)| now.tick.since(*since) < ARRIVAL_RETRY) {
+            return;
+        }
+        if self.arrivals.len() >= MOST_WAITING && !self.arrivals.contains_key(&node) {
+            return self.refuse("overloaded");
+        }
+        self.arrivals.insert(node, (presence.clone(), now.tick));
+        let arrival = Packet::Arrival(Arrival { group: self.settings.group, session, presence });
+        let arrival = self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), arrival);
+        effects.push(Effect::Publish(Token::None, arrival));
+    }
+
+    pub(super) fn on_arrival_decision(&mut self, now: Now, decision: ArrivalDecision, effects: &mut Vec<Effect>) {
+        let ArrivalDecision { group, node, instance, decision } = decision;
+        if group != self.settings.group {
+            return self.refuse("for_another_run");
+        }
+        let waiting = self.arrivals.get(&node).filter(|(known, _)| known.instance == instance).is_some();
+        match decision {
+            Decision::Accepted(accepted) if waiting => {
+                let name = self.arrivals.remove(&node).map(|(presence, _)| presence.name);
+                self.named.insert(node);
+                self.roster.place(now, node, name, instance, accepted.epoch);
+                self.answer(now, node, instance, effects);
+            }
+            // Not asked for: the node checked in again and the zone tells its new epoch.
+            Decision::Accepted(accepted) => {
+                if self.roster.get(node).is_some_and(|member| accepted.epoch > member.epoch) {
+                    let instance = self.roster.get(node).and_then(|member| member.instance).unwrap_or(instance);
+                    self.roster.place(now, node, None, instance, accepted.epoch);
+                }
+            }
+            Decision::Refused { message, .. } => {
+                tracing::warn!(%node, "the zone does not let this node into the group: {message}");
+                self.arrivals.remove(&node);
+                // Should it stand here all the same, its next status packet makes it a stranger that is asked to call.
+                self.roster.forget(node);
+                self.refuse("arrival_refused");
+            }
+        }
+    }
+
+    fn answer(&mut self, now: Now, node: NodeId, instance: InstanceId, effects: &mut Vec<Effect>) {
+        let Some(subscription) = &self.subscription else { return };
+        let membership = Packet::Membership(Membership {
+            node,
+            instance,
+            group: self.settings.group,
+            group_name: self.settings.name.clone(),
+            channels: self.channels(node),
+            keep_alive: subscription.keep_alive,
+        });
+        let answer = self.sender.confirmed(now, route::DIRECT, route::node_inbox(node), membership);
+        effects.push(Effect::Publish(Token::None, answer));
+    }
+
+    /// The group's queues, told to a node (G4).
+    fn channels(&self, node: NodeId) -> Vec<Channel> {
+        let group = self.settings.group;
+        let (address, port) = &self.settings.broker;
+        [route::METRICS, route::HEALTH, route::HEALTH_ALERTS, route::HEALTH_ACTIONS]
+            .into_iter()
+            .filter_map(|purpose| {
+                Some(Channel {
+                    purpose: Purpose::new(purpose).ok()?,
+                    address: address.clone(),
+                    port: *port,
+                    exchange: route::GROUP.into(),
+                    queue: route::group_queue(group, purpose),
+                    key: route::group_key(group, purpose, node),
+                })
+            })
+            .collect()
+    }
+
+    /// Status packets of a node that is not in the roster, or of a session that is over: ask it to call.
+    pub(super) fn ask(&mut self, now: Now, node: NodeId, reason: &'static str, effects: &mut Vec<Effect>) {
+        self.refuse(reason);
+        if self.may_ask(now, node) {
+            effects.push(self.request_presence(now, node, Token::None));
+        }
+    }
+
+    /// A node in doubt: an inbox that is gone says that it is, a node that is there calls.
+    pub(super) fn probe(&mut self, now: Now, node: NodeId, effects: &mut Vec<Effect>) {
+        if self.may_ask(now, node) {
+            effects.push(self.request_presence(now, node, Token::Probe(node)));
+        }
+    }
+
+    fn may_ask(&mut self, now: Now, node: NodeId) -> bool {
+        if self.asked.get(&node).is_some_and(|asked| now.tick.since(*asked) < ASK_PERIOD) {
+            return false;
+        }
+        if self.asked.len() >= MOST_WAITING {
+            self.asked.clear();
+        }
+        self.asked.insert(node, now.tick);
+        true
+    }
+
+    pub(super) fn request_presence(&mut self, now: Now, node: NodeId, token: Token) -> Effect {
+        let request = Packet::PresenceRequest(PresenceRequest { group: self.settings.group });
+        Effect::Publish(token, self.sender.confirmed(now, route::DIRECT, route::node_inbox(node), request))
+    }
+}

@@ -1,0 +1,208 @@
+//! What was lost, doubled or overtaken on its way is set right. Each of these was found by the simulation.
+
+use rollcall_model::packet::Roster as RosterPacket;
+
+use super::*;
+
+fn saved(number: u32, epoch: u32, state: NodeState, bits: u32) -> RosterMember {
+    RosterMember {
+        node: node(number),
+        name: name("n"),
+        epoch: SessionEpoch(epoch),
+        state,
+        health: Health::new(HealthBits::from_number(bits).unwrap(), HealthBits::NONE).unwrap(),
+    }
+}
+
+fn roster(session: u32, members: Vec<RosterMember>) -> Event {
+    delivered(Packet::Roster(RosterPacket { group: GroupId::derived_from("rack-a"), session, part: 0, members }))
+}
+
+fn of_another_run(session: u32) -> Event {
+    match subscriber(session, 0) {
+        Packet::ZoneSubscriber(subscriber) => delivered(Packet::ZoneSubscriber(ZoneSubscriber {
+            instance: InstanceId::derived_from("former"),
+            ..subscriber
+        })),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn kinds(effects: &[Effect]) -> Vec<&'static str> {
+    let published = |effect: &Effect| if let Effect::Publish(_, message) = effect { Some(message.kind) } else { None };
+    effects.iter().filter_map(published).collect()
+}
+
+fn decided(number: u32, decision: Decision<ArrivalAccepted>) -> Event {
+    let (group, node) = (GroupId::derived_from("rack-a"), node(number));
+    delivered(Packet::ArrivalDecision(ArrivalDecision {
+        group,
+        node,
+        instance: InstanceId::derived_from("x"),
+        decision,
+    }))
+}
+
+#[test]
+fn without_a_link_no_deadline_lies_in_the_past() {
+    let mut group = group(1);
+    group.step(at(1_500), Event::Status(status(0, 2, 1)));
+    assert!(group.inflight.is_some());
+    group.step(at(1_600), Event::LinkDown);
+    for ms in (1_700..10_000).step_by(100) {
+        group.step(at(ms), Event::Tick);
+        assert!(group.next_deadline() > Tick(ms), "at {ms}");
+    }
+}
+
+#[test]
+fn the_late_confirm_of_a_former_report_confirms_nothing_else() {
+    let mut group = group(1);
+    group.step(at(1_500), Event::Status(status(0, 2, 1)));
+    let first = on_its_way(&group);
+    confirm(&mut group, 1_600);
+    let second = changes(&group.step(at(1_700), Event::Status(status(0, 3, 2))));
+    group.step(at(1_800), Event::Published { token: first, result: Ok(()) });
+    assert_eq!(changes(&group.step(at(2_800), Event::Tick)), second, "it is still to be confirmed");
+    // Numbers begin again with a membership: a report of the former one is not mistaken for one of this.
+    let token = on_its_way(&group);
+    group.step(at(2_900), delivered(subscriber(2, 1)));
+    group.step(at(2_900), roster(2, vec![saved(0, 1, NodeState::Healthy, 0)]));
+    for sequence in 4..6 {
+        group.step(at(2_900), Event::Status(status(0, sequence, sequence)));
+    }
+    group.step(at(2_900), Event::Published { token, result: Ok(()) });
+    assert!(group.inflight.is_some());
+}
+
+#[test]
+fn an_alarm_is_told_again_until_it_is_confirmed_and_its_end_too() {
+    let mut group = group(10);
+    let speaking = [0, 1, 2, 3, 4, 5];
+    pass(&mut group, 1_100, 4_000, &speaking);
+    let mut alarms = 0;
+    for ms in (4_100..7_400).step_by(100) {
+        alarms += kinds(&group.step(at(ms), Event::Tick)).iter().filter(|kind| **kind == "group_alarm").count();
+        if matches!(group.inflight, Some((Report::Changes(_), _))) {
+            confirm(&mut group, ms);
+        }
+    }
+    assert!(alarms >= 2, "told {alarms} times");
+    confirm(&mut group, 7_400);
+    assert_eq!(group.dark.told, Some(true));
+}
+
+#[test]
+fn a_new_membership_is_told_in_the_end_that_the_rack_is_not_dark() {
+    let mut group = group(1);
+    assert_eq!(group.dark.told, None);
+    pass(&mut group, 1_100, RECONNECT_GRACE.0 + 1_000, &[0]);
+    assert_eq!(group.dark.told, Some(false), "an alarm a former run raised ends");
+}
+
+#[test]
+fn a_membership_a_former_run_took_is_asked_for_again() {
+    let mut group = group(1);
+    assert_eq!(group.next_ack, None);
+    group.step(at(1_100), of_another_run(1));
+    assert_eq!(group.next_ack, None, "an older answer, late");
+    group.step(at(1_200), of_another_run(2));
+    assert!(kinds(&group.step(at(1_200), Event::Tick)).contains(&"ack"));
+    group.step(at(1_300), delivered(subscriber(3, 0)));
+    group.step(at(1_300), delivered(subscriber(1, 0)));
+    assert_eq!(group.subscription.as_ref().unwrap().session, 3, "memberships never go back");
+}
+
+#[test]
+fn a_roster_older_than_what_was_told_takes_nothing_back() {
+    let mut group = group(1);
+    group.step(at(1_200), Event::Status(status(0, 2, 1)));
+    confirm(&mut group, 1_200);
+    answer(&mut group, 1_300);
+    // The zone had not read what it was told when it wrote this.
+    let told = changes(&group.step(at(1_300), roster(1, vec![saved(0, 1, NodeState::Healthy, 0)])));
+    assert_eq!(told[0].state, NodeState::Degraded, "told again");
+    // Nor may it make a change forgotten that waits to be told.
+    group.step(at(1_400), Event::Status(status(0, 3, 0)));
+    answer(&mut group, 1_400);
+    group.step(at(1_400), roster(1, vec![saved(0, 1, NodeState::Healthy, 0)]));
+    assert_eq!(changes(&confirm(&mut group, 1_500))[0].state, NodeState::Healthy);
+}
+
+#[test]
+fn a_new_epoch_in_the_roster_begins_a_session() {
+    let mut group = group(1);
+    group.step(at(1_100), Event::Status(status(0, 50, 0)));
+    answer(&mut group, 1_200);
+    group.step(at(1_200), roster(1, vec![saved(0, 2, NodeState::Joining, 0)]));
+    assert_eq!(group.roster().get(node(0)).unwrap().state, NodeState::Joining);
+    let first = NodeStatus { epoch: SessionEpoch(2), ..status(0, 1, 0) };
+    assert_eq!(
+        changes(&group.step(at(1_300), Event::Status(first)))[0].state,
+        NodeState::Healthy,
+        "its numbers begin again"
+    );
+}
+
+#[test]
+fn who_is_not_in_the_whole_roster_stands_elsewhere() {
+    let mut group = group(2);
+    answer(&mut group, 1_200);
+    assert_eq!(group.roster().len(), 2, "the roster is still to come");
+    arrive(&mut group, 1_250, 7);
+    group.step(at(1_300), roster(1, vec![saved(0, 1, NodeState::Healthy, 0)]));
+    let mut kept: Vec<NodeId> = group.roster().iter().map(|(node, _)| node).collect();
+    kept.sort_unstable();
+    let mut wanted = vec![node(0), node(7)];
+    wanted.sort_unstable();
+    assert_eq!(kept, wanted, "and who was placed meanwhile");
+}
+
+#[test]
+fn a_roster_the_zone_sends_unasked_is_asked_for() {
+    let mut group = group(2);
+    group.step(at(1_200), delivered(subscriber(1, 1)));
+    group.step(at(1_200), roster(1, vec![saved(0, 1, NodeState::Healthy, 0)]));
+    assert_eq!(group.roster().len(), 2, "it may be a late repetition");
+    assert!(kinds(&group.step(at(1_200 + ACK_RETRY.0), Event::Tick)).contains(&"ack"));
+    group.step(at(2_300), delivered(subscriber(1, 1)));
+    group.step(at(2_300), roster(1, vec![saved(0, 1, NodeState::Healthy, 0)]));
+    assert_eq!((group.roster().len(), group.next_ack), (1, None), "the answer is of now");
+}
+
+#[test]
+fn a_node_that_moved_is_forgotten() {
+    let mut group = group(2);
+    group.step(at(1_100), decided(0, Decision::Refused { reason: "moved".into(), message: "elsewhere".into() }));
+    assert_eq!(group.roster().len(), 1);
+    assert!(pass(&mut group, 1_200, 9_000, &[1]).is_empty(), "nor blamed");
+}
+
+#[test]
+fn a_connection_that_closed_before_this_controller_was_away_blames_nobody() {
+    let mut group = group(1);
+    group.step(at(1_100), Event::ConnectionClosed(node(0)));
+    group.step(at(1_150), Event::LinkDown);
+    group.step(at(5_000), Event::LinkUp);
+    assert!(pass(&mut group, 5_000, 9_000, &[]).iter().all(|change| change.state != NodeState::Down));
+}
+
+#[test]
+fn a_dead_node_of_a_dark_rack_is_found_by_its_inbox() {
+    let mut group = group(0);
+    answer(&mut group, 1_000);
+    let members = (0..4).map(|number| saved(number, 1, NodeState::Unknown, 0)).collect();
+    group.step(at(1_000), roster(1, members));
+    let mut asked = Vec::new();
+    for ms in (1_100..40_000).step_by(100) {
+        for effect in group.step(at(ms), Event::Tick) {
+            if let Effect::Publish(Token::Probe(node), _) = effect {
+                asked.push(node);
+                let result = PublishError::Unroutable { exchange: String::new(), routing_key: String::new() };
+                group.step(at(ms), Event::Published { token: Token::Probe(node), result: Err(result) });
+            }
+        }
+    }
+    assert!(asked.contains(&node(3)), "{asked:?}");
+    assert!(group.roster().iter().all(|(_, member)| member.state == NodeState::Down));
+}

@@ -1,0 +1,112 @@
+//! Status packets, closed connections, and the judgement of silence (design §3.6).
+
+use rollcall_model::indicator::DICTIONARY_VERSION;
+use rollcall_model::wire::status::NodeStatus;
+use rollcall_model::{Millis, NodeId, NodeState, Now};
+
+use super::liveness::{self, Verdict};
+use super::roster::Taken;
+use super::{Effect, Group, JUDGE_PERIOD, Token};
+
+impl Group {
+    pub(super) fn on_status(&mut self, now: Now, status: &NodeStatus, effects: &mut Vec<Effect>) {
+        self.statuses += 1;
+        if status.dictionary != DICTIONARY_VERSION {
+            // Its bits mean something else: neither health nor a sign of life that could be shown.
+            return self.refuse("other_dictionary");
+        }
+        match self.roster.hear(now, status) {
+            Taken::Same | Taken::Changed => {}
+            // Its epoch was overtaken by a former run's join that came late: asked, it checks in again.
+            Taken::Refused("old_epoch") => self.ask(now, status.node, "old_epoch", effects),
+            Taken::Refused(reason) => self.refuse(reason),
+            Taken::Stranger => {
+                if self.subscription.is_some() {
+                    self.ask(now, status.node, "unknown_node", effects);
+                }
+            }
+        }
+    }
+
+    /// The word of a broker that was away itself counts only for nodes heard since it is back, until all others had
+    /// time to come back as well.
+    pub(super) fn on_connection_closed(&mut self, now: Now, node: NodeId) {
+        let liveness::Floor { set_at, until } = self.floor;
+        if let Some(member) = self.roster.get_mut(node)
+            && (now.tick >= until || member.voice.heard.is_some_and(|heard| heard >= set_at))
+            && !matches!(member.state, NodeState::Left | NodeState::Down)
+            && member.voice.closed.is_none()
+        {
+            member.voice.closed = Some(now.tick);
+        }
+    }
+
+    pub(super) fn on_tick(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.next_ack.is_some_and(|at| now.tick >= at) && self.linked {
+            if self.zone.is_some() {
+                self.send_ack_over_broker(now, effects);
+            } else {
+                self.on_link_up(now, effects);
+            }
+        }
+        if now.tick >= self.next_summary {
+            self.summarise(now, effects);
+            self.asked.retain(|_, asked| now.tick.since(*asked) < Millis(60_000));
+            self.arrivals.retain(|_, (_, since)| now.tick.since(*since) < Millis(60_000));
+        }
+        if now.tick >= self.next_judgement {
+            self.next_judgement = now.tick + JUDGE_PERIOD;
+            if self.linked {
+                self.judge(now, effects);
+            }
+        }
+    }
+
+    /// Judges everybody's silence; first whether it is theirs at all.
+    fn judge(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let (mut watched, mut silent) = (0_usize, 0_usize);
+        let mut verdicts: Vec<(NodeId, NodeState, Verdict)> = Vec::new();
+        for (node, member) in self.roster.iter() {
+            if matches!(member.state, NodeState::Left | NodeState::Down) {
+                continue;
+            }
+            watched += 1;
+            let verdict = liveness::judge(now.tick, self.floor, member.voice);
+            let by_silence = member.voice.closed.is_none();
+            silent += usize::from(by_silence && matches!(verdict, Verdict::Silent(_) | Verdict::Suspect));
+            if verdict != Verdict::Alive {
+                verdicts.push((node, member.state, verdict));
+            }
+        }
+        let anyone_lost = verdicts.iter().any(|(_, _, verdict)| matches!(verdict, Verdict::Silent(_)));
+        let dark = anyone_lost && liveness::is_dark(silent, watched);
+        if dark != self.dark.is {
+            let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            self.dark.is = dark;
+            self.dark.since = (now.wall, count(silent), count(watched));
+        }
+        verdicts.sort_unstable_by_key(|(node, ..)| *node);
+        for (node, state, verdict) in verdicts {
+            if let Some(next) = liveness::follow(state, verdict, dark) {
+                self.carry_out(now, node, next, verdict, effects);
+            } else if state == NodeState::Unknown && matches!(verdict, Verdict::Silent(_)) {
+                self.probe(now, node, effects);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, now: Now, node: NodeId, next: NodeState, verdict: Verdict, effects: &mut Vec<Effect>) {
+        let closed = self.roster.get(node).is_some_and(|member| member.voice.closed.is_some());
+        let cause = match (next, verdict) {
+            (NodeState::Suspect, _) if !closed => "overdue".to_owned(),
+            (NodeState::Unknown, _) => "many nodes of the group fell silent at once".to_owned(),
+            (_, Verdict::Silent(span)) => format!("silent for {}.{} s", span.0 / 1_000, span.0 % 1_000 / 100),
+            _ => "connection closed".to_owned(),
+        };
+        self.roster.set_state(now, node, next, &cause);
+        if next == NodeState::Suspect && !closed {
+            // A broker without the event exchange cannot tell that a connection closed; an inbox that is gone can.
+            effects.push(self.request_presence(now, node, Token::Probe(node)));
+        }
+    }
+}

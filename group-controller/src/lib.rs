@@ -1,0 +1,178 @@
+//! The group controller: the rack's daemon. Answers hellos, finds the nodes at its place, keeps their
+//! roster, judges silence, and tells the zone what changed. May serve several zones at once.
+
+pub mod config;
+pub mod core;
+pub mod driver;
+pub mod topology;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use rand::random;
+use rollcall_bus::{Attachment, ConnectError, Connector, ConsumeError, DeclareError};
+use rollcall_discovery::{Discovery, Patience, Sighting, Tag, host_addresses};
+use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, Hello};
+use rollcall_model::{GroupId, InstanceId, Name, route};
+use rollcall_startup::{Clock, Exit, Failure, Shutdown, StateError, lock_state_dir, read_or_create_id, state_dir};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use crate::core::Settings;
+use crate::driver::Session;
+
+/// Why a group controller could not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A broker cannot be used.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A broker refused the group's topology.
+    #[error(transparent)]
+    Declare(#[from] DeclareError),
+    /// A broker refused a consumer.
+    #[error(transparent)]
+    Consume(#[from] ConsumeError),
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::State(error) => error.into(),
+            // What trying again would not change is a wrong use of the program.
+            RunError::Connect(error) => Self::caused_by(Exit::Usage, &error),
+            error => Self::caused_by(Exit::Unreachable, &error),
+        }
+    }
+}
+
+/// What a group controller stands on.
+pub struct Parts {
+    /// The way to brokers; the hello names the host, this holds the credentials.
+    pub connector: Connector,
+    /// Where the broker is when mDNS is off.
+    pub seed: BrokerEndpoint,
+    /// DNS-SD.
+    pub discovery: Discovery,
+}
+
+/// Runs a group controller until `shutdown`.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
+    let directory = state_dir(&config.state_dir)?;
+    let _lock = lock_state_dir(&directory)?;
+    let addresses = if config.addresses.is_empty() { host_addresses() } else { config.addresses.clone() };
+    let group = read_or_create_id(&directory.join("group-id"), || config.make_group_id(&addresses, random()))?;
+    tracing::info!(%group, name = %config.name, "group controller of {}", config.place());
+
+    let mut rack = Rack {
+        config,
+        parts,
+        addresses,
+        group,
+        shutdown: shutdown.clone(),
+        sessions: JoinSet::new(),
+        hellos: HashMap::new(),
+    };
+    if !rack.config.discovery.mdns && !rack.parts.discovery.is_on() {
+        let seed = rack.parts.seed.clone();
+        for zone in rack.config.zones.clone() {
+            rack.open(zone, seed.clone()).await?;
+        }
+    }
+    let mut zones = rack.parts.discovery.watch(Tag::Zone);
+    let mut patience = Patience::default();
+    let ended = loop {
+        tokio::select! {
+            () = shutdown.requested() => break Ok(()),
+            Some(sighting) = zones.next() => {
+                if let Sighting::Seen { announcement: Announcement::Hello(hello), .. } = sighting {
+                    rack.hear(hello).await?;
+                }
+            }
+            () = patience.ends() => rack.complain(),
+            Some(ended) = rack.sessions.join_next() => match ended {
+                Ok(Ok(())) if shutdown.is_requested() => {}
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => break Err(error),
+                // A panic of one zone's loop ends the process rather than leave a rack half watched.
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            },
+        }
+    };
+    shutdown.request();
+    while rack.sessions.join_next().await.is_some() {}
+    ended
+}
+
+struct Rack {
+    config: Config,
+    parts: Parts,
+    addresses: Vec<IpAddr>,
+    group: GroupId,
+    shutdown: Shutdown,
+    sessions: JoinSet<Result<(), RunError>>,
+    hellos: HashMap<Name, mpsc::Sender<Hello>>,
+}
+
+impl Rack {
+    fn complain(&self) {
+        if self.parts.discovery.is_on() {
+            self.config.zones.iter().filter(|zone| !self.hellos.contains_key(zone)).for_each(Patience::complain);
+        }
+    }
+
+    async fn hear(&mut self, hello: Hello) -> Result<(), RunError> {
+        if !self.config.zones.contains(&hello.name) {
+            tracing::debug!(zone = %hello.name, "a zone this group is not configured for");
+            return Ok(());
+        }
+        if !self.hellos.contains_key(&hello.name) {
+            tracing::info!(target: "rollcall::step", step = "hello_heard", group = %self.config.name, zone = %hello.name,
+                "{} heard zone {} (generation {})", self.config.name, hello.name, hello.generation);
+            self.open(hello.name.clone(), hello.broker.clone()).await?;
+        }
+        if let Some(session) = self.hellos.get(&hello.name) {
+            // Full: the session is busy and will ask for the hello itself.
+            let _ = session.try_send(hello);
+        }
+        Ok(())
+    }
+
+    async fn open(&mut self, zone: Name, broker: BrokerEndpoint) -> Result<(), RunError> {
+        let settings = Settings {
+            zone_name: zone.clone(),
+            group: self.group,
+            name: self.config.name.clone(),
+            place: self.config.place(),
+            ranges: self.config.ranges.clone(),
+            addresses: self.addresses.clone(),
+            instance: InstanceId::from_bytes(random()),
+            broker: (broker.host.clone(), broker.port),
+        };
+        let attachment = Attachment {
+            inbox: route::group_inbox(self.group),
+            client_name: format!("rollcall group-controller {}", self.config.name),
+            endpoint: Some(broker),
+        };
+        let bus = self.parts.connector.attach(attachment).await?;
+        let (sender, hellos) = mpsc::channel(16);
+        self.hellos.insert(zone, sender);
+        let (discovery, shutdown) = (self.parts.discovery.clone(), self.shutdown.clone());
+        self.sessions.spawn(async move {
+            let opened = tokio::select! {
+                opened = Session::open(settings, bus, discovery, Clock::start()) => opened?,
+                () = shutdown.requested() => return Ok(()),
+            };
+            opened.run(hellos, shutdown).await;
+            Ok(())
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,44 @@
+//! `rollcall-group-controller`: the rack daemon.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use rollcall_bus::Connector;
+use rollcall_discovery::Discovery;
+use rollcall_group_controller::Parts;
+use rollcall_group_controller::config::Config;
+use rollcall_startup::{Exit, Failure, LogFormat, ServiceManager, Shutdown, finish, init_logging, load};
+
+/// Manages the servers of one place: answers the zone, finds nodes, watches their health.
+#[derive(Parser)]
+#[command(name = "rollcall-group-controller", version)]
+struct Arguments {
+    /// Configuration file (TOML); every key can also be given as ROLLCALL_SECTION__KEY
+    #[arg(short, long, env = "ROLLCALL_CONFIG", default_value = "/etc/rollcall/group-controller.toml")]
+    config: PathBuf,
+    /// Only check the configuration
+    #[arg(long)]
+    check: bool,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    finish(daemon(Arguments::parse()).await)
+}
+
+async fn daemon(arguments: Arguments) -> Result<(), Failure> {
+    init_logging(None::<LogFormat>, "info,lapin=off,mdns_sd=warn")?;
+    let config: Config = load(Some(&arguments.config), "ROLLCALL", &[])?;
+    config.validate().map_err(|why| Failure::usage(format!("{}: {why}", arguments.config.display())))?;
+    if arguments.check {
+        return Ok(());
+    }
+    let shutdown = Shutdown::on_signals()?;
+    let discovery =
+        Discovery::start(&config.discovery).map_err(|error| Failure::caused_by(Exit::Unreachable, &error))?;
+    let seed = config.broker.endpoint().map_err(|error| Failure::caused_by(Exit::Usage, &error))?;
+    let parts = Parts { connector: Connector::Rabbit(config.broker.clone()), seed, discovery };
+    ServiceManager::from_environment().ready(&format!("group {}", config.name));
+    Ok(rollcall_group_controller::run(config, parts, shutdown).await?)
+}

@@ -1,0 +1,55 @@
+//! What a group declares on the broker (G4): its queues, by group id and purpose.
+
+use rollcall_bus::{EVENT_EXCHANGE, ExchangeKind, Overflow, QUEUE_DELETED, Queue, QueueClass, Topology};
+use rollcall_model::{GroupId, route};
+
+/// Purpose of the queue for presence packets.
+pub const PRESENCE: &str = "presence";
+/// Purpose of the queue for the broker's own events.
+pub const BROKER_EVENTS: &str = "broker-events";
+
+fn newest_wins(group: GroupId, purpose: &str, max_length: u32, max_age_ms: u32) -> Queue {
+    Queue {
+        name: route::group_queue(group, purpose),
+        class: QueueClass::Classic,
+        max_length,
+        overflow: Overflow::DropHead,
+        max_age_ms: Some(max_age_ms),
+        dead_letter: None,
+    }
+}
+
+fn lasting(group: GroupId, purpose: &str) -> Queue {
+    Queue {
+        name: route::group_queue(group, purpose),
+        class: QueueClass::Quorum { delivery_limit: 5 },
+        max_length: 10_000,
+        overflow: Overflow::RejectPublish,
+        max_age_ms: None,
+        dead_letter: Some(route::PARKED.into()),
+    }
+}
+
+/// The group's queues and bindings, and the exchanges they hang on.
+#[must_use]
+pub fn topology(group: GroupId) -> Topology {
+    let mut topology = Topology::default()
+        .exchange(route::DIRECT, ExchangeKind::Direct)
+        .exchange(route::PRESENCE, ExchangeKind::Fanout)
+        .exchange(route::GROUP, ExchangeKind::Topic)
+        .exchange(route::ZONE, ExchangeKind::Topic)
+        .exchange(route::PARKED, ExchangeKind::Fanout)
+        .queue(newest_wins(group, PRESENCE, 20_000, 10_000))
+        .bind(route::PRESENCE, &route::group_queue(group, PRESENCE), "")
+        .queue(newest_wins(group, BROKER_EVENTS, 20_000, 10_000))
+        .bind_if_present(EVENT_EXCHANGE, &route::group_queue(group, BROKER_EVENTS), QUEUE_DELETED)
+        .queue(newest_wins(group, route::HEALTH, 50_000, 10_000))
+        .queue(newest_wins(group, route::METRICS, 50_000, 60_000))
+        .queue(lasting(group, route::HEALTH_ALERTS))
+        .queue(lasting(group, route::HEALTH_ACTIONS));
+    for purpose in [route::HEALTH, route::METRICS, route::HEALTH_ALERTS, route::HEALTH_ACTIONS] {
+        topology =
+            topology.bind(route::GROUP, &route::group_queue(group, purpose), &route::group_binding(group, purpose));
+    }
+    topology
+}
