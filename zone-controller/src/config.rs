@@ -1,0 +1,185 @@
+//! The zone controller's configuration: one TOML file, overlaid by `ROLLCALL_…` variables.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use rollcall_bus::RabbitSettings;
+use rollcall_discovery::DiscoverySettings;
+use rollcall_model::capability::Attribute;
+use rollcall_model::{Capability, Millis, Name, Purpose};
+use serde::Deserialize;
+
+/// All there is to configure.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of the zone.
+    pub name: Name,
+    /// File with the administrator's secret; with the machine's identifier it makes the zone id.
+    pub secret_file: PathBuf,
+    /// Stands in for the machine's product identifier, where there is none (containers).
+    #[serde(default)]
+    pub machine_identifier: Option<String>,
+    /// Where the topology is kept, e.g. `sqlite:/var/lib/rollcall/zone.db`.
+    pub database: String,
+    /// Addresses announced in the hello; empty means those of this machine.
+    #[serde(default)]
+    pub addresses: Vec<IpAddr>,
+    /// Pace of keep-alives in the zone, milliseconds; 200 to 60000.
+    #[serde(default = "default_keep_alive_ms")]
+    pub keep_alive_ms: u64,
+    /// The broker.
+    #[serde(default)]
+    pub broker: RabbitSettings,
+    /// mDNS.
+    #[serde(default)]
+    pub discovery: DiscoverySettings,
+    /// The REST API.
+    #[serde(default)]
+    pub api: ApiConfig,
+    /// Who may join as a group.
+    pub admission: AdmissionConfig,
+    /// Channels beyond alerts, policies and analytics.
+    #[serde(default)]
+    pub channels: ChannelsConfig,
+    /// Logical groups.
+    #[serde(default)]
+    pub logical_groups: LogicalGroupsConfig,
+}
+
+/// The REST API.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ApiConfig {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7655)) }
+    }
+}
+
+/// Who may join as a group.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdmissionConfig {
+    /// Names of group controllers; a trailing `*` stands for any rest.
+    pub groups: Vec<String>,
+}
+
+/// Channels beyond the standard three.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChannelsConfig {
+    /// e.g. `["security", "power"]`.
+    pub extra: Vec<Purpose>,
+}
+
+/// Logical groups.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogicalGroupsConfig {
+    /// Whether a combination of hardware nobody foresaw makes a new group; otherwise its nodes are refused.
+    pub create_unknown: bool,
+    /// Characteristics that matter beyond CPU, memory and NIC.
+    pub attributes: Vec<Attribute>,
+    /// Groups made in advance.
+    pub known: Vec<KnownGroup>,
+}
+
+impl Default for LogicalGroupsConfig {
+    fn default() -> Self {
+        Self { create_unknown: true, attributes: Vec::new(), known: Vec::new() }
+    }
+}
+
+/// A group made in advance.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownGroup {
+    /// The combination.
+    pub capability: Capability,
+    /// Its name.
+    pub name: Name,
+}
+
+const fn default_keep_alive_ms() -> u64 {
+    1_000
+}
+
+impl Config {
+    /// Refuses what cannot work, before anything binds.
+    ///
+    /// # Errors
+    /// A text that names the key, what is wrong and what would do.
+    pub fn validate(&self) -> Result<(), String> {
+        if !(200..=60_000).contains(&self.keep_alive_ms) {
+            return Err(format!("keep_alive_ms is {}; it must lie between 200 and 60000", self.keep_alive_ms));
+        }
+        if self.admission.groups.is_empty() {
+            return Err("admission.groups is empty: no group could ever join; name them, e.g. [\"rack-*\"]".into());
+        }
+        if let Some(bad) =
+            self.admission.groups.iter().find(|p| Name::new(p.trim_end_matches('*')).is_err() && *p != "*")
+        {
+            return Err(format!(
+                "admission.groups has {bad:?}, which no group can be named; expected rack-a or rack-*"
+            ));
+        }
+        let mut seen = self.purposes();
+        seen.sort();
+        if let Some(pair) = seen.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("channels.extra has {:?} twice, or repeats a standard channel", pair[0].as_str()));
+        }
+        if let Some(bad) = self.channels.extra.iter().find(|purpose| matches!(purpose.as_str(), "joins" | "parked")) {
+            return Err(format!("channels.extra has {:?}, which Rollcall uses itself", bad.as_str()));
+        }
+        self.broker.validate().map_err(|why| format!("broker: {why}"))
+    }
+
+    /// Every channel: the standard three and the configured ones.
+    #[must_use]
+    pub fn purposes(&self) -> Vec<Purpose> {
+        Purpose::standard().into_iter().chain(self.channels.extra.iter().cloned()).collect()
+    }
+
+    /// The pace of keep-alives.
+    #[must_use]
+    pub const fn keep_alive(&self) -> Millis {
+        Millis(self.keep_alive_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../deploy/config/zone-controller.toml");
+
+    #[test]
+    fn the_example_can_be_used_as_it_is() {
+        let config: Config = toml::from_str(EXAMPLE).unwrap();
+        assert_eq!(config.validate(), Ok(()));
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_by_name() {
+        // (in the example, instead, part of the message; nothing when it is fine)
+        for (from, to, expected) in [
+            ("keep_alive_ms = 1000", "keep_alive_ms = 50", "keep_alive_ms is 50"),
+            ("groups = [\"rack-*\"]", "groups = []", "admission.groups is empty"),
+            ("groups = [\"rack-*\"]", "groups = [\"ra ck\"]", "\"ra ck\""),
+            ("extra = [\"security\", \"power\"]", "extra = [\"alerts\"]", "repeats a standard channel"),
+            ("extra = [\"security\", \"power\"]", "extra = [\"joins\"]", "uses itself"),
+        ] {
+            assert!(EXAMPLE.contains(from), "{from}");
+            let config: Config = toml::from_str(&EXAMPLE.replace(from, to)).unwrap();
+            match config.validate() {
+                Ok(()) => assert_eq!(expected, "", "{to} was taken"),
+                Err(message) => assert!(!expected.is_empty() && message.contains(expected), "{to}: {message}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What group controllers report: changes, group alarms, summaries. The zone's cost grows with changes, not with nodes × time.
+
+use rollcall_model::packet::{Alerts, ArrivalAccepted, ArrivalDecision, Decision, GroupAlarm, Packet, Summary};
+use rollcall_model::{GroupId, InstanceId, NodeId, Now, route};
+use rollcall_store::Change;
+
+use super::{Effect, Zone};
+
+impl Zone {
+    pub(super) fn on_alerts(&mut self, now: Now, alerts: &Alerts, effects: &mut Vec<Effect>) {
+        if !self.is_current(alerts.group, alerts.session) {
+            return self.refuse_stale(now, "alerts", alerts.group, effects);
+        }
+        for change in &alerts.changes {
+            let place = (alerts.session, change.number);
+            let refusal = match self.nodes.get(&change.node) {
+                None => Some("unknown_node"),
+                Some(node) if node.physical != Some(alerts.group) => Some("not_its_node"),
+                Some(node) if change.epoch < node.epoch => Some("old_epoch"),
+                Some(node) if change.epoch > node.epoch => Some("unsaved_epoch"),
+                Some(node) if place <= node.last_change => Some("repeated"),
+                Some(_) => None,
+            };
+            if let Some(reason) = refusal {
+                self.count("alerts", reason);
+                self.set_right(now, alerts.group, change.node, reason, effects);
+                continue;
+            }
+            if let Some(node) = self.nodes.get_mut(&change.node) {
+                node.state = change.state;
+                node.health = change.health;
+                node.last_change = place;
+            }
+            effects.push(Effect::Save(Change::NodeChanged {
+                node: change.node,
+                group: alerts.group,
+                session: alerts.session,
+                number: change.number,
+                epoch: change.epoch,
+                state: change.state,
+                health: change.health,
+                cause: change.cause.chars().take(200).collect(),
+                at: change.at,
+            }));
+        }
+    }
+
+    /// Tells a group controller what it has not heard of one of its nodes: a new epoch, or that it stands elsewhere.
+    fn set_right(&mut self, now: Now, group: GroupId, node: NodeId, reason: &'static str, effects: &mut Vec<Effect>) {
+        let Some(known) = self.nodes.get(&node) else { return };
+        // One that never checked in is told by the run of nobody: the group controller looks at the node only.
+        let (instance, epoch) = (known.instance.unwrap_or(InstanceId::from_bytes([0; 16])), known.epoch);
+        match reason {
+            "old_epoch" => {
+                let decision = Decision::Accepted(ArrivalAccepted { epoch });
+                let told = Packet::ArrivalDecision(ArrivalDecision { group, node, instance, decision });
+                effects.push(self.tell(now, route::group_inbox(group), told));
+            }
+            "not_its_node" => self.tell_moved(now, group, node, instance, effects),
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_group_alarm(&mut self, now: Now, alarm: &GroupAlarm, effects: &mut Vec<Effect>) {
+        if !self.is_current(alarm.group, alarm.session) {
+            return self.refuse_stale(now, "alerts", alarm.group, effects);
+        }
+        effects.push(Effect::Save(Change::GroupAlarm {
+            group: alarm.group,
+            raised: alarm.raised,
+            silent: alarm.silent,
+            members: alarm.members,
+            at: alarm.at,
+        }));
+    }
+
+    pub(super) fn on_summary(&mut self, now: Now, summary: Summary, effects: &mut Vec<Effect>) {
+        let group = summary.group;
+        if !self.is_current(group, summary.session) {
+            return self.refuse_stale(now, "summary", group, effects);
+        }
+        let rostered = summary.states.values().map(|nodes| *nodes as usize).sum::<usize>();
+        let before = self.overview.summaries.insert(group, summary);
+        // For two summaries a roster that does not grow and is not ours: a message that told of a move was lost.
+        let lasts =
+            before.is_some_and(|before| before.states.values().map(|nodes| *nodes as usize).sum::<usize>() == rostered);
+        if lasts
+            && rostered != self.members_of(group)
+            && let Some(membership) = self.membership(group)
+        {
+            self.tell_roster(now, group, membership, effects);
+        }
+    }
+}

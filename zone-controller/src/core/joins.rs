@@ -1,0 +1,183 @@
+//! Joins: saved before they are answered (Z5). A node ends in one logical and one physical group.
+
+use rollcall_model::packet::{
+    Arrival, ArrivalAccepted, ArrivalDecision, Decision, IdentityClash, JoinAccepted, JoinDecision, JoinRequest, Packet,
+};
+use rollcall_model::{GroupId, Health, InstanceId, NodeId, NodeState, Now, SessionEpoch, route};
+use rollcall_store::{Change, GroupKind, NodeRecord};
+
+use super::{Effect, Zone};
+
+impl Zone {
+    /// A check-in service's plan. The same run of an agent that asks again gets the same epoch again.
+    pub(super) fn on_join_request(&mut self, now: Now, request: JoinRequest, effects: &mut Vec<Effect>) {
+        let inbox = route::checkin_inbox(request.checkin);
+        let (node, instance) = (request.subscription.identifier.node, request.subscription.instance);
+        let decision = if request.group != request.capability.group_id() {
+            self.count("join", "wrong_group");
+            let message = format!("group {} is not the group of {}", request.group, request.capability);
+            Decision::Refused { reason: "wrong_group".into(), message }
+        } else if !self.allows(&request.capability) {
+            let message = format!(
+                "no logical group exists for {}, and this zone's policy creates none (logical_groups.create_unknown)",
+                request.capability
+            );
+            self.ignore(now, "join", "unknown_combination", request.subscription.name.as_str(), &message, effects);
+            Decision::Refused { reason: "unknown_combination".into(), message }
+        } else {
+            Decision::Accepted(self.save_join(now, request, effects))
+        };
+        effects.push(self.tell(now, inbox, Packet::JoinDecision(JoinDecision { node, instance, decision })));
+    }
+
+    fn save_join(&mut self, now: Now, request: JoinRequest, effects: &mut Vec<Effect>) -> JoinAccepted {
+        let JoinRequest { checkin, subscription, capability, group_name, reason, .. } = request;
+        let (group, group_name) = self.create_logical_group(now.wall, &capability, group_name, "check-in", effects);
+        let node = subscription.identifier.node;
+        let known = self.nodes.get(&node);
+        if let Some(known) = known
+            && known.instance == Some(subscription.instance)
+            && known.logical == Some(group)
+        {
+            return JoinAccepted { epoch: known.epoch, group, group_name };
+        }
+        let epoch = known.map_or(SessionEpoch::default(), |known| known.epoch).next();
+        let record = NodeRecord {
+            node,
+            name: subscription.name.clone(),
+            address: subscription.address,
+            instance: Some(subscription.instance),
+            epoch,
+            logical: Some(group),
+            physical: known.and_then(|known| known.physical),
+            state: NodeState::Joining,
+            health: known.map_or_else(Health::unmeasured, |known| known.health),
+            last_change: known.map_or((0, 0), |known| known.last_change),
+        };
+        let physical = record.physical;
+        self.nodes.insert(node, record);
+        let instance = subscription.instance;
+        effects.push(Effect::Save(Change::NodeJoined {
+            identifier: subscription.identifier,
+            name: subscription.name,
+            address: subscription.address,
+            place: subscription.place,
+            instance: subscription.instance,
+            epoch,
+            group,
+            capability,
+            hardware: Box::new(subscription.hardware),
+            reason,
+            checkin,
+            at: now.wall,
+        }));
+        if let Some(physical) = physical {
+            // Its rack learns the new epoch, and watches it even if the node dies before its first status packet.
+            let decision = Decision::Accepted(ArrivalAccepted { epoch });
+            let told = ArrivalDecision { group: physical, node, instance, decision };
+            effects.push(self.tell(now, route::group_inbox(physical), Packet::ArrivalDecision(told)));
+        }
+        JoinAccepted { epoch, group, group_name }
+    }
+
+    /// A group controller found a node at its place.
+    pub(super) fn on_arrival(&mut self, now: Now, arrival: &Arrival, effects: &mut Vec<Effect>) {
+        if !self.is_current(arrival.group, arrival.session) {
+            return self.refuse_stale(now, "arrival", arrival.group, effects);
+        }
+        let decision = match self.claimed_elsewhere(arrival) {
+            Some(message) => {
+                let who = arrival.presence.name.to_string();
+                self.ignore(now, "arrival", "claimed_by_another", &who, &message, effects);
+                Decision::Refused { reason: "claimed_by_another".into(), message }
+            }
+            None => Decision::Accepted(ArrivalAccepted { epoch: self.save_arrival(now, arrival, effects) }),
+        };
+        let (node, instance) = (arrival.presence.node, arrival.presence.instance);
+        let answer = ArrivalDecision { group: arrival.group, node, instance, decision };
+        effects.push(self.tell(now, route::group_inbox(arrival.group), Packet::ArrivalDecision(answer)));
+    }
+
+    /// A live node cannot stand in two racks: the first claim holds as long as that run of the agent lives.
+    fn claimed_elsewhere(&self, arrival: &Arrival) -> Option<String> {
+        let known = self.nodes.get(&arrival.presence.node)?;
+        let other = known.physical.filter(|group| *group != arrival.group)?;
+        let alive = matches!(known.state, NodeState::Healthy | NodeState::Degraded | NodeState::Suspect);
+        (alive && known.instance == Some(arrival.presence.instance)).then(|| {
+            let name = self.groups.get(&other).map_or_else(|| other.to_string(), |group| group.name.to_string());
+            format!(
+                "node {} stands in group {name} already: the places or ranges of two group controllers overlap",
+                known.name
+            )
+        })
+    }
+
+    fn save_arrival(&mut self, now: Now, arrival: &Arrival, effects: &mut Vec<Effect>) -> SessionEpoch {
+        let presence = &arrival.presence;
+        let record = self.nodes.entry(presence.node).or_insert_with(|| NodeRecord {
+            node: presence.node,
+            name: presence.name.clone(),
+            address: presence.address,
+            instance: None,
+            epoch: SessionEpoch::default(),
+            logical: None,
+            physical: None,
+            state: NodeState::Joining,
+            health: Health::unmeasured(),
+            last_change: (0, 0),
+        });
+        let epoch = record.epoch;
+        if record.physical == Some(arrival.group) {
+            return epoch;
+        }
+        let (left, taken) = (record.physical.replace(arrival.group), record.last_change);
+        // Each group numbers its own changes.
+        record.last_change = self.left.get(&(presence.node, arrival.group)).copied().unwrap_or_default();
+        self.members.entry(arrival.group).or_default().insert(presence.node);
+        effects.push(Effect::Save(Change::NodePlaced {
+            node: presence.node,
+            name: presence.name.clone(),
+            address: presence.address,
+            group: arrival.group,
+            at: now.wall,
+        }));
+        if let Some(left) = left {
+            self.left.insert((presence.node, left), taken);
+            self.members.entry(left).or_default().remove(&presence.node);
+            self.tell_moved(now, left, presence.node, presence.instance, effects);
+        }
+        epoch
+    }
+
+    /// The group controller of a rack learns that a node does not stand there (any more).
+    pub(super) fn tell_moved(
+        &mut self,
+        now: Now,
+        group: GroupId,
+        node: NodeId,
+        instance: InstanceId,
+        effects: &mut Vec<Effect>,
+    ) {
+        let message = format!("node {node} stands in another group");
+        let decision = Decision::Refused { reason: "moved".into(), message };
+        let told = ArrivalDecision { group, node, instance, decision };
+        effects.push(self.tell(now, route::group_inbox(group), Packet::ArrivalDecision(told)));
+    }
+
+    /// Whether a message of this group belongs to its present membership.
+    pub(super) fn is_current(&self, group: GroupId, session: u32) -> bool {
+        self.groups.get(&group).is_some_and(|known| known.kind == GroupKind::Physical && known.session == session)
+    }
+
+    pub(super) fn on_identity_clash(&mut self, now: Now, clash: &IdentityClash, effects: &mut Vec<Effect>) {
+        let node = clash.identifier.node;
+        let holder =
+            self.nodes.get(&node).map_or_else(String::new, |known| format!(" ({} at {})", known.name, known.address));
+        let message = format!(
+            "{} at {} has the node identifier {node} of another live agent{holder}: a cloned disk or two agents on one \
+             machine; give the clone a new /etc/machine-id or stop one",
+            clash.name, clash.address
+        );
+        self.ignore(now, "join", "identity_clash", clash.name.as_str(), &message, effects);
+    }
+}

@@ -1,0 +1,102 @@
+//! What was lost, doubled or overtaken on its way is set right. Each of these was found by the simulation.
+
+use rollcall_model::packet::{ArrivalAccepted, ArrivalDecision, Summary};
+
+use super::*;
+
+fn node() -> rollcall_model::NodeId {
+    subscription("n1", "run1").identifier.node
+}
+
+/// A zone with two racks and a node in the first.
+fn peopled() -> Zone {
+    let mut zone = zone();
+    zone.step(NOW, Event::AckHeard(ack("rack-a", "r1")));
+    zone.step(NOW, Event::AckHeard(ack("rack-b", "r1")));
+    zone.step(NOW, join("n1", "run1"));
+    zone.step(NOW, arrival("rack-a", 1, "n1", "run1"));
+    zone
+}
+
+fn told_to(effects: &[Effect], rack: &str) -> Vec<Packet> {
+    let inbox = route::group_inbox(GroupId::derived_from(rack));
+    packets(effects).into_iter().filter(|(key, _)| *key == inbox).map(|(_, packet)| packet).collect()
+}
+
+fn decision(effects: &[Effect], rack: &str) -> Decision<ArrivalAccepted> {
+    match &told_to(effects, rack)[..] {
+        [Packet::ArrivalDecision(ArrivalDecision { node: about, decision, .. })] if *about == node() => {
+            decision.clone()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn summary(session: u32, nodes: u32) -> Event {
+    delivered(Packet::Summary(Summary {
+        group: GroupId::derived_from("rack-a"),
+        session,
+        states: BTreeMap::from([(NodeState::Healthy, nodes)]),
+        bits: BTreeMap::new(),
+        statuses: 0,
+        refused: BTreeMap::new(),
+    }))
+}
+
+#[test]
+fn a_rack_whose_membership_a_late_ack_took_learns_whose_it_is() {
+    let mut zone = peopled();
+    zone.step(NOW, Event::AckHeard(ack("rack-a", "a former run")));
+    for event in [summary(1, 1), change("rack-a", 1, 1, NodeState::Healthy), arrival("rack-a", 1, "n2", "run1")] {
+        let effects = zone.step(NOW, event);
+        assert!(saves(&effects).is_empty());
+        let told = told_to(&effects, "rack-a");
+        let [Packet::ZoneSubscriber(told)] = &told[..] else { panic!("{told:?}") };
+        assert_eq!((told.session, told.roster_parts), (2, 1));
+    }
+}
+
+#[test]
+fn a_change_of_an_old_epoch_is_answered_with_the_present_one() {
+    let mut zone = peopled();
+    zone.step(NOW, join("n1", "run2"));
+    let effects = zone.step(NOW, change("rack-a", 1, 1, NodeState::Down));
+    assert_eq!(decision(&effects, "rack-a"), Decision::Accepted(ArrivalAccepted { epoch: SessionEpoch(2) }));
+}
+
+#[test]
+fn the_rack_a_node_has_left_learns_it_at_once_and_whenever_it_speaks_of_the_node() {
+    let mut zone = peopled();
+    let moved = zone.step(NOW, arrival("rack-b", 1, "n1", "run2"));
+    let again = zone.step(NOW, change("rack-a", 1, 1, NodeState::Down));
+    for effects in [moved, again] {
+        let told = told_to(&effects, "rack-a");
+        assert!(
+            matches!(&told[..], [Packet::ArrivalDecision(it)] if matches!(&it.decision, Decision::Refused { reason, .. } if reason == "moved")),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn each_rack_numbers_its_own_changes_also_for_a_node_that_comes_back() {
+    let mut zone = peopled();
+    assert_eq!(saves(&zone.step(NOW, change("rack-a", 1, 9, NodeState::Healthy))).len(), 1);
+    zone.step(NOW, arrival("rack-b", 1, "n1", "run2"));
+    assert_eq!(saves(&zone.step(NOW, change("rack-b", 1, 1, NodeState::Degraded))).len(), 1, "rack-b begins with 1");
+    zone.step(NOW, arrival("rack-a", 1, "n1", "run3"));
+    assert!(saves(&zone.step(NOW, change("rack-a", 1, 9, NodeState::Down))).is_empty(), "taken before");
+    assert_eq!(saves(&zone.step(NOW, change("rack-a", 1, 10, NodeState::Healthy))).len(), 1);
+}
+
+#[test]
+fn a_roster_that_stays_another_is_sent_again() {
+    let mut zone = peopled();
+    assert!(zone.step(NOW, summary(1, 1)).is_empty());
+    assert!(zone.step(NOW, summary(1, 2)).is_empty(), "it may be growing");
+    let told = told_to(&zone.step(NOW, summary(1, 2)), "rack-a");
+    assert!(
+        matches!(&told[..], [Packet::ZoneSubscriber(_), Packet::Roster(roster)] if roster.members.len() == 1),
+        "{told:?}"
+    );
+}

@@ -1,0 +1,251 @@
+//! The zone controller: gives the zone its id, calls the racks, admits groups, saves every join before it
+//! is answered, keeps the topology, and serves it over REST.
+
+pub mod api;
+pub mod config;
+pub mod core;
+mod driver;
+pub mod topology;
+pub mod zone_id;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use rand::random;
+use rollcall_bus::{Attachment, Bus, ConnectError, Connector, ConsumeError, DeclareError};
+use rollcall_discovery::{Discovery, DiscoveryError, Tag, host_addresses};
+use rollcall_model::wire::txt::{Announcement, BrokerEndpoint};
+use rollcall_model::{InstanceId, ZoneId, route};
+use rollcall_startup::{Clock, Exit, Failure, Shutdown};
+use rollcall_store::{CommitError, LoadError, OpenError, Store};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::config::Config;
+use crate::core::{Admission, Settings, TablePolicy, Zone};
+use crate::driver::{Driver, Inputs};
+
+/// Why a zone controller could not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The zone id cannot be made.
+    #[error(transparent)]
+    ZoneId(#[from] zone_id::ZoneIdError),
+    /// The database belongs to another zone.
+    #[error(
+        "the database belongs to zone {stored}, but machine and secret make zone {derived}: restore the secret file, or \
+         use a new database"
+    )]
+    OtherZone {
+        /// Zone in the database.
+        stored: ZoneId,
+        /// Zone of this machine and secret.
+        derived: ZoneId,
+    },
+    /// The API's address is not to be had.
+    #[error("cannot listen on {address} for the API (api.listen): {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The broker cannot be used.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The broker refused the zone's topology.
+    #[error(transparent)]
+    Declare(#[from] DeclareError),
+    /// The broker refused a consumer.
+    #[error(transparent)]
+    Consume(#[from] ConsumeError),
+    /// Discovery failed.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    /// The topology could not be loaded.
+    #[error("cannot load the topology: {0}")]
+    Load(#[from] LoadError),
+    /// A change could not be saved. Nothing was acknowledged; it comes again.
+    #[error("cannot save to the topology, stopping before anything is answered: {0}")]
+    Commit(#[source] CommitError),
+}
+
+impl From<RunError> for Failure {
+    /// What trying again would not change is a wrong use of the program.
+    fn from(error: RunError) -> Self {
+        let exit = match &error {
+            RunError::ZoneId(_) | RunError::OtherZone { .. } | RunError::Connect(_) => Exit::Usage,
+            _ => Exit::Unreachable,
+        };
+        Self::caused_by(exit, &error)
+    }
+}
+
+/// Opens the topology.
+///
+/// # Errors
+/// When it cannot be had, and when it is not this program's: the latter is a wrong configuration.
+pub async fn open_store(url: &str) -> Result<Store, Failure> {
+    Store::open(url).await.map_err(|error| {
+        let exit = match &error {
+            OpenError::InUse { .. } | OpenError::Folder { .. } | OpenError::File { .. } => Exit::Unreachable,
+            OpenError::Database { .. } | OpenError::Migration { .. } => Exit::Unreachable,
+            _ => Exit::Usage,
+        };
+        Failure::caused_by(exit, &error)
+    })
+}
+
+/// What a running zone controller tells whoever started it in-process.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// The zone.
+    pub zone: ZoneId,
+    /// Its generation.
+    pub generation: u64,
+    /// Where the API listens.
+    pub api: SocketAddr,
+}
+
+/// What a zone controller stands on.
+pub struct Parts {
+    /// The way to the broker.
+    pub connector: Connector,
+    /// Where the zone's broker is, as others reach it.
+    pub endpoint: BrokerEndpoint,
+    /// The topology.
+    pub store: Store,
+    /// DNS-SD.
+    pub discovery: Discovery,
+}
+
+/// Runs a zone controller until `shutdown`; tells `running` once the zone is up.
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn run(
+    config: Config,
+    parts: Parts,
+    shutdown: Shutdown,
+    running: oneshot::Sender<Running>,
+) -> Result<(), RunError> {
+    let Parts { connector, endpoint, store, discovery } = parts;
+    let zone = identify(&config)?;
+    let saved = store.load().await?;
+    if let Some(known) = &saved.zone
+        && known.zone != zone
+    {
+        return Err(RunError::OtherZone { stored: known.zone, derived: zone });
+    }
+    let listen = config.api.listen;
+    let listener = TcpListener::bind(listen).await.map_err(|source| RunError::Listen { address: listen, source })?;
+    let api = listener.local_addr().map_err(|source| RunError::Listen { address: listen, source })?;
+
+    let inbox = route::zone_inbox(zone);
+    let client_name = format!("rollcall zone-controller {}", config.name);
+    let bus = connector.attach(Attachment { inbox: inbox.clone(), client_name, endpoint: None }).await?;
+    let clock = Clock::start();
+    let (core, first) = Zone::start(clock.now(), settings(&config, zone, endpoint, api), saved);
+    let generation = core.generation();
+
+    // The API answers before the broker does: somebody may want to know why nothing happens.
+    let (ask, asks) = mpsc::channel(64);
+    let shared = api::Shared {
+        store: store.clone(),
+        ask,
+        zone,
+        name: config.name.clone(),
+        generation,
+        link: bus.link(),
+        shutdown: shutdown.clone(),
+    };
+    let server = tokio::spawn(api::serve(listener, shared));
+    tracing::info!(%api, "the API listens");
+    let driver = Driver { zone: core, bus, store, clock };
+    let opening = Opening { driver, first, asks, discovery, inbox };
+    let running = |driver: &Driver| {
+        let ms = driver.clock.now().tick.0;
+        tracing::info!(target: "rollcall::step", step = "zone_up", zone = %config.name, generation, ms,
+            "zone {} is up: {zone}, generation {generation}", config.name);
+        // Nobody may be waiting; then nobody misses the word.
+        let _ = running.send(Running { zone, generation, api });
+    };
+    let ended = opening.run(&config, &shutdown, running).await;
+    shutdown.request();
+    // A panic of the server was logged; the zone's own end is what counts.
+    let _ = server.await;
+    ended
+}
+
+/// A zone controller that waits for its broker.
+struct Opening {
+    driver: Driver,
+    first: Vec<core::Effect>,
+    asks: mpsc::Receiver<driver::Ask>,
+    discovery: Discovery,
+    inbox: String,
+}
+
+impl Opening {
+    /// The new generation is saved before it is announced.
+    async fn run(self, config: &Config, shutdown: &Shutdown, running: impl FnOnce(&Driver)) -> Result<(), RunError> {
+        let Self { mut driver, first, mut asks, discovery, inbox } = self;
+        let bus = driver.bus.clone();
+        let consumers = tokio::select! {
+            consumers = prepare(&bus, config, &inbox) => consumers?,
+            () = driver.answer(&mut asks) => return Ok(()),
+            // The broker never came: an orderly end all the same.
+            () = shutdown.requested() => return Ok(()),
+        };
+        driver.carry_out(first).await?;
+        let hello = discovery.announce(Announcement::Hello(driver.zone.hello())).await?;
+        running(&driver);
+        let inputs = Inputs { consumers, acks: discovery.watch(Tag::Group), hellos: discovery.watch(Tag::Zone), asks };
+        driver.run(inputs, hello, shutdown).await
+    }
+}
+
+fn identify(config: &Config) -> Result<ZoneId, RunError> {
+    let secret = zone_id::read_secret(&config.secret_file)?;
+    let machine = match &config.machine_identifier {
+        Some(text) => text.clone(),
+        None => zone_id::machine_identifier(Path::new("/"))?,
+    };
+    Ok(zone_id::zone_id(&machine, &secret))
+}
+
+async fn prepare(bus: &Bus, config: &Config, inbox: &str) -> Result<[rollcall_bus::Consumer; 4], RunError> {
+    bus.declare(topology::topology(&config.purposes())).await?;
+    let [joins, alerts, analytics, own] = driver::queues(inbox);
+    Ok([
+        bus.consume(&joins, 512).await?,
+        bus.consume(&alerts, 512).await?,
+        bus.consume(&analytics, 512).await?,
+        bus.consume(&own, 64).await?,
+    ])
+}
+
+fn settings(config: &Config, zone: ZoneId, broker: BrokerEndpoint, api: SocketAddr) -> Settings {
+    let addresses: Vec<IpAddr> = if config.addresses.is_empty() { host_addresses() } else { config.addresses.clone() };
+    let api = match (api.ip().is_unspecified(), addresses.first()) {
+        (true, Some(address)) => SocketAddr::new(*address, api.port()).to_string(),
+        _ => api.to_string(),
+    };
+    let groups = &config.logical_groups;
+    Settings {
+        zone,
+        name: config.name.clone(),
+        instance: InstanceId::from_bytes(random()),
+        addresses,
+        broker,
+        api,
+        channels: config.purposes(),
+        admission: Admission { groups: config.admission.groups.clone() },
+        table: TablePolicy {
+            attributes: groups.attributes.clone(),
+            groups: groups.known.iter().map(|known| (known.capability.clone(), known.name.clone())).collect(),
+            create_unknown: groups.create_unknown,
+        },
+        keep_alive: config.keep_alive(),
+    }
+}

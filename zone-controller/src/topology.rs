@@ -1,0 +1,61 @@
+//! What the zone declares on its broker (design §4).
+
+use rollcall_bus::{ExchangeKind, Overflow, Queue, QueueClass, Topology};
+use rollcall_model::{Purpose, name, route};
+
+/// Deliveries of one message before it is parked.
+const DELIVERY_LIMIT: u32 = 5;
+
+fn lasting(name: String, max_length: u32) -> Queue {
+    Queue {
+        name,
+        class: QueueClass::Quorum { delivery_limit: DELIVERY_LIMIT },
+        max_length,
+        overflow: Overflow::RejectPublish,
+        max_age_ms: None,
+        dead_letter: Some(route::PARKED.into()),
+    }
+}
+
+fn lossy(name: String, max_length: u32) -> Queue {
+    Queue {
+        name,
+        class: QueueClass::Classic,
+        max_length,
+        overflow: Overflow::DropHead,
+        max_age_ms: Some(60_000),
+        dead_letter: None,
+    }
+}
+
+/// Every exchange of the zone; the queues of its channels, of joins and of parked messages.
+#[must_use]
+pub fn topology(channels: &[Purpose]) -> Topology {
+    let parked = Queue { max_age_ms: Some(7 * 86_400_000), ..lossy(route::PARKED_QUEUE.into(), 10_000) };
+    let mut topology = exchanges()
+        .queue(parked)
+        .bind(route::PARKED, route::PARKED_QUEUE, "")
+        .queue(lasting(route::JOINS.into(), 100_000))
+        .bind(route::DIRECT, route::JOINS, route::JOINS);
+    for channel in channels {
+        let queue = route::zone_queue(channel);
+        topology = match channel.as_str() {
+            // Downwards: straight to the inboxes of the groups.
+            name::POLICIES => continue,
+            name::ANALYTICS => topology.queue(lossy(queue.clone(), 10_000)),
+            name::ALERTS => topology.queue(lasting(queue.clone(), 100_000)),
+            _ => topology.queue(Queue { max_age_ms: Some(86_400_000), ..lossy(queue.clone(), 10_000) }),
+        };
+        topology = topology.bind(route::ZONE, &queue, &route::zone_binding(channel));
+    }
+    topology
+}
+
+fn exchanges() -> Topology {
+    Topology::default()
+        .exchange(route::DIRECT, ExchangeKind::Direct)
+        .exchange(route::PRESENCE, ExchangeKind::Fanout)
+        .exchange(route::GROUP, ExchangeKind::Topic)
+        .exchange(route::ZONE, ExchangeKind::Topic)
+        .exchange(route::PARKED, ExchangeKind::Fanout)
+}
