@@ -1,0 +1,177 @@
+//! What the command line of `rollcall` can say.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand};
+use rollcall_model::NodeState;
+use rollcall_model::indicator::INDICATORS;
+
+use crate::demo;
+
+const EXAMPLES: &str = "\
+Examples:
+  rollcall status                           the zone at a glance
+  rollcall nodes --state down               which nodes are down
+  rollcall node web-3                       all about a node; 8 digits of its id do
+  rollcall events --follow                  what happens, as it happens
+  rollcall nodes --json | jq '.[].name'     the same answers for programs
+
+Exit codes: 0 done, 1 failed or not found, 2 wrong arguments,
+3 the zone cannot be reached.";
+
+const SQL_EXAMPLES: &str = "\
+Views: v_zones, v_nodes, v_groups, v_group_health, v_node_health_bits,
+v_health_history, v_assignments, v_hardware, v_channels, v_checkins, v_alerts,
+v_events, v_capabilities, v_indicators. To see the columns of one:
+`SELECT * FROM v_nodes LIMIT 1`. Nothing can be changed this way.
+
+Examples:
+  rollcall sql \"SELECT name, state FROM v_nodes WHERE state <> 'healthy'\"
+  rollcall sql \"SELECT indicator, count(*) AS nodes FROM v_node_health_bits
+                WHERE state = 'set' GROUP BY indicator\"
+  rollcall sql --csv \"SELECT node, cpu, cores FROM v_hardware\" > hardware.csv
+  rollcall sql - < question.sql";
+
+/// Ask a zone about its servers, or try a whole zone on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "rollcall", version, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true)]
+pub struct CommandLine {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What holds for every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Where the zone's API is
+    #[arg(
+        long,
+        global = true,
+        env = "ROLLCALL_API",
+        hide_env_values = true,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:7655"
+    )]
+    pub api: String,
+    /// Answer as one JSON document, with full ids and times
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No colours on a terminal either (as with the variable NO_COLOR)
+    #[arg(long, global = true)]
+    pub no_color: bool,
+}
+
+/// What `rollcall` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a whole zone on this machine and show what happens
+    Demo(demo::Arguments),
+    /// A question to a zone.
+    #[command(flatten)]
+    Ask(Question),
+}
+
+/// What can be asked.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Question {
+    /// The zone at a glance: broker, nodes, groups, alerts, and what was refused and why
+    Status,
+    /// The nodes
+    Nodes {
+        /// Only nodes in this state
+        #[arg(long, value_parser = PossibleValuesParser::new(NodeState::ALL.map(NodeState::as_str)))]
+        state: Option<String>,
+        /// Only members of this group, by name, id or beginning of its id
+        #[arg(long)]
+        group: Option<String>,
+        /// Only nodes with this health bit set; `rollcall indicators` lists them
+        #[arg(long, value_name = "INDICATOR", hide_possible_values = true,
+              value_parser = PossibleValuesParser::new(INDICATORS.map(|indicator| indicator.name)))]
+        bit: Option<String>,
+    },
+    /// Everything about one node: facts, hardware, health bits, groups, history
+    Node {
+        /// Its name, its id, or the beginning of its id
+        #[arg(value_name = "NAME|ID")]
+        node: String,
+    },
+    /// The groups, and how their nodes are
+    Groups,
+    /// The channels between groups and the zone
+    Channels,
+    /// The check-in services and the addresses they are responsible for
+    Checkins,
+    /// The open alerts
+    Alerts {
+        /// Those that are over, too
+        #[arg(long)]
+        all: bool,
+    },
+    /// What happened, oldest first
+    Events {
+        /// Go on with what happens from now on, until Ctrl-C
+        #[arg(long, short)]
+        follow: bool,
+        /// At most this many of the latest events
+        #[arg(long, short = 'n', value_name = "N", default_value_t = 20,
+              value_parser = clap::value_parser!(u16).range(1..=1000))]
+        limit: u16,
+    },
+    /// Ask the topology in SQL
+    #[command(after_help = SQL_EXAMPLES)]
+    Sql {
+        /// One SELECT statement; `-` reads it from standard input
+        #[arg(value_name = "SELECT")]
+        query: String,
+        /// Answer as CSV (RFC 4180) with a line of column names
+        #[arg(long)]
+        csv: bool,
+    },
+    /// The dictionary of the 24 health indicators; asks no zone
+    Indicators,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<CommandLine, clap::Error> {
+        CommandLine::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definitions_do_not_contradict_each_other() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_are_taken_before_and_after_the_command() {
+        for line in ["rollcall --json --api http://x:1 nodes", "rollcall nodes --api http://x:1 --json"] {
+            let taken = parse(line).unwrap();
+            assert_eq!((taken.global.api.as_str(), taken.global.json), ("http://x:1", true), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_state_or_indicator_is_refused_with_the_right_one() {
+        let state = parse("rollcall nodes --state dwon").unwrap_err();
+        assert_eq!(state.exit_code(), 2);
+        assert!(state.to_string().contains("'down'"), "{state}");
+        let bit = parse("rollcall nodes --bit disk_spaces").unwrap_err();
+        assert!(bit.to_string().contains("'disk_space'"), "{bit}");
+    }
+
+    #[test]
+    fn the_help_teaches_by_examples() {
+        let help = CommandLine::command().render_help().to_string();
+        assert!(help.contains("rollcall events --follow") && help.contains("Exit codes"), "{help}");
+        let sql = CommandLine::command().find_subcommand_mut("sql").unwrap().render_help().to_string();
+        assert!(sql.contains("rollcall sql --csv") && sql.contains("v_node_health_bits"), "{sql}");
+    }
+}

@@ -1,0 +1,196 @@
+//! The asking side of `rollcall`: a question goes to the zone's REST API, its answer to standard output.
+//!
+//! What an answer looks like is decided in pure functions, from JSON to text, one module per command. Nothing here
+//! changes anything in a zone.
+
+pub mod answer;
+pub mod client;
+pub mod events;
+mod follow;
+mod grid;
+mod hardware;
+pub mod indicators;
+pub mod lists;
+pub mod look;
+pub mod node;
+pub mod nodes;
+mod output;
+pub mod sql;
+pub mod status;
+pub mod when;
+
+use std::io::{self, Read, Write};
+
+use rollcall_startup::Failure;
+use serde::de::DeserializeOwned;
+
+use self::answer::{Checkin, Group, Table};
+use self::client::{Answer, Client, NodeFilter};
+use self::look::Look;
+use crate::arguments::{Global, Question};
+
+/// Asks, and writes the answer to standard output.
+///
+/// # Errors
+/// Exit code 3 where the zone cannot be reached, 2 where the arguments are wrong, 1 where the zone refuses or knows
+/// no such thing.
+pub async fn run(question: Question, global: &Global) -> Result<(), Failure> {
+    if matches!(question, Question::Indicators) {
+        let text = match global.json {
+            true => output::document(&indicators::document()),
+            false => indicators::render(&output::look(global.no_color, None)),
+        };
+        return output::print(&text).map(drop);
+    }
+    let asker = Asker { client: Client::new(&global.api)?, global };
+    match question {
+        Question::Status => asker.status().await,
+        Question::Nodes { state, group, bit } => asker.nodes(NodeFilter { state, group, bit }).await,
+        Question::Node { node } => asker.show(&asker.client.node(&node).await?, node::render),
+        Question::Groups => asker.list("groups", lists::groups).await,
+        Question::Channels => asker.list("channels", lists::channels).await,
+        Question::Checkins => asker.list("checkins", lists::checkins).await,
+        Question::Alerts { all } => asker.show_list(&asker.client.alerts(all).await?, lists::alerts),
+        Question::Events { follow: true, limit } => asker.follow(limit).await,
+        Question::Events { follow: false, limit } => {
+            asker.show_list(&asker.client.latest_events(limit).await?, events::render)
+        }
+        Question::Sql { query, csv } => asker.sql(query, csv).await,
+        Question::Indicators => Ok(()),
+    }
+}
+
+struct Asker<'a> {
+    client: Client,
+    global: &'a Global,
+}
+
+impl Asker<'_> {
+    /// The document itself with `--json`, otherwise what `render` makes of it.
+    fn show<T: DeserializeOwned>(
+        &self,
+        answer: &Answer,
+        render: impl FnOnce(&T, &Look) -> String,
+    ) -> Result<(), Failure> {
+        let text = match self.global.json {
+            true => output::document(&answer.document),
+            false => render(&answer.read()?, &output::look(self.global.no_color, answer.clock)),
+        };
+        output::print(&text).map(drop)
+    }
+
+    fn show_list<T: DeserializeOwned>(
+        &self,
+        answer: &Answer,
+        render: fn(&[T], &Look) -> String,
+    ) -> Result<(), Failure> {
+        self.show(answer, |list: &Vec<T>, look: &Look| render(list, look))
+    }
+
+    async fn list<T: DeserializeOwned>(&self, what: &str, render: fn(&[T], &Look) -> String) -> Result<(), Failure> {
+        self.show_list(&self.client.list(what).await?, render)
+    }
+
+    async fn status(&self) -> Result<(), Failure> {
+        let answer = self.client.status().await?;
+        let (groups, checkins): (Vec<Group>, Vec<Checkin>) = match self.global.json {
+            true => (Vec::new(), Vec::new()),
+            false => (self.client.list("groups").await?.read()?, self.client.list("checkins").await?.read()?),
+        };
+        self.show(&answer, |status, look| status::render(status, &groups, &checkins, look))
+    }
+
+    async fn nodes(&self, mut filter: NodeFilter) -> Result<(), Failure> {
+        if let Some(wanted) = filter.group {
+            let groups: Vec<Group> = self.client.list("groups").await?.read()?;
+            filter.group = Some(group_id(&wanted, &groups)?);
+        }
+        self.show_list(&self.client.nodes(&filter).await?, nodes::render)
+    }
+
+    async fn follow(&self, limit: u16) -> Result<(), Failure> {
+        let look = output::look(self.global.no_color, None);
+        let show = |events: &[answer::Event], documents: &[serde_json::Value]| {
+            output::print(&match self.global.json {
+                true => documents.iter().map(output::json_line).collect::<String>(),
+                false => events::render(events, &look),
+            })
+        };
+        // Nobody is left to be told when stderr is closed.
+        let note = |text: &str| drop(writeln!(io::stderr(), "note: {text}"));
+        follow::follow(&self.client, limit, show, note).await
+    }
+
+    async fn sql(&self, query: String, csv: bool) -> Result<(), Failure> {
+        if csv && self.global.json {
+            return Err(Failure::usage("--csv and --json exclude each other"));
+        }
+        let query = if query == "-" { from_stdin()? } else { query };
+        let answer = self.client.sql(&query).await?;
+        if !csv {
+            return self.show(&answer, sql::render);
+        }
+        let table: Table = answer.read()?;
+        if table.truncated {
+            let _ = writeln!(io::stderr(), "note: only the first {} rows; there are more", table.rows.len());
+        }
+        output::print(&sql::csv(&table)).map(drop)
+    }
+}
+
+fn from_stdin() -> Result<String, Failure> {
+    let mut text = String::new();
+    io::stdin().read_to_string(&mut text).map_err(|error| Failure::usage(format!("standard input: {error}")))?;
+    Ok(text)
+}
+
+/// The full id of the group with this name, id, or beginning of an id.
+fn group_id(wanted: &str, groups: &[Group]) -> Result<String, Failure> {
+    let exact = groups.iter().find(|group| group.name == wanted || group.group_id == wanted);
+    let begins: Vec<&Group> =
+        groups.iter().filter(|group| !wanted.is_empty() && group.group_id.starts_with(wanted)).collect();
+    match (exact, begins.as_slice()) {
+        (Some(group), _) => Ok(group.group_id.clone()),
+        (None, [group]) => Ok(group.group_id.clone()),
+        (None, []) => {
+            let failure = Failure::other(format!("there is no group {wanted:?} in this zone"));
+            let nearest = rollcall_startup::nearest(wanted, groups.iter().map(|group| group.name.as_str()));
+            Err(failure.hint(match nearest {
+                Some(name) => format!("did you mean {name}?"),
+                None => "`rollcall groups` lists them".into(),
+            }))
+        }
+        _ => Err(Failure::other(format!("{wanted:?} means more than one group; give more of its id"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn groups() -> Vec<Group> {
+        let group = |id: &str, name: &str| Group { group_id: id.into(), name: name.into(), ..Group::default() };
+        vec![group("0a010200-x", "rack-a"), group("0a010300-x", "rack-b"), group("ff000000-x", "0a")]
+    }
+
+    #[test]
+    fn a_group_is_found_by_name_id_and_beginning_of_its_id() {
+        for (wanted, found) in
+            [("rack-a", "0a010200-x"), ("0a010300-x", "0a010300-x"), ("0a0102", "0a010200-x"), ("0a", "ff000000-x")]
+        {
+            assert_eq!(group_id(wanted, &groups()), Ok(found.to_owned()));
+        }
+    }
+
+    #[test]
+    fn an_unknown_group_is_an_error_with_the_one_that_was_meant() {
+        let unknown = group_id("rack-aa", &groups()).unwrap_err();
+        assert_eq!(
+            unknown.to_string(),
+            "error: there is no group \"rack-aa\" in this zone\nhint: did you mean rack-a?"
+        );
+        let several = group_id("0a01", &groups()).unwrap_err();
+        assert!(several.to_string().contains("more than one group"), "{several}");
+        assert_eq!(group_id("", &groups()).unwrap_err().exit().code(), 1);
+    }
+}

@@ -1,0 +1,274 @@
+//! The zone's API as functions. Answers are kept as they came, for `--json`, and read into types to be shown.
+
+use std::error::Error;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::{RequestBuilder, Response, StatusCode, Url, header};
+use rollcall_startup::{Exit, Failure};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long an answer may take, beyond what the zone was asked to wait.
+const ANSWER: Duration = Duration::from_secs(20);
+/// More of a foreign answer is not shown, characters.
+const SHOWN: usize = 200;
+
+/// Why there is no answer. Nothing was changed in any case: the API only reads.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The URL cannot be one of an API.
+    #[error("{url:?} is not the address of a zone's API: {reason}; expected something like http://127.0.0.1:7655")]
+    Url {
+        /// As given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nobody answers.
+    #[error("cannot reach the zone's API at {url}: {reason}")]
+    Unreachable {
+        /// Where it was looked for.
+        url: String,
+        /// What the network says.
+        reason: String,
+    },
+    /// The zone refuses, in its own words.
+    #[error("{detail}")]
+    Refused {
+        /// HTTP status.
+        status: StatusCode,
+        /// What the zone says.
+        detail: String,
+    },
+    /// Somebody answers, but no zone, or one of another version.
+    #[error("{url} answered, but not as a zone's API of this version does: {reason}")]
+    Foreign {
+        /// What was asked.
+        url: String,
+        /// What is odd.
+        reason: String,
+    },
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        match &error {
+            ClientError::Url { .. } => Failure::usage(&error),
+            ClientError::Unreachable { .. } => Failure::unreachable(&error)
+                .hint("is the zone controller running? `rollcall demo` starts one; set --api or ROLLCALL_API"),
+            ClientError::Foreign { .. } => {
+                Failure::unreachable(&error).hint("is --api (or ROLLCALL_API) the address of a zone controller?")
+            }
+            ClientError::Refused { status, .. } if status.is_server_error() => Failure::new(Exit::Unreachable, &error),
+            ClientError::Refused { .. } => Failure::other(&error),
+        }
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The JSON document, as it came.
+    pub document: Value,
+    /// The zone's clock when it answered, to the second.
+    pub clock: Option<Timestamp>,
+    url: String,
+}
+
+impl Answer {
+    /// The document as a type.
+    ///
+    /// # Errors
+    /// When it lacks what the type needs.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+        T::deserialize(&self.document)
+            .map_err(|error| ClientError::Foreign { url: self.url.clone(), reason: error.to_string() })
+    }
+}
+
+/// Filters of [`Client::nodes`].
+#[derive(Clone, Debug, Default)]
+pub struct NodeFilter {
+    /// Only in this state.
+    pub state: Option<String>,
+    /// Only members of this group: name or full id.
+    pub group: Option<String>,
+    /// Only with this indicator set.
+    pub bit: Option<String>,
+}
+
+/// A zone's API.
+#[derive(Clone, Debug)]
+pub struct Client {
+    base: Url,
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// A client of the API at `url`; connects when first asked. `http://` may be left out.
+    ///
+    /// # Errors
+    /// When `url` is none, or not one of plain HTTP.
+    pub fn new(url: &str) -> Result<Self, ClientError> {
+        let wrong = |reason: String| ClientError::Url { url: url.to_owned(), reason };
+        let full = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+        let base = Url::parse(&full).map_err(|error| wrong(error.to_string()))?;
+        if base.scheme() != "http" {
+            return Err(wrong(format!("this version speaks http, not {}", base.scheme())));
+        }
+        // A zone is asked directly: a proxy meant for the web would not know the way to it.
+        let http = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT);
+        let http = http.redirect(reqwest::redirect::Policy::none());
+        let http = http.build().map_err(|error| wrong(innermost(&error)))?;
+        Ok(Self { base, http })
+    }
+
+    /// `GET /v1/status`.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; so for all that follow.
+    pub async fn status(&self) -> Result<Answer, ClientError> {
+        self.get(&["status"], &[]).await
+    }
+
+    /// `GET /v1/nodes`.
+    ///
+    /// # Errors
+    /// As [`Self::status`].
+    pub async fn nodes(&self, filter: &NodeFilter) -> Result<Answer, ClientError> {
+        let given = [("state", &filter.state), ("group", &filter.group), ("bit", &filter.bit)];
+        let query: Vec<(&str, String)> =
+            given.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect();
+        self.get(&["nodes"], &query).await
+    }
+
+    /// `GET /v1/nodes/{name or id}`.
+    ///
+    /// # Errors
+    /// As [`Self::status`]; refused where there is no such node, or more than one.
+    pub async fn node(&self, node: &str) -> Result<Answer, ClientError> {
+        self.get(&["nodes", node], &[]).await
+    }
+
+    /// `GET /v1/groups`, `/v1/channels` or `/v1/checkins`.
+    ///
+    /// # Errors
+    /// As [`Self::status`].
+    pub async fn list(&self, what: &str) -> Result<Answer, ClientError> {
+        self.get(&[what], &[]).await
+    }
+
+    /// `GET /v1/alerts`: the open ones, or `all`.
+    ///
+    /// # Errors
+    /// As [`Self::status`].
+    pub async fn alerts(&self, all: bool) -> Result<Answer, ClientError> {
+        let open = [("state", "raised".to_owned())];
+        self.get(&["alerts"], if all { &[] } else { &open }).await
+    }
+
+    /// `GET /v1/events`: the latest.
+    ///
+    /// # Errors
+    /// As [`Self::status`].
+    pub async fn latest_events(&self, limit: u16) -> Result<Answer, ClientError> {
+        self.get(&["events"], &[("limit", limit.to_string())]).await
+    }
+
+    /// `GET /v1/events`: those after the event with this id. The zone waits for the first one at most as long as
+    /// asked to, then its answer is empty.
+    ///
+    /// # Errors
+    /// As [`Self::status`].
+    pub async fn events_after(&self, event: i64, wait: Duration) -> Result<Answer, ClientError> {
+        let url = self.url(&["events"]);
+        let query = [("after", event.to_string()), ("wait_ms", wait.as_millis().to_string())];
+        let request = self.http.get(url.clone()).query(&query).query(&[("limit", "1000")]);
+        self.send(request, &url, wait + ANSWER).await
+    }
+
+    /// `POST /v1/sql`.
+    ///
+    /// # Errors
+    /// As [`Self::status`]; refused, in the database's words, where the question is wrong.
+    pub async fn sql(&self, query: &str) -> Result<Answer, ClientError> {
+        let url = self.url(&["sql"]);
+        self.send(self.http.post(url.clone()).json(&json!({ "query": query })), &url, ANSWER).await
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        // Only a URL that cannot be a base has no segments; http can.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("v1").extend(path);
+        }
+        url
+    }
+
+    async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Answer, ClientError> {
+        let url = self.url(path);
+        self.send(self.http.get(url.clone()).query(query), &url, ANSWER).await
+    }
+
+    async fn send(&self, request: RequestBuilder, url: &Url, patience: Duration) -> Result<Answer, ClientError> {
+        let response = request.timeout(patience).send().await.map_err(|e| self.unreachable(&e))?;
+        let status = response.status();
+        let clock = clock(&response);
+        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        if !status.is_success() {
+            return Err(refusal(status, &body, url));
+        }
+        match serde_json::from_slice(&body) {
+            Ok(document) => Ok(Answer { document, clock, url: url.to_string() }),
+            Err(error) => Err(ClientError::Foreign { url: url.to_string(), reason: format!("no JSON: {error}") }),
+        }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> ClientError {
+        let reason = match (error.is_timeout(), error.is_connect()) {
+            (true, true) => format!("no connection within {} s", CONNECT.as_secs()),
+            (true, false) => "no answer in time".into(),
+            _ => innermost(error),
+        };
+        ClientError::Unreachable { url: self.base.as_str().trim_end_matches('/').to_owned(), reason }
+    }
+}
+
+/// Problem details (RFC 9457), as far as they are told to people.
+#[derive(Deserialize)]
+struct Problem {
+    detail: String,
+}
+
+fn refusal(status: StatusCode, body: &[u8], url: &Url) -> ClientError {
+    if let Ok(Problem { detail }) = serde_json::from_slice(body) {
+        return ClientError::Refused { status, detail };
+    }
+    if status.is_server_error() {
+        // A gateway in between, whose upstream is away.
+        return ClientError::Refused { status, detail: format!("{url} answered {status}") };
+    }
+    let text: String = String::from_utf8_lossy(body).trim().chars().take(SHOWN).collect();
+    ClientError::Foreign { url: url.to_string(), reason: format!("{status} {text}").trim_end().to_owned() }
+}
+
+/// What the operating system said, without the layers around it.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}
+
+fn clock(response: &Response) -> Option<Timestamp> {
+    let date = response.headers().get(header::DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::{Json, RawQuery};
+use axum::http::Uri;
+use axum::response::IntoResponse;
+use axum::routing::{any, get, post};
+use rollcall_startup::Failure;
+use tokio::net::TcpListener;
+
+use super::*;
+
+async fn serve(router: Router) -> Client {
+    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Client::new(&at.to_string()).unwrap()
+}
+
+fn failure(result: Result<Answer, ClientError>) -> (u8, String) {
+    let failure = Failure::from(result.unwrap_err());
+    (failure.exit().code(), failure.to_string())
+}
+
+#[tokio::test]
+async fn a_zone_that_is_not_there_is_told_with_what_to_do() {
+    // Bound and dropped: a port nobody listens at.
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let client = Client::new(&format!("http://127.0.0.1:{port}")).unwrap();
+    let expected = format!(
+        "error: cannot reach the zone's API at http://127.0.0.1:{port}: Connection refused (os error 111)\n\
+         hint: is the zone controller running? `rollcall demo` starts one; set --api or ROLLCALL_API"
+    );
+    assert_eq!(failure(client.status().await), (3, expected));
+}
+
+#[tokio::test]
+async fn what_the_zone_says_against_a_question_is_told_as_it_is() {
+    let problem = |status: u16, detail: &'static str| {
+        let body = json!({ "type": "about:blank", "title": "x", "status": status, "detail": detail });
+        (StatusCode::from_u16(status).unwrap(), [(header::CONTENT_TYPE, "application/problem+json")], body.to_string())
+            .into_response()
+    };
+    let router = Router::new()
+        .route("/v1/nodes/web-9", get(async move || problem(404, "there is no node \"web-9\" in this zone")))
+        .route("/v1/sql", post(async move || problem(400, "the database says: no such column: nmae")))
+        .route("/v1/status", get(async move || problem(503, "the zone controller is stopping")));
+    let client = serve(router).await;
+    let told = (1, "error: there is no node \"web-9\" in this zone".to_owned());
+    assert_eq!(failure(client.node("web-9").await), told);
+    let told = (1, "error: the database says: no such column: nmae".to_owned());
+    assert_eq!(failure(client.sql("SELECT nmae FROM v_nodes").await), told);
+    assert_eq!(failure(client.status().await), (3, "error: the zone controller is stopping".to_owned()));
+}
+
+#[tokio::test]
+async fn somebody_else_at_that_address_is_not_taken_for_a_zone() {
+    let router = Router::new()
+        .route("/v1/status", get(async || "<html>hello</html>"))
+        .route("/v1/groups", get(async || Json(json!({ "groups": 3 }))));
+    let client = serve(router).await;
+    let (code, text) = failure(client.status().await);
+    assert!(code == 3 && text.contains("no JSON") && text.contains("hint: is --api"), "{text}");
+    let (code, text) = failure(client.list("channels").await);
+    assert!(code == 3 && text.contains("/v1/channels answered, but not as a zone's API"), "{text}");
+    let groups = client.list("groups").await.unwrap().read::<Vec<crate::ask::answer::Group>>();
+    assert!(matches!(groups, Err(ClientError::Foreign { .. })), "{groups:?}");
+}
+
+#[tokio::test]
+async fn names_and_filters_arrive_as_they_were_given() {
+    let echo = async |uri: Uri, RawQuery(query): RawQuery| Json(json!([uri.path(), query]));
+    let client = serve(Router::new().fallback(any(echo))).await;
+    let node = client.node("a/b ?c").await.unwrap();
+    assert_eq!(node.document, json!(["/v1/nodes/a%2Fb%20%3Fc", null]));
+    let filter = NodeFilter { state: Some("down".into()), group: Some("rack a&b".into()), bit: None };
+    assert_eq!(client.nodes(&filter).await.unwrap().document, json!(["/v1/nodes", "state=down&group=rack+a%26b"]));
+    assert_eq!(client.alerts(false).await.unwrap().document, json!(["/v1/alerts", "state=raised"]));
+    assert_eq!(client.alerts(true).await.unwrap().document, json!(["/v1/alerts", null]));
+    assert!(node.clock.is_some(), "axum tells its clock");
+}
+
+#[test]
+fn an_address_needs_no_scheme_but_the_right_one() {
+    let url = |text: &str| Client::new(text).map(|client| client.url(&["status"]).to_string());
+    assert_eq!(url("127.0.0.1:7655").unwrap(), "http://127.0.0.1:7655/v1/status");
+    assert_eq!(url("http://[::1]:7655/").unwrap(), "http://[::1]:7655/v1/status");
+    assert_eq!(url("http://gate/zones/a").unwrap(), "http://gate/zones/a/v1/status");
+    for wrong in ["https://127.0.0.1:7655", "http://", "http://a b", ""] {
+        let failure = Failure::from(Client::new(wrong).unwrap_err());
+        assert_eq!(failure.exit().code(), 2, "{wrong}: {failure}");
+    }
+}

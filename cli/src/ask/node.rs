@@ -1,0 +1,172 @@
+//! `rollcall node`: everything about one node.
+
+use std::fmt::Write;
+
+use rollcall_model::HardwareTopology;
+use rollcall_model::indicator::{INDICATORS, Indicator};
+
+use super::answer::{Assignment, Bit, Event, Node, NodeDetail};
+use super::grid::{Column, Grid, Text};
+use super::hardware;
+use super::look::{Look, Tone, clean};
+use super::nodes::bit_row;
+use super::when::{age, moment, moment_and_age};
+
+/// Facts, hardware, health bits, assignments and the last events.
+#[must_use]
+pub fn render(detail: &NodeDetail, look: &Look) -> String {
+    let mut page = facts(&detail.node, look);
+    page.push_str(&titled("hardware", &hardware_lines(detail), look));
+    page.push_str(&titled("health bits", &bits(detail, look), look));
+    page.push_str(&titled("assignments", &assignments(&detail.assignments, look), look));
+    page.push_str(&titled("last events", &events(&detail.events, look), look));
+    page
+}
+
+fn titled(title: &str, text: &str, look: &Look) -> String {
+    format!("\n{}\n{text}", look.paint(&title.to_uppercase(), Tone::Title))
+}
+
+/// Lines of a name and what stands for it, aligned.
+pub(super) fn lines(pairs: &[(&str, String)], look: &Look) -> String {
+    let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    pairs.iter().fold(String::new(), |mut text, (name, value)| {
+        let title = look.paint(&format!("{name:<width$}"), Tone::Title);
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{title}  {value}");
+        text
+    })
+}
+
+fn facts(node: &Node, look: &Look) -> String {
+    let state = look.paint(&clean(&node.state), Tone::of_state(&node.state));
+    let since = node.since.as_ref().map(|since| format!(" since {}", moment_and_age(since, look.now)));
+    let told = |time: &Option<String>| time.as_ref().map_or_else(|| "-".into(), |at| moment_and_age(at, look.now));
+    let epoch = match &node.joined_at {
+        _ if node.epoch == 0 => "none: has not checked in yet".to_owned(),
+        Some(at) => format!("{}, since {}", node.epoch, moment_and_age(at, look.now)),
+        None => node.epoch.to_string(),
+    };
+    lines(
+        &[
+            ("node", format!("{}  {}", clean(&node.name), clean(&node.node_id))),
+            ("state", format!("{state}{}", since.unwrap_or_default())),
+            ("address", or_dash(node.address.as_deref())),
+            ("place", or_dash(node.place.as_deref())),
+            ("physical group", group(node.physical_group.as_deref(), node.physical_group_id.as_deref())),
+            ("logical group", group(node.logical_group.as_deref(), node.logical_group_id.as_deref())),
+            ("capability", or_dash(node.capability.as_deref())),
+            ("epoch", epoch),
+            ("first seen", told(&node.first_seen_at)),
+            ("last change", told(&node.last_change_at)),
+        ],
+        look,
+    )
+}
+
+fn or_dash(text: Option<&str>) -> String {
+    text.map_or_else(|| "-".into(), clean)
+}
+
+fn group(name: Option<&str>, id: Option<&str>) -> String {
+    match (name, id) {
+        (Some(name), Some(id)) => format!("{}  {}", clean(name), clean(id)),
+        (name, id) => or_dash(name.or(id)),
+    }
+}
+
+fn hardware_lines(detail: &NodeDetail) -> String {
+    if detail.hardware.is_null() {
+        return "not known: it is told at the check-in\n".into();
+    }
+    match serde_json::from_value::<HardwareTopology>(detail.hardware.clone()) {
+        Ok(topology) => hardware::render(&topology),
+        Err(error) => format!("cannot be read ({error}); --json shows it as it is\n"),
+    }
+}
+
+fn bits(detail: &NodeDetail, look: &Look) -> String {
+    if detail.bits.is_empty() {
+        return "no report yet\n".into();
+    }
+    let mut grid = Grid::new(vec![
+        Column::number("BIT"),
+        Column::fixed("INDICATOR"),
+        Column::fixed("STATE"),
+        Column::text("SINCE"),
+    ]);
+    for bit in &detail.bits {
+        grid.row([
+            Text::from(i64::from(bit.bit)),
+            Text::plain(&bit.indicator),
+            bit_state(bit),
+            Text::or_dash(bit.since.as_ref().map(|since| moment_and_age(since, look.now))),
+        ]);
+    }
+    let row = bit_row(detail.node.health_bits, detail.node.unmeasurable);
+    let legend = look.paint("bit 0 first; . clear, 1 set, ? not measurable", Tone::Faint);
+    format!("{row}  {legend}\n{}{}", grid.render(look), remedies(&detail.bits, look))
+}
+
+fn bit_state(bit: &Bit) -> Text {
+    match bit.state.as_str() {
+        "set" => {
+            let severity = INDICATORS.get(bit.bit as usize).map_or("warning", |known| known.severity.as_str());
+            Text::toned(format!("set ({severity})"), Tone::of_severity(severity))
+        }
+        "unmeasurable" => Text::toned("not measurable", Tone::Faint),
+        other => Text::plain(other),
+    }
+}
+
+/// What the set bits mean and what to do about them.
+fn remedies(bits: &[Bit], look: &Look) -> String {
+    let set = bits.iter().filter(|bit| bit.state == "set");
+    let known: Vec<&Indicator> = set.filter_map(|bit| INDICATORS.get(bit.bit as usize)).collect();
+    if known.is_empty() {
+        return String::new();
+    }
+    let mut grid = Grid::new(vec![Column::fixed("BIT SET"), Column::text("MEANING"), Column::text("WHAT TO DO")]);
+    for indicator in known {
+        grid.row([Text::plain(indicator.name), Text::plain(indicator.meaning), Text::plain(indicator.remedy)]);
+    }
+    format!("\n{}", grid.render(look))
+}
+
+fn assignments(assignments: &[Assignment], look: &Look) -> String {
+    if assignments.is_empty() {
+        return "none yet\n".into();
+    }
+    let mut grid = Grid::new(vec![
+        Column::fixed("KIND"),
+        Column::number("EPOCH"),
+        Column::fixed("SINCE"),
+        Column::fixed("UNTIL"),
+        Column::text("GROUP, AND WHY"),
+    ]);
+    for assignment in assignments {
+        let until = assignment.until.as_ref().map_or_else(|| "now".into(), |until| age(until, look.now));
+        grid.row([
+            Text::plain(&assignment.kind),
+            Text::from(assignment.epoch),
+            Text::or_dash(assignment.since.as_ref().map(|since| age(since, look.now))),
+            Text::plain(until),
+            Text::lines(&format!("{}\n{}", clean(&assignment.group_name), clean(&assignment.reason))),
+        ]);
+    }
+    grid.render(look)
+}
+
+fn events(events: &[Event], look: &Look) -> String {
+    if events.is_empty() {
+        return "none\n".into();
+    }
+    let mut grid = Grid::new(vec![Column::fixed("AT"), Column::text("WHAT")]);
+    for event in events {
+        grid.row([Text::plain(moment(&event.at)), Text::plain(&event.message)]);
+    }
+    grid.render(look)
+}
+
+#[cfg(test)]
+mod tests;

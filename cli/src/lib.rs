@@ -1,0 +1,5 @@
+//! The `rollcall` command: asks a zone over REST, and starts whole zones for `demo`.
+
+pub mod arguments;
+pub mod ask;
+pub mod demo;

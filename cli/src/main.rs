@@ -1,0 +1,17 @@
+//! The `rollcall` command.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use rollcall_cli::arguments::{Command, CommandLine};
+use rollcall_cli::{ask, demo};
+use rollcall_startup::finish;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let CommandLine { global, command } = CommandLine::parse();
+    finish(match command {
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Ask(question) => ask::run(question, &global).await,
+    })
+}
