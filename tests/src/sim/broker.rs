@@ -1,0 +1,194 @@
+//! Connections: opening, losing and finding again; and the broker's own end and return.
+
+use rollcall_bus::local::SessionId;
+use rollcall_bus::{DeclareError, ExchangeKind, Overflow, Queue, QueueClass, Topology};
+use rollcall_group_controller::topology::{BROKER_EVENTS, PRESENCE};
+use rollcall_model::{CheckinId, Tick, route};
+
+use super::process::{Lane, Pid, Role};
+use super::world::{Happening, World};
+
+impl World {
+    /// A process tries to connect, and to get its inbox.
+    pub(super) fn connect(&mut self, pid: Pid) {
+        let process = &self.processes[pid];
+        let life = process.life;
+        if process.session.is_some() {
+            return;
+        }
+        if process.cut || !self.broker_up {
+            let after = self.chance.between(300, 1_500);
+            return self.soon(after, Happening::Connect { pid, life });
+        }
+        let session = self.broker.connect(&process.name);
+        let role = process.role;
+        match self.broker.declare(session, &self.topology(role)) {
+            Ok(_) => {}
+            Err(DeclareError::Locked { queue }) => {
+                self.broker.disconnect(session);
+                self.note_of(pid, format_args!("cannot connect: {queue} is held by a former connection"));
+                self.tally.count("connections refused for an inbox in use");
+                return self.soon(1_000, Happening::Connect { pid, life });
+            }
+            Err(error) => panic!("the broker refused a topology: {error}"),
+        }
+        let mut consumers = Vec::new();
+        for (lane, queue) in self.lanes(role) {
+            match self.broker.consume(session, &queue, 512) {
+                Ok(consumer) => consumers.push((lane, consumer)),
+                Err(error) => panic!("the broker refused a consumer: {error}"),
+            }
+        }
+        let process = &mut self.processes[pid];
+        process.session = Some(session);
+        process.consumers = consumers;
+        process.back_at = self.agenda.now();
+        self.note_of(pid, "connected");
+        if self.processes[pid].is_running() {
+            self.soon(0, Happening::Link { pid, life, up: true });
+        } else {
+            self.begin(pid);
+        }
+        self.wake_consumers();
+    }
+
+    /// The process has lost its connection, and knows it.
+    pub(super) fn lose_session(&mut self, pid: Pid) {
+        let Some(session) = self.processes[pid].session.take() else { return };
+        self.processes[pid].consumers.clear();
+        self.note_of(pid, "connection lost");
+        self.broker.disconnect(session);
+        let life = self.processes[pid].life;
+        self.soon(0, Happening::Link { pid, life, up: false });
+        let after = self.chance.between(50, 1_500);
+        self.soon(after, Happening::Connect { pid, life });
+        self.wake_consumers();
+    }
+
+    /// The broker's heartbeats went unanswered for too long.
+    pub(super) fn session_dead(&mut self, session: SessionId) {
+        match self.processes.iter().position(|process| process.session == Some(session)) {
+            Some(pid) if self.processes[pid].cut => self.lose_session(pid),
+            Some(_) => {}
+            None => {
+                self.broker.disconnect(session);
+                self.wake_consumers();
+            }
+        }
+    }
+
+    /// The broker ends: every connection with it, every inbox, and perhaps what was lossy.
+    pub(super) fn broker_ends(&mut self, away: u64) {
+        self.tally.count("broker restarts");
+        let forgets = self.chance.happens(0.5);
+        self.note(
+            "broker",
+            format_args!("ends for {away} ms{}", if forgets { ", forgets what was lossy" } else { "" }),
+        );
+        for pid in 0..self.processes.len() {
+            self.lose_session(pid);
+        }
+        if forgets {
+            self.forget_lossy();
+        }
+        self.broker_up = false;
+        self.soon(away, Happening::BrokerBack);
+    }
+
+    pub(super) fn broker_back(&mut self) {
+        self.note("broker", "is back");
+        self.broker_up = true;
+    }
+
+    /// Empties the classic queues.
+    fn forget_lossy(&mut self) {
+        let mut queues = vec!["zone.analytics".to_owned()];
+        for group in self.scene.groups() {
+            queues.extend([PRESENCE, BROKER_EVENTS, route::HEALTH].map(|purpose| route::group_queue(group, purpose)));
+        }
+        let janitor = self.broker.connect("janitor");
+        for queue in queues {
+            // A queue nobody has declared yet is empty.
+            let Ok(consumer) = self.broker.consume(janitor, &queue, u16::MAX) else { continue };
+            while let Some(delivery) = self.broker.next(consumer) {
+                self.broker.ack(delivery.receipt());
+            }
+        }
+        self.broker.disconnect(janitor);
+        self.broker.take_ready();
+    }
+
+    fn topology(&self, role: Role) -> Topology {
+        let inbox = self.scene.inbox(role, &self.nodes);
+        let own = match role {
+            Role::Zone => rollcall_zone_controller::topology::topology(&self.scene.channels()),
+            Role::Checkin(number) => checkin_topology(self.scene.checkin(number)),
+            Role::Group(number) => rollcall_group_controller::topology::topology(self.scene.group(number)),
+            Role::Node(_) => Topology::default(),
+        };
+        own.merge(inbox_topology(&inbox))
+    }
+
+    fn lanes(&self, role: Role) -> Vec<(Lane, String)> {
+        let mut lanes = vec![(Lane::Inbox, self.scene.inbox(role, &self.nodes))];
+        match role {
+            Role::Zone => lanes.extend([
+                (Lane::Joins, route::JOINS.to_owned()),
+                (Lane::Alerts, "zone.alerts".to_owned()),
+                (Lane::Analytics, "zone.analytics".to_owned()),
+            ]),
+            Role::Checkin(number) => {
+                lanes.push((Lane::Subscriptions, route::checkin_queue(self.scene.checkin(number))));
+            }
+            Role::Group(number) => {
+                let queue = |purpose: &str| route::group_queue(self.scene.group(number), purpose);
+                lanes.extend([
+                    (Lane::Presence, queue(PRESENCE)),
+                    (Lane::Health, queue(route::HEALTH)),
+                    (Lane::BrokerEvents, queue(BROKER_EVENTS)),
+                ]);
+            }
+            Role::Node(_) => {}
+        }
+        lanes
+    }
+
+    /// How many messages were put aside.
+    pub(super) fn parked(&mut self) -> usize {
+        self.broker.advance(Tick(self.now()));
+        self.broker.waiting(route::PARKED_QUEUE).unwrap_or_default()
+    }
+}
+
+/// What every process declares.
+fn inbox_topology(inbox: &str) -> Topology {
+    Topology::default()
+        .exchange(route::DIRECT, ExchangeKind::Direct)
+        .queue(Queue {
+            name: inbox.into(),
+            class: QueueClass::Inbox,
+            max_length: 1_024,
+            overflow: Overflow::RejectPublish,
+            max_age_ms: None,
+            dead_letter: None,
+        })
+        .bind(route::DIRECT, inbox, inbox)
+}
+
+/// What a check-in service declares.
+fn checkin_topology(checkin: CheckinId) -> Topology {
+    let queue = route::checkin_queue(checkin);
+    Topology::default()
+        .exchange(route::DIRECT, ExchangeKind::Direct)
+        .exchange(route::ZONE, ExchangeKind::Topic)
+        .exchange(route::PARKED, ExchangeKind::Fanout)
+        .queue(Queue {
+            name: queue.clone(),
+            class: QueueClass::Classic,
+            max_length: 20_000,
+            overflow: Overflow::RejectPublish,
+            max_age_ms: Some(60_000),
+            dead_letter: None,
+        })
+        .bind(route::DIRECT, &queue, &queue)
+}

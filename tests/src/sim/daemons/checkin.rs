@@ -1,0 +1,70 @@
+//! The check-in service's adapter: publish, then ack.
+
+use rollcall_bus::Delivery;
+use rollcall_checkin::core::{Effect, Event};
+use rollcall_model::wire::txt::Announcement;
+use rollcall_model::wire::v1::Envelope;
+
+use super::{Fared, Slip};
+use crate::sim::process::{Core, Pid};
+use crate::sim::world::World;
+
+impl World {
+    fn checkin_step(&mut self, pid: Pid, event: Event) -> Vec<Effect> {
+        let now = self.now_of(pid);
+        match &mut self.processes[pid].core {
+            Some(Core::Checkin(checkin)) => checkin.step(now, event),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(in crate::sim) fn checkin_event(&mut self, pid: Pid, event: Event) {
+        let effects = self.checkin_step(pid, event);
+        self.checkin_effects(pid, effects);
+    }
+
+    pub(in crate::sim) fn checkin_delivered(&mut self, pid: Pid, batch: &[Delivery]) {
+        let (mut effects, mut parked) = (Vec::new(), Vec::new());
+        for (place, delivery) in batch.iter().enumerate() {
+            let event = match Envelope::decode(&delivery.body) {
+                Ok(envelope) => {
+                    self.note_packet(pid, delivery, &envelope.packet);
+                    Event::Delivered(envelope)
+                }
+                Err(error) => {
+                    parked.push((place, error.to_string()));
+                    Event::Undecodable { reason: error.reason() }
+                }
+            };
+            for effect in self.checkin_step(pid, event) {
+                match effect {
+                    Effect::Park(reason) => parked.push((place, reason)),
+                    other => effects.push(other),
+                }
+            }
+        }
+        if self.checkin_effects(pid, effects) == Fared::Well {
+            self.settle(pid, batch, &parked);
+        }
+    }
+
+    fn checkin_effects(&mut self, pid: Pid, effects: Vec<Effect>) -> Fared {
+        let slip = self.slip(&[Slip::AmidPublish, Slip::BeforeAck]);
+        let half = effects.len() / 2;
+        for (place, effect) in effects.into_iter().enumerate() {
+            if slip == Some(Slip::AmidPublish) && place == half {
+                return self.slipped(pid, Slip::AmidPublish);
+            }
+            match effect {
+                Effect::Publish(message) => self.publish(pid, None, &message),
+                Effect::Announce(announcement) => self.announce(pid, Announcement::Checkin(announcement)),
+                Effect::Park(_) => {}
+            }
+        }
+        if slip == Some(Slip::BeforeAck) {
+            return self.slipped(pid, Slip::BeforeAck);
+        }
+        self.arm(pid);
+        Fared::Well
+    }
+}

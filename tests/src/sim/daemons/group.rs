@@ -1,0 +1,67 @@
+//! The group controller's adapter: publishes go to an outbox and end later; deliveries are acknowledged at once.
+
+use rollcall_bus::Delivery;
+use rollcall_group_controller::core::{Effect, Event};
+use rollcall_model::route;
+use rollcall_model::wire::status::NodeStatus;
+use rollcall_model::wire::txt::Announcement;
+use rollcall_model::wire::v1::Envelope;
+
+use super::Slip;
+use crate::sim::process::{Core, Lane, Pid};
+use crate::sim::wire::Mark;
+use crate::sim::world::World;
+
+impl World {
+    /// Feeds one event and carries out what follows; says why the delivery at hand is to be parked, if it is.
+    pub(in crate::sim) fn group_event(&mut self, pid: Pid, event: Event) -> Option<String> {
+        let now = self.now_of(pid);
+        let Some(Core::Group(group)) = &mut self.processes[pid].core else { return None };
+        let effects = group.step(now, event);
+        let mut park = None;
+        for effect in effects {
+            match effect {
+                Effect::Park(reason) => park = Some(reason),
+                Effect::Announce(ack) => self.announce(pid, Announcement::Ack(ack)),
+                Effect::Publish(token, message) => self.publish(pid, Some(Mark::Token(token)), &message),
+            }
+        }
+        self.look_at_roster(pid);
+        self.arm(pid);
+        park
+    }
+
+    pub(in crate::sim) fn group_delivered(&mut self, pid: Pid, lane: Lane, batch: &[Delivery]) {
+        let mut parked = Vec::new();
+        for (place, delivery) in batch.iter().enumerate() {
+            match lane {
+                Lane::BrokerEvents => {
+                    if let Some(node) = delivery.headers.get("name").and_then(|queue| route::node_of_inbox(queue)) {
+                        self.note_of(pid, format_args!("<- the broker closed {}", node.short()));
+                        self.group_event(pid, Event::ConnectionClosed(node));
+                    }
+                }
+                Lane::Health => match NodeStatus::decode(&delivery.body) {
+                    Ok(status) => {
+                        self.journal.count((pid, status.epoch, status.sequence, self.agenda.now()));
+                        self.group_event(pid, Event::Status(status));
+                    }
+                    Err(error) => parked.push((place, error.to_string())),
+                },
+                _ => match Envelope::decode(&delivery.body) {
+                    Ok(envelope) => {
+                        self.note_packet(pid, delivery, &envelope.packet);
+                        let park = self.group_event(pid, Event::Delivered(envelope));
+                        parked.extend(park.map(|reason| (place, reason)));
+                    }
+                    Err(error) => parked.push((place, error.to_string())),
+                },
+            }
+        }
+        if let Some(slip) = self.slip(&[Slip::BeforeAck]) {
+            self.slipped(pid, slip);
+            return;
+        }
+        self.settle(pid, batch, &parked);
+    }
+}

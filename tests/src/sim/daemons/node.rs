@@ -1,0 +1,65 @@
+//! The node agent's adapter.
+
+use rollcall_bus::Delivery;
+use rollcall_model::wire::v1::Envelope;
+use rollcall_node_agent::core::{Effect, Event};
+
+use super::Slip;
+use crate::sim::process::{Core, Pid, Role};
+use crate::sim::scene::Scene;
+use crate::sim::world::World;
+
+impl World {
+    pub(in crate::sim) fn node_event(&mut self, pid: Pid, event: Event) {
+        self.node_step(pid, event);
+    }
+
+    fn node_step(&mut self, pid: Pid, event: Event) -> Option<String> {
+        let now = self.now_of(pid);
+        let Some(Core::Node(agent, _)) = &mut self.processes[pid].core else { return None };
+        let effects = agent.step(now, event);
+        let epoch = agent.assigned().map(|assigned| assigned.epoch);
+        if let (Some(epoch), Role::Node(number)) = (epoch, self.processes[pid].role) {
+            self.watch.agent_has(&self.nodes[number], epoch);
+        }
+        let mut park = None;
+        for effect in effects {
+            match effect {
+                Effect::Publish(message) => self.publish(pid, None, &message),
+                Effect::Park(reason) => park = Some(reason),
+            }
+        }
+        self.arm(pid);
+        park
+    }
+
+    pub(in crate::sim) fn node_delivered(&mut self, pid: Pid, batch: &[Delivery]) {
+        let mut parked = Vec::new();
+        for (place, delivery) in batch.iter().enumerate() {
+            match Envelope::decode(&delivery.body) {
+                Ok(envelope) => {
+                    self.note_packet(pid, delivery, &envelope.packet);
+                    let park = self.node_step(pid, Event::Delivered(envelope));
+                    parked.extend(park.map(|reason| (place, reason)));
+                }
+                Err(error) => parked.push((place, error.to_string())),
+            }
+        }
+        if let Some(slip) = self.slip(&[Slip::BeforeAck]) {
+            self.slipped(pid, slip);
+            return;
+        }
+        self.settle(pid, batch, &parked);
+    }
+
+    /// The node knows other check-in services than before, and chooses again.
+    pub(in crate::sim) fn node_chooses(&mut self, pid: Pid) {
+        let Role::Node(number) = self.processes[pid].role else { return };
+        let address = Scene::address(&self.nodes[number], number);
+        let zone = self.scene.zone_name();
+        let Some(Core::Node(_, checkins)) = &self.processes[pid].core else { return };
+        if let Some(checkin) = checkins.responsible(&zone, address) {
+            self.node_event(pid, Event::CheckinFound(checkin));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The zone controller's adapter: one batch is one transaction, then its publishes, then its acks.
+
+use rollcall_bus::{Delivery, Outgoing};
+use rollcall_model::wire::txt::Announcement;
+use rollcall_model::wire::v1::Envelope;
+use rollcall_store::Change;
+use rollcall_zone_controller::core::{Effect, Event};
+
+use super::{Fared, Slip};
+use crate::sim::process::{Core, Pid};
+use crate::sim::wire::Mark;
+use crate::sim::world::World;
+
+impl World {
+    fn zone_step(&mut self, pid: Pid, event: Event) -> Vec<Effect> {
+        let now = self.now_of(pid);
+        match &mut self.processes[pid].core {
+            Some(Core::Zone(zone)) => zone.step(now, event),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(in crate::sim) fn zone_heard(&mut self, pid: Pid, announcement: Announcement) {
+        let event = match announcement {
+            Announcement::Ack(ack) => {
+                self.note_of(pid, format_args!("hears the ACK of {} run {}", ack.name, ack.instance.short()));
+                Event::AckHeard(ack)
+            }
+            Announcement::Hello(hello) => Event::HelloHeard(hello),
+            Announcement::Checkin(_) => return,
+        };
+        let effects = self.zone_step(pid, event);
+        self.zone_effects(pid, effects);
+    }
+
+    pub(in crate::sim) fn zone_delivered(&mut self, pid: Pid, batch: &[Delivery]) {
+        let (mut effects, mut parked) = (Vec::new(), Vec::new());
+        for (place, delivery) in batch.iter().enumerate() {
+            let event = match Envelope::decode(&delivery.body) {
+                Ok(envelope) => {
+                    self.note_packet(pid, delivery, &envelope.packet);
+                    Event::Delivered(envelope)
+                }
+                Err(error) => {
+                    parked.push((place, error.to_string()));
+                    Event::Undecodable { reason: error.reason() }
+                }
+            };
+            for effect in self.zone_step(pid, event) {
+                match effect {
+                    Effect::Park(reason) => parked.push((place, reason)),
+                    other => effects.push(other),
+                }
+            }
+        }
+        if self.zone_effects(pid, effects) == Fared::Well {
+            self.settle(pid, batch, &parked);
+        }
+    }
+
+    /// The driver gives this event's effects to nobody, either.
+    pub(in crate::sim) fn zone_unroutable(&mut self, pid: Pid, routing_key: String) {
+        self.zone_step(pid, Event::Unroutable { routing_key });
+    }
+
+    /// Saves, then publishes. The caller acknowledges.
+    pub(in crate::sim) fn zone_effects(&mut self, pid: Pid, effects: Vec<Effect>) -> Fared {
+        let (mut changes, mut messages): (Vec<Change>, Vec<Outgoing>) = (Vec::new(), Vec::new());
+        for effect in effects {
+            match effect {
+                Effect::Save(change) => changes.push(change),
+                Effect::Publish(message) => messages.push(message),
+                Effect::Park(_) => {}
+            }
+        }
+        let slip = self.slip(&[Slip::BeforeSave, Slip::AfterSave, Slip::AmidPublish, Slip::BeforeAck]);
+        if slip == Some(Slip::BeforeSave) {
+            return self.slipped(pid, Slip::BeforeSave);
+        }
+        if !changes.is_empty() {
+            self.commit(pid, &changes);
+        }
+        if slip == Some(Slip::AfterSave) {
+            return self.slipped(pid, Slip::AfterSave);
+        }
+        let half = messages.len() / 2;
+        for (place, message) in messages.into_iter().enumerate() {
+            if slip == Some(Slip::AmidPublish) && place == half {
+                return self.slipped(pid, Slip::AmidPublish);
+            }
+            let key = message.routing_key.clone();
+            self.publish(pid, Some(Mark::Key(key)), &message);
+        }
+        if slip == Some(Slip::BeforeAck) {
+            return self.slipped(pid, Slip::BeforeAck);
+        }
+        Fared::Well
+    }
+
+    fn commit(&mut self, pid: Pid, changes: &[Change]) {
+        for change in changes {
+            let text = told(change);
+            self.note_of(pid, format_args!("saves {text}"));
+        }
+        self.tally.count("transactions");
+        let ended = self.runtime.block_on(self.store.commit(changes));
+        let why = crate::sim::invariants::the_store_never_refuses::check(&ended, changes);
+        self.watch.violations.extend(why);
+        match self.runtime.block_on(self.store.load()) {
+            Ok(saved) => self.watch.saved(changes, saved),
+            Err(error) => self.watch.violations.push(format!("the store does not load: {error}")),
+        }
+    }
+}
+
+fn told(change: &Change) -> String {
+    match change {
+        Change::NodeJoined { name, epoch, instance, group, .. } => {
+            format!("join of {name} run {} epoch {epoch} into {}", instance.short(), group.short())
+        }
+        Change::NodePlaced { name, group, .. } => format!("place of {name} in {}", group.short()),
+        Change::NodeChanged { node, session, number, epoch, state, health, cause, .. } => {
+            let node = node.short();
+            format!(
+                "change {session}/{number} of {node}: epoch {epoch} {state} {:x} ({cause})",
+                health.bits().to_number()
+            )
+        }
+        Change::GroupJoined { name, session, instance, .. } => {
+            format!("membership {session} of {name} run {}", instance.short())
+        }
+        Change::GroupAlarm { group, raised, silent, members, .. } => {
+            format!("alarm of {}: {raised}, {silent} of {members}", group.short())
+        }
+        Change::ZoneStarted { generation, .. } => format!("generation {generation}"),
+        Change::GroupCreated { name, .. } => format!("new group {name}"),
+        Change::CheckinRegistered { name, .. } => format!("check-in service {name}"),
+        Change::Noted { kind, message, .. } => format!("note {kind}: {message}"),
+    }
+}

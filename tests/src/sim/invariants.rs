@@ -1,0 +1,65 @@
+//! What must hold, whatever happens. One file per invariant; each `check` says what is wrong, in words.
+
+pub mod a_stalled_observer_blames_nobody;
+pub mod an_alert_for_every_lasting_change;
+pub mod no_assignment_without_a_row;
+pub mod no_core_spins;
+pub mod no_epoch_goes_back;
+pub mod nobody_gets_what_he_cannot_take;
+pub mod nobody_is_down_who_speaks;
+pub mod one_group_per_kind;
+pub mod rosters_equal_the_store;
+pub mod saved_state_equals_truth_at_rest;
+pub mod the_store_never_refuses;
+
+use rollcall_model::{GroupId, Health, NodeId, NodeState, SessionEpoch};
+use rollcall_store::GroupKind;
+
+pub use super::truth::{End, NodeTruth};
+pub use super::watch::Blame;
+
+/// What is wrong; empty when all is well.
+pub type Violations = Vec<String>;
+
+/// A current row of `v_assignments`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// Who.
+    pub node: NodeId,
+    /// In what kind of group.
+    pub kind: GroupKind,
+    /// In which.
+    pub group: GroupId,
+}
+
+/// A row of `v_nodes`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavedNode {
+    /// Who.
+    pub node: NodeId,
+    /// Its state.
+    pub state: NodeState,
+    /// Its epoch.
+    pub epoch: SessionEpoch,
+    /// Its bits and mask.
+    pub health: Health,
+    /// Where it stands.
+    pub physical: Option<GroupId>,
+    /// What it is made of.
+    pub logical: Option<GroupId>,
+}
+
+/// A row of `v_alerts`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedAlert {
+    /// About whom; `None` for a whole group.
+    pub node: Option<NodeId>,
+    /// Of which group.
+    pub group: GroupId,
+    /// An indicator, `liveness` or `mass_darkness`.
+    pub kind: String,
+    /// Whether it is over.
+    pub cleared: bool,
+    /// When it was raised, milliseconds of the world.
+    pub raised_at: u64,
+}

@@ -1,0 +1,126 @@
+//! What is looked at once everything is at rest.
+
+use rollcall_model::{GroupId, Health, HealthBits, NodeId, NodeState, SessionEpoch};
+use rollcall_store::{GroupKind, Table};
+use serde_json::Value;
+
+use super::invariants::{
+    Placement, SavedAlert, SavedNode, an_alert_for_every_lasting_change, one_group_per_kind, rosters_equal_the_store,
+    saved_state_equals_truth_at_rest,
+};
+use super::process::{Core, Role, WALL};
+use super::world::World;
+
+impl World {
+    /// Checks what must hold at rest.
+    pub(super) fn check_rest(&mut self) {
+        self.note("world", "is at rest");
+        let placements = self.ask("SELECT node_id, kind, group_id FROM v_assignments WHERE current", placement);
+        let saved = self.ask(
+            "SELECT node_id, state, epoch, health_bits, unmeasurable, physical_group_id, logical_group_id FROM v_nodes",
+            saved_node,
+        );
+        let alerts = self.ask(
+            "SELECT node_id, group_id, kind, cleared_at IS NOT NULL, \
+             CAST(round(unixepoch(raised_at, 'subsec') * 1000) AS INTEGER) FROM v_alerts",
+            saved_alert,
+        );
+        let mut violations = one_group_per_kind::check(&placements, &self.nodes);
+        let known: Vec<_> = self
+            .nodes
+            .iter()
+            .enumerate()
+            .map(|(number, node)| (node, self.scene.group(node.rack), self.epoch_of(number)))
+            .collect();
+        violations.extend(saved_state_equals_truth_at_rest::check(&known, &saved, &alerts));
+        violations.extend(an_alert_for_every_lasting_change::check(&self.nodes, &self.watch.changes, &alerts));
+        for process in &self.processes {
+            match (&process.core, process.role) {
+                (Some(Core::Group(group)), Role::Group(number)) => {
+                    let id = self.scene.group(number);
+                    violations.extend(rosters_equal_the_store::check(&process.name, id, group.roster(), &saved));
+                }
+                (None, _) if process.wanted => violations.push(format!("{} does not run", process.name)),
+                _ => {}
+            }
+        }
+        for row in &saved {
+            self.journal.note(self.agenda.now(), "store", format_args!("{row:?}"));
+        }
+        let parked = self.parked();
+        if parked > 0 {
+            self.tally.count("worlds with parked messages");
+        }
+        self.watch.violations.extend(violations);
+    }
+
+    fn epoch_of(&self, number: usize) -> Option<SessionEpoch> {
+        match &self.processes[self.scene.pid(Role::Node(number))].core {
+            Some(Core::Node(agent, _)) => agent.assigned().map(|assigned| assigned.epoch),
+            _ => None,
+        }
+    }
+
+    fn ask<T>(&mut self, sql: &'static str, read: fn(&[Value]) -> Option<T>) -> Vec<T> {
+        let table: Table = match self.runtime.block_on(self.store.select(sql, &[])) {
+            Ok(table) => table,
+            Err(error) => {
+                self.watch.violations.push(format!("{sql}: {error}"));
+                return Vec::new();
+            }
+        };
+        let mut rows = Vec::with_capacity(table.rows.len());
+        for row in &table.rows {
+            match read(row) {
+                Some(read) => rows.push(read),
+                None => self.watch.violations.push(format!("{sql} gives what cannot be read: {row:?}")),
+            }
+        }
+        rows
+    }
+}
+
+fn node(value: &Value) -> Option<NodeId> {
+    value.as_str()?.parse().ok()
+}
+
+fn group(value: &Value) -> Option<GroupId> {
+    value.as_str()?.parse().ok()
+}
+
+fn small(value: &Value) -> Option<u32> {
+    u32::try_from(value.as_u64()?).ok()
+}
+
+fn placement(row: &[Value]) -> Option<Placement> {
+    let [id, kind, in_group] = row else { return None };
+    let kind = match kind.as_str()? {
+        "physical" => GroupKind::Physical,
+        "logical" => GroupKind::Logical,
+        _ => return None,
+    };
+    Some(Placement { node: node(id)?, kind, group: group(in_group)? })
+}
+
+fn saved_node(row: &[Value]) -> Option<SavedNode> {
+    let [id, state, epoch, bits, mask, physical, logical] = row else { return None };
+    Some(SavedNode {
+        node: node(id)?,
+        state: state.as_str()?.parse::<NodeState>().ok()?,
+        epoch: SessionEpoch(small(epoch)?),
+        health: Health::new(HealthBits::from_number(small(bits)?)?, HealthBits::from_number(small(mask)?)?).ok()?,
+        physical: group(physical),
+        logical: group(logical),
+    })
+}
+
+fn saved_alert(row: &[Value]) -> Option<SavedAlert> {
+    let [about, of_group, kind, cleared, raised_ms] = row else { return None };
+    Some(SavedAlert {
+        node: node(about),
+        group: group(of_group)?,
+        kind: kind.as_str()?.to_owned(),
+        cleared: cleared.as_i64()? != 0,
+        raised_at: raised_ms.as_u64()?.saturating_sub(WALL),
+    })
+}

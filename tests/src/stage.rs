@@ -1,0 +1,186 @@
+//! A stage for end-to-end tests: the four real daemons as processes of their own, on a RabbitMQ and an mDNS port of
+//! their own, in a directory of their own. Nothing of it outlives the test, even when the test is killed.
+
+mod api;
+mod brokers;
+mod daemon;
+mod namespace;
+mod outsider;
+mod process;
+mod programs;
+mod stranger;
+mod writing;
+
+use std::fmt::Display;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+pub use api::{Api, Dump};
+pub use brokers::Brokers;
+pub use daemon::Daemon;
+pub use namespace::Namespace;
+pub use outsider::Outsider;
+pub use process::Process;
+pub use programs::program;
+pub use stranger::Stranger;
+
+/// Longest wait for something that usually takes a second or two.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+/// How often a condition is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+/// The zone of a stage, unless it is told otherwise.
+pub const ZONE: &str = "zone-1";
+
+/// Where the daemons of one test play.
+pub struct Stage {
+    directory: TempDir,
+    url: String,
+    mdns_port: u16,
+    api: Api,
+    heartbeat_s: u16,
+}
+
+/// The daemons of a zone.
+pub struct Fleet {
+    /// The zone controller.
+    pub zone: Daemon,
+    /// The check-in service.
+    pub checkin: Daemon,
+    /// The group controllers, `rack-a`, `rack-b` …
+    pub racks: Vec<Daemon>,
+    /// The node agents, `sim-0000` …
+    pub agents: Vec<Daemon>,
+}
+
+impl Stage {
+    /// An empty stage on the broker at this URL. What an earlier stage left on the broker is removed.
+    pub async fn new(url: &str) -> Self {
+        Outsider::attach(url).await.sweep().await;
+        Self::beside(url, free_udp_port()).await
+    }
+
+    /// A stage whose daemons hear those of another one.
+    pub async fn beside(url: &str, mdns_port: u16) -> Self {
+        let directory = tempfile::Builder::new().prefix("rollcall-e2e-").tempdir().expect("a temporary directory");
+        std::fs::write(directory.path().join("secret"), format!("a secret of {}", directory.path().display()))
+            .expect("the secret is written");
+        let api = Api::on(free_tcp_port());
+        Self { directory, url: url.to_owned(), mdns_port, api, heartbeat_s: 3 }
+    }
+
+    /// The directory everything lies in.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The broker's URL, with its password.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The UDP port the daemons speak mDNS on.
+    #[must_use]
+    pub const fn mdns_port(&self) -> u16 {
+        self.mdns_port
+    }
+
+    /// The zone's API.
+    #[must_use]
+    pub const fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// Starts a zone of so many racks and agents (agent `i` in rack `i mod racks`) and waits until everybody is in.
+    pub async fn fleet(&self, racks: usize, agents: usize) -> Fleet {
+        let fleet = Fleet {
+            racks: (0..racks).map(|index| self.rack(&rack_name(index)).started()).collect(),
+            agents: (0..agents).map(|index| self.agent(index, &rack_name(index % racks)).started()).collect(),
+            checkin: self.checkin().started(),
+            zone: self.zone().started(),
+        };
+        self.all_in(agents).await;
+        fleet
+    }
+
+    /// Waits until exactly so many nodes are heard, each in its physical and its logical group.
+    pub async fn all_in(&self, agents: usize) {
+        const IN: &str = "SELECT COUNT(*) FROM v_nodes WHERE state IN ('healthy', 'degraded') \
+                          AND physical_group IS NOT NULL AND logical_group IS NOT NULL";
+        let wanted = i64::try_from(agents).unwrap_or(i64::MAX);
+        until(format!("{agents} nodes in their groups"), PATIENCE, async || {
+            (self.api.number(IN).await.ok()? == wanted).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until a node's state is this one.
+    pub async fn state_is(&self, node: &str, state: &str) {
+        let query = format!("SELECT state FROM v_nodes WHERE name = '{node}'");
+        until(format!("{node} to be {state}"), PATIENCE, async || {
+            let rows = self.api.sql(&query).await.ok()?;
+            (rows.first()?.first()?.as_str()? == state).then_some(())
+        })
+        .await;
+    }
+}
+
+impl Fleet {
+    /// Every daemon.
+    pub fn all(&self) -> impl Iterator<Item = &Daemon> {
+        [&self.zone, &self.checkin].into_iter().chain(&self.racks).chain(&self.agents)
+    }
+
+    /// Checks that none has ended.
+    ///
+    /// # Panics
+    /// When one has.
+    pub fn assert_alive(&self) {
+        let dead: Vec<&str> = self.all().filter(|daemon| !daemon.is_running()).map(Daemon::name).collect();
+        assert!(dead.is_empty(), "these daemons have ended: {dead:?}");
+    }
+}
+
+/// `rack-a` for 0.
+#[must_use]
+pub fn rack_name(index: usize) -> String {
+    format!("rack-{}", char::from(b'a' + u8::try_from(index).unwrap_or(0)))
+}
+
+/// `sim-0000` for 0.
+#[must_use]
+pub fn node_name(index: usize) -> String {
+    format!("sim-{index:04}")
+}
+
+/// Waits until the look finds something.
+///
+/// # Panics
+/// When it does not in time.
+pub async fn until<T>(what: impl Display, patience: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited {} s in vain for {what}", patience.as_secs());
+        sleep(LOOK).await;
+    }
+}
+
+/// A TCP port on 127.0.0.1 that nobody listened on a moment ago.
+#[must_use]
+pub fn free_tcp_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free TCP port");
+    listener.local_addr().expect("its address").port()
+}
+
+fn free_udp_port() -> u16 {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a free UDP port");
+    socket.local_addr().expect("its address").port()
+}

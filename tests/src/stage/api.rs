@@ -1,0 +1,165 @@
+//! Asking the zone over its REST API, as an operator would.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{PATIENCE, until};
+
+/// The REST API of a zone.
+#[derive(Clone, Debug)]
+pub struct Api {
+    address: SocketAddr,
+    client: reqwest::Client,
+}
+
+/// What must survive every restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dump {
+    /// The zone's id and name.
+    pub zone: Vec<Vec<Value>>,
+    /// Every group: id, name, kind, place, capability.
+    pub groups: Vec<Vec<Value>>,
+    /// Every node: id, name, physical and logical group.
+    pub nodes: Vec<Vec<Value>>,
+    /// Every row of the history of assignments: node, kind, group, since, until.
+    pub assignments: Vec<Vec<Value>>,
+    /// How often each node's hardware was written.
+    pub hardware: Vec<Vec<Value>>,
+}
+
+impl Api {
+    /// An API on a port of 127.0.0.1.
+    #[must_use]
+    pub fn on(port: u16) -> Self {
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().expect("an HTTP client");
+        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), client }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `GET`; the status code and the body.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn get(&self, path: &str) -> Result<(u16, String), String> {
+        let url = format!("http://{}{path}", self.address);
+        let answer = self.client.get(url).send().await.map_err(|error| error.to_string())?;
+        Ok((answer.status().as_u16(), answer.text().await.map_err(|error| error.to_string())?))
+    }
+
+    /// `GET /v1/status`.
+    ///
+    /// # Errors
+    /// When there is no good answer.
+    pub async fn status(&self) -> Result<Value, String> {
+        let (code, body) = self.get("/v1/status").await?;
+        if code == 200 { serde_json::from_str(&body).map_err(|error| error.to_string()) } else { Err(body) }
+    }
+
+    /// `POST /v1/sql`; the rows.
+    ///
+    /// # Errors
+    /// When there is no good answer.
+    pub async fn sql(&self, query: &str) -> Result<Vec<Vec<Value>>, String> {
+        let url = format!("http://{}/v1/sql", self.address);
+        let asked = self.client.post(url).json(&json!({ "query": query })).send();
+        let answer = asked.await.map_err(|error| error.to_string())?;
+        let good = answer.status().is_success();
+        let body = answer.text().await.map_err(|error| error.to_string())?;
+        if !good {
+            return Err(body);
+        }
+        let table: Value = serde_json::from_str(&body).map_err(|error| error.to_string())?;
+        serde_json::from_value(table["rows"].clone()).map_err(|error| error.to_string())
+    }
+
+    /// The one number a query gives.
+    ///
+    /// # Errors
+    /// When it gives none.
+    pub async fn number(&self, query: &str) -> Result<i64, String> {
+        let rows = self.sql(query).await?;
+        rows.first().and_then(|row| row.first()?.as_i64()).ok_or_else(|| format!("{query} gives no number"))
+    }
+
+    /// The rows of a query that must be answered.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub async fn rows(&self, query: &str) -> Vec<Vec<Value>> {
+        self.sql(query).await.unwrap_or_else(|error| panic!("{query}: {error}"))
+    }
+
+    /// Waits until something was ignored for this reason, e.g. `ack.stranger`; how often.
+    pub async fn ignored(&self, reason: &str) -> u64 {
+        until(format!("the zone to count {reason}"), PATIENCE, async || {
+            self.status().await.ok()?["ignored"][reason].as_u64()
+        })
+        .await
+    }
+
+    /// What must survive every restart.
+    ///
+    /// # Panics
+    /// When the zone does not answer.
+    pub async fn dump(&self) -> Dump {
+        Dump {
+            zone: self.rows("SELECT zone_id, name FROM v_zones").await,
+            groups: self.rows("SELECT group_id, name, kind, place, capability FROM v_groups ORDER BY group_id").await,
+            nodes: self
+                .rows("SELECT node_id, name, physical_group_id, logical_group_id FROM v_nodes ORDER BY node_id")
+                .await,
+            assignments: self
+                .rows("SELECT node_id, kind, group_id, since, until FROM v_assignments ORDER BY assignment_id")
+                .await,
+            hardware: self.rows("SELECT node_id, COUNT(*) FROM v_hardware GROUP BY node_id ORDER BY node_id").await,
+        }
+    }
+
+    /// Every node's epoch, by name.
+    ///
+    /// # Panics
+    /// When the zone does not answer.
+    pub async fn epochs(&self) -> BTreeMap<String, i64> {
+        let rows = self.rows("SELECT name, epoch FROM v_nodes").await;
+        let pair = |row: Vec<Value>| Some((row.first()?.as_str()?.to_owned(), row.get(1)?.as_i64()?));
+        rows.into_iter().filter_map(pair).collect()
+    }
+
+    /// How far the history of states goes.
+    ///
+    /// # Panics
+    /// When the zone does not answer.
+    pub async fn latest_change(&self) -> i64 {
+        self.number("SELECT COALESCE(MAX(history_id), 0) FROM v_health_history").await.expect("a number")
+    }
+
+    /// Checks that nobody but the node of this name was said to be down, suspect or unknown after that point.
+    ///
+    /// # Panics
+    /// When somebody was, or the zone does not answer.
+    pub async fn nobody_blamed_since(&self, change: i64, but: &str) {
+        let mut blamed = self.blamed_since(change).await;
+        blamed.retain(|row| row[0] != but);
+        assert!(blamed.is_empty(), "blamed for nothing: {blamed:?}");
+    }
+
+    /// Who was said to be down, suspect or unknown after that point of the history: node, state, cause.
+    ///
+    /// # Panics
+    /// When the zone does not answer.
+    pub async fn blamed_since(&self, change: i64) -> Vec<Vec<Value>> {
+        self.rows(&format!(
+            "SELECT node, state, cause FROM v_health_history WHERE history_id > {change} \
+             AND state IN ('down', 'suspect', 'unknown') ORDER BY history_id"
+        ))
+        .await
+    }
+}

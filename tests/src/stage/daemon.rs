@@ -1,0 +1,152 @@
+//! One daemon of a stage: its configuration, its process, its log.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::time::timeout;
+
+use super::{PATIENCE, Process, program, until};
+
+/// An orderly end takes no longer.
+const END: Duration = Duration::from_secs(15);
+/// Lines of the log shown when a test fails.
+const LAST_LINES: usize = 25;
+
+/// A daemon, running or not. It can be started any number of times.
+pub struct Daemon {
+    name: String,
+    program: &'static str,
+    config: PathBuf,
+    log: PathBuf,
+    environment: Vec<(String, String)>,
+    namespace: Option<String>,
+    process: Option<Process>,
+}
+
+impl Daemon {
+    /// A daemon that is not running. `config` is the text of its configuration file.
+    ///
+    /// # Panics
+    /// When the file cannot be written.
+    #[must_use]
+    pub fn new(directory: &Path, name: &str, program: &'static str, config: &str) -> Self {
+        let path = directory.join(format!("{name}.toml"));
+        std::fs::write(&path, config).expect("the configuration is written");
+        let log = directory.join(format!("{name}.log"));
+        Self { name: name.to_owned(), program, config: path, log, environment: vec![], namespace: None, process: None }
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn with(mut self, variable: &str, value: &str) -> Self {
+        self.environment.push((variable.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Runs it in a network namespace.
+    #[must_use]
+    pub fn inside(mut self, namespace: &str) -> Self {
+        self.namespace = Some(namespace.to_owned());
+        self
+    }
+
+    /// Starts it.
+    pub fn start(&mut self) {
+        let mut line: Vec<String> = Vec::new();
+        if let Some(namespace) = &self.namespace {
+            line.extend(["ip", "netns", "exec", namespace].map(str::to_owned));
+        }
+        line.push(program(self.program).display().to_string());
+        line.extend(["--config".to_owned(), self.config.display().to_string()]);
+        self.process = Some(Process::start(&line, &self.environment, &self.log));
+    }
+
+    /// Starts it.
+    #[must_use]
+    pub fn started(mut self) -> Self {
+        self.start();
+        self
+    }
+
+    /// Its name on the stage.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All it has said.
+    #[must_use]
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// Waits until it says this.
+    pub async fn says(&self, text: &str) {
+        until(format!("{} to say {text:?}", self.name), PATIENCE, async || self.log().contains(text).then_some(()))
+            .await;
+    }
+
+    /// Whether it runs.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.process.as_ref().is_some_and(Process::is_running)
+    }
+
+    fn process(&self) -> &Process {
+        self.process.as_ref().expect("the daemon was started")
+    }
+
+    /// Kills it as `kill -9` would, and waits until it is gone.
+    pub async fn kill(&self) {
+        self.process().signal(Signal::KILL);
+        self.process().ended().await;
+    }
+
+    /// Kills it, and starts it again.
+    pub async fn restart(&mut self) {
+        self.kill().await;
+        self.start();
+    }
+
+    /// Halts it.
+    pub fn pause(&self) {
+        self.process().signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.process().signal(Signal::CONT);
+    }
+
+    /// Asks it to end, and waits until it has.
+    ///
+    /// # Panics
+    /// When it takes too long.
+    pub async fn terminate(&self) -> ExitStatus {
+        self.process().signal(Signal::TERM);
+        self.ended().await
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Panics
+    /// When it takes too long.
+    pub async fn ended(&self) -> ExitStatus {
+        timeout(END, self.process().ended()).await.unwrap_or_else(|_| panic!("{} does not end", self.name))
+    }
+}
+
+impl Drop for Daemon {
+    /// A test that fails shows what the daemons said last.
+    #[allow(clippy::print_stderr, reason = "this is a test's output")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+            eprintln!("--- {} said last:\n{}", self.name, last.join("\n"));
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Somebody on the broker who is none of the daemons: puts anything on any exchange, and looks at what was parked.
+
+use lapin::options::{
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
+use lapin::protocol::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Connection, ConnectionProperties};
+
+/// Queues that outlive their daemons under one name in every zone.
+const LASTING: [&str; 4] = ["zone.joins", "zone.alerts", "zone.analytics", "zone.parked"];
+
+/// A connection of its own.
+pub struct Outsider {
+    connection: Connection,
+    channel: Channel,
+}
+
+impl Outsider {
+    /// Connects.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub async fn attach(url: &str) -> Self {
+        let connection = Connection::connect(url, ConnectionProperties::default()).await.expect("the broker answers");
+        let channel = connection.create_channel().await.expect("a channel");
+        channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
+        Self { connection, channel }
+    }
+
+    /// Removes what an earlier zone left on the broker.
+    pub async fn sweep(&self) {
+        for queue in LASTING {
+            // It may not be there; then the broker says nothing either.
+            let _ = self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await;
+        }
+    }
+
+    /// Publishes bytes, and waits until the broker has them; says whether a queue took them.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub async fn publish(&self, exchange: &str, key: &str, kind: &str, body: &[u8]) -> bool {
+        let options = BasicPublishOptions { mandatory: true, immediate: false };
+        let properties = BasicProperties::default().with_type(kind.into());
+        let sent = self.channel.basic_publish(exchange.into(), key.into(), options, body, properties).await;
+        let confirmed = sent.expect("it is sent").await.expect("it is confirmed");
+        confirmed.take_message().is_none()
+    }
+
+    /// Takes what was parked: from which queue, and why.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub async fn parked(&self) -> Vec<(String, String)> {
+        let mut parked = Vec::new();
+        let options = BasicGetOptions { no_ack: true };
+        while let Some(message) =
+            self.channel.basic_get("zone.parked".into(), options).await.expect("zone.parked is there")
+        {
+            let headers = message.properties.headers().clone().unwrap_or_default();
+            parked.push((text(&headers, "queue"), text(&headers, "reason")));
+        }
+        parked
+    }
+
+    /// How many messages wait in a queue.
+    ///
+    /// # Panics
+    /// When there is no such queue.
+    pub async fn waiting(&self, queue: &str) -> u32 {
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let channel = self.connection.create_channel().await.expect("a channel");
+        let queue =
+            channel.queue_declare(queue.into(), options, FieldTable::default()).await.expect("the queue is there");
+        queue.message_count()
+    }
+}
+
+fn text(headers: &FieldTable, name: &str) -> String {
+    match headers.inner().get(name) {
+        Some(AMQPValue::LongString(text)) => text.to_string(),
+        other => format!("{other:?}"),
+    }
+}

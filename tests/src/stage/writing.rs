@@ -1,0 +1,102 @@
+//! The configuration files of a stage's daemons.
+
+use super::{Daemon, Namespace, Stage, ZONE, node_name};
+
+/// The check-in service of a stage.
+pub const CHECKIN: &str = "checkin-1";
+/// Seed of the simulated machines.
+const SEED: u64 = 7;
+
+impl Stage {
+    /// How to reach the broker, quickly again after it was lost; and mDNS on loopback, on a port of its own.
+    fn edges(&self) -> String {
+        let Self { url, mdns_port, heartbeat_s, .. } = self;
+        format!(
+            "[broker]\nurl = {url:?}\nheartbeat_s = {heartbeat_s}\nreconnect_min_ms = 50\nreconnect_max_ms = 1000\n\
+             [discovery]\ninterfaces = [\"lo\"]\nport = {mdns_port}\n"
+        )
+    }
+
+    /// The zone controller.
+    #[must_use]
+    pub fn zone(&self) -> Daemon {
+        Daemon::new(self.directory(), "zone", "rollcall-zone-controller", &self.zone_config(ZONE))
+    }
+
+    /// Text of the zone controller's configuration.
+    #[must_use]
+    pub fn zone_config(&self, name: &str) -> String {
+        let directory = self.directory().display();
+        format!(
+            "name = {name:?}\nsecret_file = \"{directory}/secret\"\nmachine_identifier = \"the stage's machine\"\n\
+             database = \"sqlite:{directory}/zone.db\"\naddresses = [\"127.0.0.1\"]\n\
+             [api]\nlisten = \"{}\"\n[admission]\ngroups = [\"rack-*\"]\n{}",
+            self.api().address(),
+            self.edges()
+        )
+    }
+
+    /// The check-in service, responsible for 127.0.0.0/8 and 10.0.0.0/8.
+    #[must_use]
+    pub fn checkin(&self) -> Daemon {
+        let config = format!(
+            "name = \"{CHECKIN}\"\nzone = \"{ZONE}\"\nranges = [\"127.0.0.0/8\", \"10.0.0.0/8\"]\naddress = \"127.0.0.1\"\n{}",
+            self.edges()
+        );
+        Daemon::new(self.directory(), "checkin", "rollcall-checkin", &config)
+    }
+
+    /// A group controller.
+    #[must_use]
+    pub fn rack(&self, name: &str) -> Daemon {
+        let directory = self.directory().display();
+        let config = format!(
+            "name = {name:?}\nzones = [\"{ZONE}\"]\nstate_dir = \"{directory}/{name}\"\naddresses = [\"127.0.0.1\"]\n{}",
+            self.edges()
+        );
+        Daemon::new(self.directory(), name, "rollcall-group-controller", &config)
+    }
+
+    /// The agent of a simulated machine without faults.
+    #[must_use]
+    pub fn agent(&self, index: usize, place: &str) -> Daemon {
+        self.agent_at(index, place, &format!("10.0.0.{}", index + 1), &node_name(index))
+    }
+
+    /// The same at another address, and under another name on the stage.
+    #[must_use]
+    pub fn agent_at(&self, index: usize, place: &str, address: &str, name: &str) -> Daemon {
+        let config = format!("{}{}", body(index, place, address), self.edges());
+        Daemon::new(self.directory(), name, "rollcall-node-agent", &config)
+    }
+
+    /// An agent that is told by its configuration whom to ask, since it hears no mDNS.
+    #[must_use]
+    pub fn agent_without_mdns(&self, index: usize, place: &str, address: &str) -> Daemon {
+        self.seeded(self.url(), index, place, address)
+    }
+
+    /// An agent in a network namespace: there is no multicast.
+    #[must_use]
+    pub fn agent_inside(&self, namespace: &Namespace, index: usize, place: &str) -> Daemon {
+        let url = namespace.url_inside(self.url());
+        self.seeded(&url, index, place, &format!("10.0.0.{}", index + 1)).inside(namespace.name())
+    }
+
+    fn seeded(&self, url: &str, index: usize, place: &str, address: &str) -> Daemon {
+        let heartbeat_s = self.heartbeat_s;
+        let config = format!(
+            "checkin = \"{CHECKIN}\"\n{}[broker]\nurl = {url:?}\nheartbeat_s = {heartbeat_s}\nreconnect_min_ms = 50\n\
+             reconnect_max_ms = 1000\n[discovery]\nmdns = false\n",
+            body(index, place, address),
+        );
+        Daemon::new(self.directory(), &node_name(index), "rollcall-node-agent", &config)
+    }
+}
+
+fn body(index: usize, place: &str, address: &str) -> String {
+    format!(
+        "zone = \"{ZONE}\"\nplace = {place:?}\naddress = {address:?}\nsample_period_ms = 1000\n\
+         [simulate]\nseed = {SEED}\nindex = {index}\n"
+    )
+}

@@ -1,0 +1,78 @@
+//! End to end: the four real daemons as processes, on a real RabbitMQ and real mDNS, as an operator meets them.
+//!
+//! The cases run one after the other, each on a stage of its own, for they measure times on a machine that may be
+//! small. They share a RabbitMQ; a second one is there to be killed, and for a second zone.
+
+mod broker_lost;
+mod coming_up;
+mod deaths;
+mod demo;
+mod packets;
+mod restarts;
+mod starting;
+mod strangers;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Trial};
+use rollcall_tests::stage::{Brokers, program};
+use tokio::runtime::Runtime;
+
+/// One line for each case: its file and the sentence that holds.
+macro_rules! cases {
+    ($world:ident: $($file:ident :: $case:ident),* $(,)?) => {
+        vec![$({
+            let world = Arc::clone(&$world);
+            Trial::test(concat!(stringify!($file), "::", stringify!($case)), move || {
+                world.runtime.block_on($file::$case(&world.brokers));
+                Ok(())
+            })
+        }),*]
+    };
+}
+
+struct World {
+    runtime: Runtime,
+    brokers: Brokers,
+}
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let runtime = Runtime::new().expect("a runtime");
+    let world = Arc::new(World { runtime, brokers: Brokers::default() });
+    let trials = cases![world:
+        starting::a_wrong_configuration_ends_every_daemon_with_2_and_says_where,
+        starting::what_cannot_be_had_ends_the_zone_with_3_and_is_named,
+        starting::a_database_that_is_not_ours_is_refused_and_left_as_it_was,
+        starting::a_broker_out_of_reach_is_named_and_tried_until_it_is_there,
+        starting::a_wrong_password_is_called_that,
+        starting::who_hears_no_zone_says_so,
+        coming_up::a_zone_comes_up_with_every_node_in_one_group_of_each_kind,
+        restarts::a_killed_zone_controller_comes_back_to_what_it_knew,
+        restarts::a_killed_checkin_service_comes_back_and_lets_nodes_in,
+        restarts::a_killed_group_controller_comes_back_and_blames_nobody,
+        restarts::a_killed_agent_comes_back_as_the_same_node_with_the_next_epoch,
+        broker_lost::a_killed_broker_costs_nobody_a_restart_or_a_good_name,
+        deaths::a_killed_agent_is_down_within_a_second,
+        deaths::a_halted_agent_that_goes_on_is_never_down,
+        deaths::an_agent_that_ends_in_order_has_left,
+        deaths::an_agent_that_is_cut_off_is_down_within_four_seconds_and_comes_back,
+        strangers::acks_that_do_not_count_are_ignored_and_counted_by_reason,
+        strangers::a_node_out_of_range_is_refused_with_a_readable_reason,
+        strangers::a_second_agent_with_one_identity_is_reported_and_the_first_stays,
+        strangers::two_zones_of_one_name_say_so_and_nobody_moves,
+        packets::rubbish_on_every_queue_is_counted_and_parked_and_kills_nobody,
+        demo::the_demo_ends_by_itself_and_leaves_nothing,
+        demo::the_demo_ends_when_interrupted_and_leaves_nothing,
+    ];
+    if !arguments.list {
+        // Built before the first case begins to measure.
+        let _ = program("rollcall-zone-controller");
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // The brokers end with their last holder.
+    drop(world);
+    conclusion.exit_code()
+}

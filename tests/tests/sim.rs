@@ -1,0 +1,109 @@
+//! Two hundred histories of a whole zone, each of one seed. `ROLLCALL_SIM_SEED=<seed>` plays one and shows all of it;
+//! `ROLLCALL_SIM_SEEDS=<count>` plays that many.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rollcall_tests::sim::{Keep, Outcome, Tally, play};
+
+/// Seeds that once found something; played first.
+const REGRESSIONS: &[u64] = &[1091, 1244, 1271, 1412, 1700, 1822];
+
+/// How many seeds are played.
+const SEEDS: u64 = 200;
+/// What has to happen somewhere among that many seeds, or they prove little.
+const FAULTS: [&str; 18] = [
+    "announcements not heard",
+    "batches redelivered",
+    "broker restarts",
+    "confirmed messages lost",
+    "confirms lost",
+    "connections refused for an inbox in use",
+    "cuts",
+    "deaths before a save",
+    "deaths between save and publish",
+    "deaths amid publishing",
+    "deaths between publish and ack",
+    "ends for good",
+    "lossy messages lost",
+    "messages doubled",
+    "messages late",
+    "moves",
+    "pauses",
+    "power losses",
+];
+/// Lines of the log that a failing seed shows.
+const LINES: usize = 200;
+/// At most so many failing seeds are shown.
+const SHOWN: usize = 3;
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.trim().parse().unwrap_or_else(|_| panic!("{variable} is {text:?}, not a number")))
+}
+
+fn seeds() -> Vec<u64> {
+    match number("ROLLCALL_SIM_SEED") {
+        Some(seed) => vec![seed],
+        None => REGRESSIONS.iter().copied().chain(0..number("ROLLCALL_SIM_SEEDS").unwrap_or(SEEDS)).collect(),
+    }
+}
+
+fn play_all(seeds: &[u64], keep: Keep) -> Vec<Outcome> {
+    let (next, outcomes) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let outcome = play(*seed, keep);
+                    outcomes.lock().expect("no player panicked").push(outcome);
+                }
+            });
+        }
+    });
+    let mut outcomes = outcomes.into_inner().expect("no player panicked");
+    outcomes.sort_by_key(|outcome| outcome.seed);
+    outcomes
+}
+
+#[allow(clippy::print_stdout, reason = "the log of a failing seed is what its test has to say")]
+fn show(outcome: &Outcome) {
+    println!("---- seed {}: the log's end", outcome.seed);
+    for line in &outcome.log {
+        println!("{line}");
+    }
+    println!("---- ROLLCALL_SIM_SEED={} cargo test -p rollcall-tests --test sim -- --nocapture", outcome.seed);
+}
+
+#[test]
+fn no_history_violates_an_invariant() {
+    let seeds = seeds();
+    let keep = if seeds.len() == 1 { Keep::All } else { Keep::Last(LINES) };
+    let outcomes = play_all(&seeds, keep);
+    let mut tally = Tally::default();
+    for outcome in &outcomes {
+        tally.add(&outcome.tally);
+    }
+    let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.violations.is_empty()).collect();
+    if seeds.len() == 1 {
+        outcomes.iter().for_each(show);
+    }
+    failed.iter().take(SHOWN).filter(|_| seeds.len() > 1).copied().for_each(show);
+    if seeds.len() >= SEEDS as usize {
+        for fault in FAULTS {
+            assert!(tally.of(fault) > 0, "none of the {} seeds had {fault}:\n{tally}", seeds.len());
+        }
+    }
+    let words: Vec<String> =
+        failed.iter().map(|outcome| format!("seed {}: {}", outcome.seed, outcome.violations.join("; "))).collect();
+    assert!(words.is_empty(), "{} of {} seeds:\n{}\n{tally}", words.len(), outcomes.len(), words.join("\n"));
+}
+
+#[test]
+fn a_seed_is_a_whole_history() {
+    let seed = number("ROLLCALL_SIM_SEED").unwrap_or(7);
+    let (first, second) = (play(seed, Keep::Last(1)), play(seed, Keep::Last(1)));
+    assert_eq!(first.digest, second.digest, "the same seed gave two histories");
+    assert_eq!(first.tally, second.tally);
+    assert_ne!(first.digest, play(seed + 1, Keep::Last(1)).digest, "two seeds gave one history");
+}
