@@ -1,0 +1,11 @@
+//! Benchmarks of Rollcall, each beside the peer it has to stand comparison with.
+//!
+//! `benches/wire.rs` times single operations, `throughput` the whole path of a status packet against a bare client
+//! of the same broker, `footprint` what one agent costs its server. Each leaves its figures in `bench/results`, its
+//! own section only, so that they can be run one by one. `docs/performance.md` says what the figures mean.
+
+pub mod footprint;
+pub mod machine;
+pub mod report;
+pub mod statuses;
+pub mod throughput;

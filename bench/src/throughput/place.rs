@@ -1,0 +1,67 @@
+//! Where it happens: groups, queues, and how clients connect.
+
+use lapin::options::{QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Connection, ConnectionProperties};
+use rollcall_bus::RabbitSettings;
+use rollcall_model::{GroupId, route};
+
+use super::Side;
+
+/// More than any run publishes: the queue has the bounds that real ones have, and nothing ever meets them.
+const MAX_LENGTH: i64 = 10_000_000;
+const MAX_AGE_MS: i64 = 3_600_000;
+
+impl Side {
+    /// The group whose statuses it gets.
+    pub fn group(self) -> GroupId {
+        GroupId::derived_from(match self {
+            Self::Rollcall => "bench: rollcall",
+            Self::Bare => "bench: bare",
+        })
+    }
+
+    /// The queue it consumes.
+    pub const fn queue(self) -> &'static str {
+        match self {
+            Self::Rollcall => "bench.rollcall",
+            Self::Bare => "bench.bare",
+        }
+    }
+}
+
+/// The same frames for both sides: what Rollcall uses by default.
+fn address(url: &str) -> String {
+    format!("{url}?frame_max={}", RabbitSettings::default().frame_max)
+}
+
+/// A bare connection.
+pub async fn connect(url: &str, name: &str) -> lapin::Result<Connection> {
+    Connection::connect(&address(url), ConnectionProperties::default().with_connection_name(name.into())).await
+}
+
+/// Makes a side's queue, like a group's health queue, and binds it.
+pub async fn make_queue(channel: &Channel, side: Side) -> lapin::Result<()> {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(MAX_LENGTH));
+    arguments.insert("x-overflow".into(), AMQPValue::LongString("drop-head".into()));
+    arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(MAX_AGE_MS));
+    let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    channel.queue_declare(side.queue().into(), options, arguments).await?;
+    let key = route::group_binding(side.group(), route::HEALTH);
+    let (queue, exchange) = (side.queue().into(), route::GROUP.into());
+    channel.queue_bind(queue, exchange, key.into(), QueueBindOptions::default(), FieldTable::default()).await
+}
+
+/// Deletes the health queue that the session has declared and does not consume here; it would get everything twice.
+pub async fn drop_real_queue(channel: &Channel) -> lapin::Result<()> {
+    let queue = route::group_queue(Side::Rollcall.group(), route::HEALTH);
+    channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.map(drop)
+}
+
+/// How many messages wait in a side's queue, not counting those delivered.
+pub async fn waiting(channel: &Channel, side: Side) -> lapin::Result<u32> {
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let queue = channel.queue_declare(side.queue().into(), options, FieldTable::default()).await?;
+    Ok(queue.message_count())
+}
