@@ -1,0 +1,38 @@
+# Everything a person types. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+DEMO ?=
+
+.PHONY: help demo test verify fix bench deny needs
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: ## a whole zone on this machine; DEMO="--racks 4 --nodes 200 --for 30s" for more
+	$(CARGO) build --release -p rollcall-cli
+	@exec target/release/rollcall demo $(DEMO)
+
+needs: ## install what the tests need (Debian packages; wants root)
+	@scripts/needs
+
+test: needs ## every test: unit, property, contract, simulation, end to end
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace --no-fail-fast
+	discovery/tests/avahi.sh
+
+verify: ## formatting and lints; never writes
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+
+deny: ## licences, sources and duplicate crates, by cargo-deny (installed under target/tools)
+	@test -x target/tools/bin/cargo-deny || $(CARGO) install --quiet --locked --root target/tools cargo-deny
+	target/tools/bin/cargo-deny --offline --all-features check licenses bans sources
+
+fix: ## format, and apply what the lints can apply by themselves
+	$(CARGO) fmt --all
+	$(CARGO) clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+
+bench: ## the short set of benchmarks, each beside its peer; writes bench/results
+	scripts/bench
