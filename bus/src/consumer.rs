@@ -66,8 +66,8 @@ impl Consumer {
         self.ack_and_clear(&mut deliveries).await;
     }
 
-    /// The same, and leaves `deliveries` empty with its room for the next batch: growing it anew each time costs as
-    /// much as everything else done with a delivery.
+    /// The same, and leaves `deliveries` empty with its room for the next batch: growing it anew each time is felt
+    /// where tens of thousands of deliveries come in a second.
     pub async fn ack_and_clear(&mut self, deliveries: &mut Vec<Delivery>) {
         let receipts = deliveries.iter().map(|delivery| delivery.receipt);
         match &mut self.kind {
