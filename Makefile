@@ -10,8 +10,10 @@ DEMO ?=
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
+# The broker's package, if it is missing, is installed while the build goes on.
 demo: ## a whole zone on this machine; DEMO="--racks 4 --nodes 200 --for 30s" for more
-	$(CARGO) build --release -p rollcall-cli
+	@if [ "$$(id -u)" -eq 0 ] && [ -z "$${ROLLCALL_AMQP_URL:-}" ]; then scripts/needs rabbitmq-server & fi; \
+	$(CARGO) build --release -p rollcall-cli; wait
 	@exec target/release/rollcall demo $(DEMO)
 
 needs: ## install what the tests need (Debian packages; wants root)
