@@ -1,13 +1,12 @@
 //! Pure code, in nanoseconds: wire forms, the roster's hot path, capability, and routing on the in-process bus.
 
-use std::fs;
 use std::hint::black_box;
-use std::path::Path;
 use std::time::Duration;
 
 use criterion::Criterion;
+use rollcall_bench::estimates::estimates;
 use rollcall_bench::machine::{Machine, load};
-use rollcall_bench::report::{Row, Section, publish};
+use rollcall_bench::report::{Section, publish};
 use rollcall_bench::statuses;
 use rollcall_bus::local::Broker;
 use rollcall_bus::{Assurance, ExchangeKind, Outgoing, Overflow, Queue, QueueClass, Topology};
@@ -17,7 +16,6 @@ use rollcall_model::wire::status::NodeStatus;
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{Capability, GroupId, InstanceId, MessageId, Name, Now, SessionEpoch, Tick, UnixMillis, route};
 use rollcall_node_agent::simulated::Machine as Simulated;
-use serde_json::Value;
 
 /// How many there are below.
 const BENCHMARKS: usize = 7;
@@ -99,22 +97,6 @@ fn routing(criterion: &mut Criterion) {
     criterion.bench_function("in-process bus: route one message", |bencher| {
         bencher.iter(|| broker.publish(session, NOW.tick, black_box(message.clone())));
     });
-}
-
-/// Criterion's own estimates of what it left in a directory, by name.
-fn estimates(directory: &Path) -> Vec<Row> {
-    let read = |path: &Path| -> Option<Value> { serde_json::from_slice(&fs::read(path).ok()?).ok() };
-    let row = |directory: &Path| {
-        let (about, found) =
-            (read(&directory.join("new/benchmark.json"))?, read(&directory.join("new/estimates.json"))?);
-        let [middle, deviation] = ["median", "median_abs_dev"].map(|what| found[what]["point_estimate"].as_f64());
-        let row = Row::new(about["full_id"].as_str()?, middle?, "ns").note(format!("± {:.1}", deviation?));
-        Some(row)
-    };
-    let mut rows: Vec<Row> =
-        fs::read_dir(directory).into_iter().flatten().filter_map(|entry| row(&entry.ok()?.path())).collect();
-    rows.sort_by(|a, b| a.what.cmp(&b.what));
-    rows
 }
 
 fn main() -> std::io::Result<()> {

@@ -17,6 +17,8 @@ pub struct Plan {
     pub group_name: Name,
     /// Version of the table that was used.
     pub table_version: u64,
+    /// Whether the table has the combination; only such nodes are served while the zone is away (C7).
+    pub known: bool,
     /// Why, for people.
     pub reason: String,
 }
@@ -83,12 +85,13 @@ pub fn assign(ranges: &[IpNet], table: Option<&GroupTable>, subscription: &NodeS
             entry.name.clone(),
             format!("hardware is {capability}, group table version {}", table.version),
         ),
-        None if table.create_unknown => {
+        // The zone makes the group, or holds the combination until somebody approves it: it answers either way.
+        None if table.create_unknown || table.hold_unknown => {
             (capability.group_id(), capability.group_name(), format!("hardware is {capability}, first of its kind"))
         }
         None => return Err(Refusal::UnknownCombination(capability)),
     };
-    Ok(Plan { capability, group, group_name, table_version: table.version, reason })
+    Ok(Plan { group, group_name, table_version: table.version, known: known.is_some(), reason, capability })
 }
 
 #[cfg(test)]
@@ -96,7 +99,7 @@ mod tests {
     use rollcall_model::hardware::Cpu;
     use rollcall_model::identifier::{Evidence, EvidenceSource};
     use rollcall_model::packet::TableEntry;
-    use rollcall_model::{HardwareTopology, InstanceId, NodeIdentifier, ZoneId};
+    use rollcall_model::{HardwareTopology, InstanceId, NodeIdentifier, SessionEpoch, ZoneId};
 
     use super::*;
 
@@ -119,11 +122,20 @@ mod tests {
                 cpu: Cpu { vendor: Some("AuthenticAMD".into()), ..Cpu::default() },
                 ..HardwareTopology::default()
             },
+            epoch: SessionEpoch::default(),
         }
     }
 
     fn table(create_unknown: bool, entries: Vec<TableEntry>) -> GroupTable {
-        GroupTable { zone: ZoneId::derived_from("z"), version: 7, attributes: vec![], entries, create_unknown }
+        GroupTable {
+            zone: ZoneId::derived_from("z"),
+            version: 7,
+            attributes: vec![],
+            entries,
+            create_unknown,
+            hold_unknown: false,
+            controllers: vec![],
+        }
     }
 
     fn ranges() -> Vec<IpNet> {
@@ -137,12 +149,16 @@ mod tests {
         let entry = TableEntry { capability: capability.clone(), group: capability.group_id(), name: name.clone() };
         let plan = assign(&ranges(), Some(&table(false, vec![entry])), &subscription("10.1.2.3")).unwrap();
         assert_eq!((plan.group, plan.group_name, plan.table_version), (capability.group_id(), name, 7));
+        assert!(plan.known);
     }
 
     #[test]
     fn an_unknown_combination_follows_the_zones_policy() {
         let plan = assign(&ranges(), Some(&table(true, vec![])), &subscription("fd00::1")).unwrap();
-        assert_eq!(plan.group, plan.capability.group_id());
+        assert_eq!((plan.group, plan.known), (plan.capability.group_id(), false));
+        let hold = GroupTable { hold_unknown: true, ..table(false, vec![]) };
+        let held = assign(&ranges(), Some(&hold), &subscription("fd00::1")).unwrap();
+        assert!(!held.known, "the zone decides");
         let refusal = assign(&ranges(), Some(&table(false, vec![])), &subscription("fd00::1")).unwrap_err();
         assert_eq!(refusal.reason(), "unknown_combination");
     }

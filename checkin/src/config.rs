@@ -1,6 +1,7 @@
 //! The check-in service's configuration: one TOML file, overlaid by `ROLLCALL_…` variables.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use rollcall_bus::RabbitSettings;
@@ -21,6 +22,10 @@ pub struct Config {
     /// Its own address; empty means the first of this machine.
     #[serde(default)]
     pub address: Option<IpAddr>,
+    /// Where the group table and the epochs it gave are kept. Without it the service keeps nothing: after a restart it
+    /// waits for its zone, and while the zone is away it serves nobody.
+    #[serde(default)]
+    pub state_dir: Option<PathBuf>,
     /// Credentials for the broker; host and vhost too where mDNS is off.
     #[serde(default)]
     pub broker: RabbitSettings,
@@ -40,6 +45,9 @@ impl Config {
         }
         if let Some(range) = self.ranges.iter().find(|range| range.addr() != range.network()) {
             return Err(format!("ranges has {range}, whose host part is not zero; did you mean {}?", range.trunc()));
+        }
+        if self.state_dir.as_ref().is_some_and(|directory| directory.as_os_str().is_empty()) {
+            return Err("state_dir is empty; name a directory of the service's own, or leave the key out".into());
         }
         self.broker.validate().map_err(|why| format!("broker: {why}"))
     }
@@ -63,6 +71,8 @@ mod tests {
         for (from, to, expected) in [
             ("ranges = [\"10.1.0.0/16\"]", "ranges = []", "ranges is empty"),
             ("ranges = [\"10.1.0.0/16\"]", "ranges = [\"10.1.2.0/16\"]", "did you mean 10.1.0.0/16?"),
+            ("state_dir = \"/var/lib/rollcall/checkin\"", "state_dir = \"\"", "state_dir is empty"),
+            ("state_dir = \"/var/lib/rollcall/checkin\"", "", ""),
         ] {
             assert!(EXAMPLE.contains(from), "{from}");
             let config: Config = toml::from_str(&EXAMPLE.replace(from, to)).unwrap();

@@ -1,8 +1,14 @@
 //! The check-in service's decisions: synchronous, deterministic, with `now` passed in.
 //!
 //! A node's subscription becomes a plan ([`crate::assign`]); the zone saves the plan and gives the epoch;
-//! only then is the node answered (Z5, C6). The service keeps nothing that must survive it: a node that
-//! gets no answer asks again, and the zone answers the same run with the same epoch.
+//! only then is the node answered (Z5, C6). While the zone is away, the service answers for combinations it knows
+//! ([`alone`]): it remembers the epoch it gives before anybody hears of it, and tells the zone until the zone has it.
+//!
+//! Effects are carried out in this order: saves, then publishes, then the ack of what was delivered.
+
+mod alone;
+mod decisions;
+mod table;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,18 +16,20 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use rollcall_bus::{Outgoing, Sender};
 use rollcall_model::packet::{
-    Assigned, Assignment, Channel, CheckinReport, Decision, GroupTable, JoinDecision, JoinRequest, NodeSubscription,
-    Packet, TableRequest,
+    Assigned, Assignment, Channel, CheckinReport, ControllerEntry, Decision, JoinRequest, NodeSubscription, Packet,
 };
 use rollcall_model::wire::txt::{BrokerEndpoint, CheckinAnnouncement};
 use rollcall_model::wire::v1::Envelope;
-use rollcall_model::{Capability, CheckinId, InstanceId, Millis, Name, NodeId, Now, Purpose, Tick, name, route};
+use rollcall_model::{CheckinId, InstanceId, Millis, Name, NodeId, Now, Purpose, SessionEpoch, Tick, ZoneId};
+use rollcall_model::{name, route};
 
+use self::alone::{Contact, Repeat};
 use crate::assign::{Plan, assign};
+use crate::memory::{Memory, Record};
 
-/// The group table is asked for again this often, so that a lost answer is made good.
-const TABLE_PERIOD: Millis = Millis(15_000);
-/// Until the first table has come.
+/// The group table is asked for again this often, so that a lost answer is made good; it is the service's sign of life.
+const TABLE_PERIOD: Millis = Millis(5_000);
+/// First pause until the zone has answered once; it doubles up to [`TABLE_PERIOD`].
 const TABLE_RETRY: Millis = Millis(500);
 /// Reports go out at most this often, when something changed.
 const REPORT_PERIOD: Millis = Millis(2_000);
@@ -54,6 +62,13 @@ pub struct Settings {
 pub enum Event {
     /// The broker is reached, for the first time or again.
     LinkUp,
+    /// The broker is out of reach: nothing can be said about the zone.
+    LinkDown,
+    /// No queue takes what was published with this key.
+    Unroutable {
+        /// The key.
+        routing_key: String,
+    },
     /// The zone was heard again, perhaps restarted.
     ZoneHeard,
     /// A message was delivered.
@@ -72,17 +87,29 @@ pub enum Event {
 pub enum Effect {
     /// Announce the service over DNS-SD: it is ready to serve.
     Announce(CheckinAnnouncement),
+    /// Remember, before anything is published.
+    Save(Record),
     /// Publish, before the delivery is acknowledged.
     Publish(Outgoing),
     /// The delivered message cannot be handled: put it aside, with this reason.
     Park(String),
 }
 
+/// A plan the zone has not answered yet.
 #[derive(Clone, Debug)]
 struct Pending {
-    instance: InstanceId,
-    capability: Capability,
+    request: Box<JoinRequest>,
+    /// Whether the table has the combination.
+    known: bool,
     since: Tick,
+    /// The node was told that the zone is away; the zone's answer is passed on when it comes.
+    told_away: bool,
+}
+
+impl Pending {
+    fn instance(&self) -> InstanceId {
+        self.request.subscription.instance
+    }
 }
 
 /// A check-in service.
@@ -90,29 +117,60 @@ struct Pending {
 pub struct Checkin {
     settings: Settings,
     sender: Sender,
-    table: Option<GroupTable>,
+    memory: Memory,
+    /// Whether the memory outlives this process: nothing is granted otherwise.
+    durable: bool,
+    /// Whether the table is the zone's word in this run, not only remembered.
+    confirmed: bool,
+    /// An older table that came once; when it comes again, the zone was set up anew.
+    doubted: Option<u64>,
+    announced: Option<ZoneId>,
+    contact: Contact,
     next_table: Tick,
+    table_pause: Millis,
     next_report: Tick,
+    next_look: Option<Tick>,
     reported: u64,
     pending: BTreeMap<NodeId, Pending>,
+    repeats: BTreeMap<NodeId, Repeat>,
     report: CheckinReport,
 }
 
 impl Checkin {
-    /// A service that knows nothing yet.
+    /// A service that knows nothing yet and keeps nothing: while the zone is away, it serves nobody.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
+        Self::make(settings, Memory::default(), false)
+    }
+
+    /// A service with what a former run remembered, and whose [`Effect::Save`] is carried out for good.
+    #[must_use]
+    pub fn resumed(settings: Settings, memory: Memory) -> Self {
+        Self::make(settings, memory, true)
+    }
+
+    fn make(settings: Settings, memory: Memory, durable: bool) -> Self {
         let sender = Sender::new(route::checkin_inbox(settings.checkin), settings.instance);
         let report =
             CheckinReport { checkin: settings.checkin, assigned: 0, refused: BTreeMap::new(), last_refusal: None };
+        let repeats: BTreeMap<NodeId, Repeat> =
+            memory.outstanding().map(|node| (node, Repeat::from(Tick::default()))).collect();
         Self {
             settings,
             sender,
-            table: None,
+            next_look: (!repeats.is_empty()).then(Tick::default),
+            memory,
+            durable,
+            confirmed: false,
+            doubted: None,
+            announced: None,
+            contact: Contact::default(),
             next_table: Tick::default(),
+            table_pause: TABLE_RETRY,
             next_report: Tick::default(),
             reported: 0,
             pending: BTreeMap::new(),
+            repeats,
             report,
         }
     }
@@ -120,7 +178,26 @@ impl Checkin {
     /// When [`Event::Tick`] is wanted at the latest.
     #[must_use]
     pub fn next_deadline(&self) -> Tick {
-        self.next_table.min(self.next_report)
+        let next = self.next_table.min(self.next_report);
+        self.next_look.map_or(next, |look| next.min(look))
+    }
+
+    /// Whether the zone has spoken to this run.
+    #[must_use]
+    pub const fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    /// The zone's group controllers, with their addresses and channels (C7).
+    #[must_use]
+    pub fn controllers(&self) -> &[ControllerEntry] {
+        self.memory.table().map_or(&[], |table| &table.controllers)
+    }
+
+    /// The zone the service belongs to, as far as it knows.
+    #[must_use]
+    pub fn zone(&self) -> Option<ZoneId> {
+        self.memory.table().map(|table| table.zone)
     }
 
     /// What was refused so far, by reason.
@@ -133,7 +210,14 @@ impl Checkin {
     pub fn step(&mut self, now: Now, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
         match event {
-            Event::LinkUp | Event::ZoneHeard => self.ask_for_table(now, &mut effects),
+            Event::LinkUp => {
+                self.contact.linked(now.tick);
+                self.look_at(now.tick);
+                self.ask_for_table(now, &mut effects);
+            }
+            Event::LinkDown => self.contact.lost(),
+            Event::ZoneHeard => self.ask_for_table(now, &mut effects),
+            Event::Unroutable { routing_key } => self.on_unroutable(now, &routing_key, &mut effects),
             Event::Tick => self.on_tick(now, &mut effects),
             Event::Undecodable { reason } => self.count(reason, "a message was no control packet".into()),
             Event::Delivered(envelope) => match envelope.packet {
@@ -147,12 +231,16 @@ impl Checkin {
                 }
             },
         }
+        self.announce(now, &mut effects);
         effects
     }
 
     fn on_tick(&mut self, now: Now, effects: &mut Vec<Effect>) {
         if now.tick >= self.next_table {
             self.ask_for_table(now, effects);
+        }
+        if self.next_look.is_some_and(|look| now.tick >= look) {
+            self.look(now, effects);
         }
         if now.tick >= self.next_report {
             self.next_report = now.tick + REPORT_PERIOD;
@@ -167,56 +255,17 @@ impl Checkin {
         }
     }
 
-    fn ask_for_table(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.next_table = now.tick + if self.table.is_some() { TABLE_PERIOD } else { TABLE_RETRY };
-        let request = Packet::TableRequest(TableRequest {
-            checkin: self.settings.checkin,
-            name: self.settings.name.clone(),
-            address: self.settings.address,
-            ranges: self.settings.ranges.clone(),
-            have: self.table.as_ref().map_or(0, |table| table.version),
-        });
-        effects.push(Effect::Publish(self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), request)));
-    }
-
-    /// The first table also says which zone this is; from then on the service is announced (C1).
-    fn on_table(&mut self, now: Now, table: GroupTable, effects: &mut Vec<Effect>) {
-        match &self.table {
-            Some(known) if known.zone != table.zone => {
-                return self.count("other_zone", format!("a table of zone {}", table.zone));
-            }
-            Some(known) if known.version > table.version => return,
-            Some(_) => {}
-            None => {
-                let Settings { checkin, name, zone_name, ranges, broker, address, .. } = &self.settings;
-                tracing::info!(target: "rollcall::step", step = "checkin_ready", checkin = %name, ms = now.tick.0,
-                    "check-in service {name} is ready");
-                effects.push(Effect::Announce(CheckinAnnouncement {
-                    checkin: *checkin,
-                    zone: table.zone,
-                    namespace: zone_name.clone(),
-                    ranges: ranges.clone(),
-                    broker: broker.clone(),
-                    addresses: vec![*address],
-                }));
-            }
+    fn save(&mut self, record: Record, effects: &mut Vec<Effect>) {
+        if self.durable {
+            effects.push(Effect::Save(record.clone()));
         }
-        self.table = Some(table);
-        self.next_table = now.tick + TABLE_PERIOD;
+        self.memory.take(record);
     }
 
     fn on_subscription(&mut self, now: Now, subscription: NodeSubscription, effects: &mut Vec<Effect>) {
         let (node, instance) = (subscription.identifier.node, subscription.instance);
-        let planned = assign(&self.settings.ranges, self.table.as_ref(), &subscription);
-        match planned {
-            Ok(plan) if self.pending.len() < MAX_PENDING => {
-                let since = now.tick;
-                self.pending.insert(node, Pending { instance, capability: plan.capability.clone(), since });
-                let request = self.request(plan, subscription);
-                effects.push(Effect::Publish(self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), request)));
-            }
-            // Full: say nothing, the node asks again later.
-            Ok(_) => self.count("overloaded", format!("{MAX_PENDING} joins wait for the zone already")),
+        match assign(&self.settings.ranges, self.memory.table(), &subscription) {
+            Ok(plan) => self.on_plan(now, plan, subscription, effects),
             Err(refusal) => {
                 let (reason, message) = (refusal.reason(), refusal.to_string());
                 self.count(reason, format!("{} at {}: {message}", subscription.name, subscription.address));
@@ -226,8 +275,44 @@ impl Checkin {
         }
     }
 
-    fn request(&self, plan: Plan, subscription: NodeSubscription) -> Packet {
-        Packet::JoinRequest(Box::new(JoinRequest {
+    fn on_plan(&mut self, now: Now, plan: Plan, subscription: NodeSubscription, effects: &mut Vec<Effect>) {
+        let node = subscription.identifier.node;
+        if self.repeat_grant(now, &subscription, effects) {
+            return;
+        }
+        if self.memory.granted(node).is_some() {
+            // Of a former run, or of former hardware: the zone is not told any more, lest it takes that for the present.
+            self.save(Record::Withdrawn { node }, effects);
+            self.repeats.remove(&node);
+        }
+        let known = plan.known;
+        let before = self.pending.get(&node).filter(|pending| pending.instance() == subscription.instance);
+        let (since, waits) = before.map_or((now.tick, false), |before| {
+            // The zone's queue has the question already.
+            (before.since, before.told_away && before.request.subscription.hardware == subscription.hardware)
+        });
+        if before.is_none() && self.pending.len() >= MAX_PENDING {
+            // Full: say nothing, the node asks again later.
+            return self.count("overloaded", format!("{MAX_PENDING} joins wait for the zone already"));
+        }
+        let request = Box::new(self.request(plan, subscription));
+        self.pending.insert(node, Pending { request: request.clone(), known, since, told_away: false });
+        let alone = self.contact.is_away() && self.can_grant(node, known);
+        if !alone && !(waits && self.contact.is_away()) {
+            let request = Packet::JoinRequest(request);
+            effects.push(Effect::Publish(self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), request)));
+        }
+        if self.contact.is_away() {
+            self.serve_alone(now, node, effects);
+        } else {
+            self.look_at(now.tick + alone::ZONE_PATIENCE);
+        }
+    }
+
+    /// The zone is told the greatest epoch anybody knows of, so that one that lost its database gives none twice.
+    fn request(&self, plan: Plan, mut subscription: NodeSubscription) -> JoinRequest {
+        subscription.epoch = self.memory.latest(subscription.identifier.node, subscription.epoch);
+        JoinRequest {
             checkin: self.settings.checkin,
             subscription,
             capability: plan.capability,
@@ -235,34 +320,19 @@ impl Checkin {
             group_name: plan.group_name,
             table_version: plan.table_version,
             reason: plan.reason,
-        }))
+            granted: None,
+        }
     }
 
-    fn on_decision(&mut self, now: Now, decision: JoinDecision, effects: &mut Vec<Effect>) {
-        let JoinDecision { node, instance, decision } = decision;
-        let Some(pending) = self.pending.get(&node).filter(|pending| pending.instance == instance) else {
-            // Answered already, or a former run of ours asked: the node will ask again if it still needs it.
-            return;
-        };
-        let capability = pending.capability.clone();
-        self.pending.remove(&node);
-        let answer = match decision {
-            Decision::Accepted(accepted) => {
-                self.report.assigned += 1;
-                Decision::Accepted(Assigned {
-                    epoch: accepted.epoch,
-                    group: accepted.group,
-                    group_name: accepted.group_name,
-                    capability,
-                    channels: self.channels(),
-                })
-            }
-            Decision::Refused { reason, message } => {
-                self.count(&reason, format!("node {node}: {message}"));
-                Decision::Refused { reason, message }
-            }
-        };
-        self.answer(now, node, instance, answer, effects);
+    fn assigned(&mut self, request: &JoinRequest, epoch: SessionEpoch) -> Decision<Assigned> {
+        self.report.assigned += 1;
+        Decision::Accepted(Assigned {
+            epoch,
+            group: request.group,
+            group_name: request.group_name.clone(),
+            capability: request.capability.clone(),
+            channels: self.channels(),
+        })
     }
 
     /// Where the node calls its rack from now on.
@@ -289,7 +359,7 @@ impl Checkin {
         decision: Decision<Assigned>,
         effects: &mut Vec<Effect>,
     ) {
-        let zone = self.table.as_ref().map(|table| table.zone);
+        let zone = self.zone();
         let assignment = Packet::Assignment(Assignment { zone, node, instance, decision });
         effects.push(Effect::Publish(self.sender.confirmed(now, route::DIRECT, route::node_inbox(node), assignment)));
     }

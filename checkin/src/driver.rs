@@ -1,13 +1,16 @@
-//! The check-in service's only loop: waits, feeds the core, carries out effects: publish, then ack.
+//! The check-in service's only loop: waits, feeds the core, carries out effects: save, then publish, then ack.
 
-use rollcall_bus::{Bus, Consumer, Delivery, Link};
+use rollcall_bus::{Bus, Consumer, Delivery, Link, Outgoing, PublishError};
 use rollcall_discovery::{Announced, Discovery, Sighting, Watch};
-use rollcall_model::wire::txt::Announcement;
+use rollcall_model::Name;
+use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, Hello};
 use rollcall_model::wire::v1::Envelope;
-use rollcall_startup::{Clock, Shutdown};
+use rollcall_startup::{Clock, Shutdown, StateError};
 use tokio::sync::watch;
 
 use crate::core::{Checkin, Effect, Event};
+use crate::journal::Journal;
+use crate::memory::Record;
 
 /// Most deliveries handled in one go.
 const BATCH: usize = 256;
@@ -26,6 +29,10 @@ pub struct Driver {
     pub discovery: Discovery,
     /// Hellos; a zone that restarts has a new table.
     pub hellos: Watch,
+    /// Name of the zone, and the broker that is used.
+    pub zone: (Name, BrokerEndpoint),
+    /// What outlives the process; without it nothing does.
+    pub journal: Option<Journal>,
     /// Node subscriptions.
     pub subscriptions: Consumer,
     /// Answers of the zone.
@@ -34,63 +41,102 @@ pub struct Driver {
     pub announced: Option<Announced>,
 }
 
+/// How the loop ended.
+pub enum Ended {
+    /// It was asked to, or the bus is closed.
+    Stopped,
+    /// The zone is at another broker than it was: begin anew there.
+    Moved(BrokerEndpoint, Parts),
+}
+
+/// What a loop that begins anew goes on with.
+pub struct Parts {
+    /// Hellos.
+    pub hellos: Watch,
+    /// What outlives the process.
+    pub journal: Option<Journal>,
+}
+
 enum Woken {
     Subscriptions(Vec<Delivery>),
     Inbox(Vec<Delivery>),
     Event(Event),
+    Hello(Hello),
     Nothing,
     Stop,
 }
 
 impl Driver {
     /// Runs until asked to stop.
-    pub async fn run(mut self, shutdown: Shutdown) {
-        if self.link.borrow_and_update().is_up() {
-            self.step(Event::LinkUp).await;
-        }
-        loop {
-            match self.wait(&shutdown).await {
-                Woken::Stop => break,
-                Woken::Nothing => {}
-                Woken::Event(event) => self.step(event).await,
-                Woken::Subscriptions(deliveries) => self.handle(true, deliveries).await,
-                Woken::Inbox(deliveries) => self.handle(false, deliveries).await,
-            }
-        }
+    ///
+    /// # Errors
+    /// When what was decided cannot be saved: nobody has heard of it, and the deliveries come again to the next run.
+    pub async fn run(mut self, shutdown: Shutdown) -> Result<Ended, StateError> {
+        let ended = self.serve(&shutdown).await;
         if let Some(announced) = self.announced.take() {
             // Best effort: the record expires by itself.
             let _ = announced.withdraw().await;
         }
         self.bus.close().await;
+        Ok(match ended? {
+            Some(broker) => Ended::Moved(broker, Parts { hellos: self.hellos, journal: self.journal }),
+            None => Ended::Stopped,
+        })
+    }
+
+    async fn serve(&mut self, shutdown: &Shutdown) -> Result<Option<BrokerEndpoint>, StateError> {
+        if self.link.borrow_and_update().is_up() {
+            self.step(Event::LinkUp).await?;
+        }
+        loop {
+            match self.wait(shutdown).await {
+                Woken::Stop => return Ok(None),
+                Woken::Nothing => {}
+                Woken::Hello(hello) if self.is_elsewhere(&hello) => return Ok(Some(hello.broker)),
+                Woken::Hello(_) => self.step(Event::ZoneHeard).await?,
+                Woken::Event(event) => self.step(event).await?,
+                Woken::Subscriptions(deliveries) => self.handle(true, deliveries).await?,
+                Woken::Inbox(deliveries) => self.handle(false, deliveries).await?,
+            }
+        }
+    }
+
+    /// Whether the zone calls from another broker, while nobody has answered at this one.
+    fn is_elsewhere(&self, hello: &Hello) -> bool {
+        let (name, broker) = &self.zone;
+        let same_zone = self.core.zone().is_some_and(|zone| zone == hello.zone) && hello.name == *name;
+        same_zone && hello.broker != *broker && !self.core.is_confirmed()
     }
 
     async fn wait(&mut self, shutdown: &Shutdown) -> Woken {
         let pause = self.clock.until(self.core.next_deadline());
         let (mut a, mut b) = (Vec::new(), Vec::new());
+        // In this order: what the zone has answered already is heard before its silence is judged.
         let (count, woken) = tokio::select! {
+            biased;
             () = shutdown.requested() => return Woken::Stop,
             changed = self.link.changed() => return match changed {
                 Ok(()) if self.link.borrow_and_update().is_up() => Woken::Event(Event::LinkUp),
-                Ok(()) => Woken::Nothing,
+                Ok(()) => Woken::Event(Event::LinkDown),
                 Err(_) => Woken::Stop,
             },
             Some(sighting) = self.hellos.next() => return match sighting {
-                Sighting::Seen { announcement: Announcement::Hello(_), .. } => Woken::Event(Event::ZoneHeard),
+                Sighting::Seen { announcement: Announcement::Hello(hello), .. } => Woken::Hello(hello),
                 _ => Woken::Nothing,
             },
-            () = tokio::time::sleep(pause) => return Woken::Event(Event::Tick),
             count = self.inbox.next_batch(&mut b, BATCH) => (count, Woken::Inbox(b)),
+            () = tokio::time::sleep(pause) => return Woken::Event(Event::Tick),
             count = self.subscriptions.next_batch(&mut a, BATCH) => (count, Woken::Subscriptions(a)),
         };
         if count == 0 { Woken::Stop } else { woken }
     }
 
-    async fn step(&mut self, event: Event) {
+    async fn step(&mut self, event: Event) -> Result<(), StateError> {
         let effects = self.core.step(self.clock.now(), event);
-        self.carry_out(effects).await;
+        self.carry_out(effects).await
     }
 
-    async fn handle(&mut self, subscriptions: bool, deliveries: Vec<Delivery>) {
+    async fn handle(&mut self, subscriptions: bool, deliveries: Vec<Delivery>) -> Result<(), StateError> {
         let mut effects = Vec::new();
         let mut handled = Vec::with_capacity(deliveries.len());
         let mut parked = Vec::new();
@@ -115,37 +161,77 @@ impl Driver {
                 None => handled.push(delivery),
             }
         }
-        self.carry_out(effects).await;
+        self.carry_out(effects).await?;
         let consumer = if subscriptions { &mut self.subscriptions } else { &mut self.inbox };
         for (delivery, reason) in parked {
             tracing::warn!(queue = consumer.queue(), kind = delivery.kind, "parked: {reason}");
             consumer.park(delivery, &reason).await;
         }
         consumer.ack_all(handled).await;
+        Ok(())
     }
 
-    async fn carry_out(&mut self, effects: Vec<Effect>) {
-        let mut messages = Vec::new();
-        for effect in effects {
-            match effect {
-                Effect::Publish(message) => messages.push(message),
-                Effect::Announce(announcement) => {
-                    match self.discovery.announce(Announcement::Checkin(announcement)).await {
-                        Ok(announced) => self.announced = Some(announced),
-                        Err(error) => tracing::warn!("the service cannot be announced over mDNS: {error}"),
-                    }
+    /// Saves, then publishes. What the broker's answers lead to is carried out too.
+    async fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), StateError> {
+        let mut effects = effects;
+        while !effects.is_empty() {
+            let (mut records, mut announcements, mut messages) = (Vec::new(), Vec::new(), Vec::new());
+            for effect in effects {
+                match effect {
+                    Effect::Save(record) => records.push(record),
+                    Effect::Publish(message) => messages.push(message),
+                    Effect::Announce(announcement) => announcements.push(announcement),
+                    Effect::Park(reason) => tracing::error!("nothing to park: {reason}"),
                 }
-                Effect::Park(reason) => tracing::error!("nothing to park: {reason}"),
             }
+            self.save(records).await?;
+            for announcement in announcements {
+                match self.discovery.announce(Announcement::Checkin(announcement)).await {
+                    Ok(announced) => self.announced = Some(announced),
+                    Err(error) => tracing::warn!("the service cannot be announced over mDNS: {error}"),
+                }
+            }
+            effects = self.publish(messages).await;
         }
+        Ok(())
+    }
+
+    async fn save(&mut self, records: Vec<Record>) -> Result<(), StateError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let Some(mut journal) = self.journal.take() else { return Ok(()) };
+        // A disk may take its time; the connection goes on breathing meanwhile.
+        let saved = tokio::task::spawn_blocking(move || (journal.save(records), journal)).await;
+        match saved {
+            Ok((result, journal)) => {
+                self.journal = Some(journal);
+                result
+            }
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+
+    async fn publish(&mut self, messages: Vec<Outgoing>) -> Vec<Effect> {
         if messages.is_empty() {
-            return;
+            return Vec::new();
         }
-        for result in self.bus.publish_all(messages).await {
-            if let Err(error) = result {
-                // The node asks again until it is answered; nothing is lost for good.
-                tracing::debug!("not sent: {error}");
+        let keys: Vec<String> = messages.iter().map(|message| message.routing_key.clone()).collect();
+        let results = self.bus.publish_all(messages).await;
+        let now = self.clock.now();
+        let mut effects = Vec::new();
+        for (routing_key, result) in keys.into_iter().zip(results) {
+            match result {
+                Ok(()) => {}
+                Err(
+                    PublishError::Unroutable { .. } | PublishError::Refused { .. } | PublishError::NoExchange { .. },
+                ) => {
+                    effects.extend(self.core.step(now, Event::Unroutable { routing_key }));
+                }
+                // The node asks again until it is answered; what was granted is told again.
+                Err(error) => tracing::debug!("not sent: {error}"),
             }
         }
+        effects
     }
 }

@@ -1,11 +1,14 @@
-//! The check-in service: maps a node's hardware to a logical group (C1–C6).
+//! The check-in service: maps a node's hardware to a logical group (C1–C7).
 
 pub mod assign;
 pub mod config;
 pub mod core;
 mod driver;
+pub mod journal;
+pub mod memory;
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use rand::random;
 use rollcall_bus::{
@@ -15,15 +18,22 @@ use rollcall_bus::{
 use rollcall_discovery::{Discovery, Tag, Watch, host_addresses};
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{CheckinId, InstanceId, Name, route};
-use rollcall_startup::{Clock, Exit, Failure, Shutdown};
+use rollcall_startup::{Clock, Exit, Failure, Shutdown, StateError};
 
 use crate::config::Config;
 use crate::core::{Checkin, Settings};
-use crate::driver::Driver;
+use crate::driver::{Driver, Ended};
+use crate::journal::Journal;
+
+/// A service that remembers where the zone's broker was waits this long for the zone to say so itself.
+const HELLO_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why a check-in service could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// The state directory cannot be used. What could not be saved was told to nobody.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The broker cannot be used.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -38,8 +48,11 @@ pub enum RunError {
 impl From<RunError> for Failure {
     /// What trying again would not change is a wrong use of the program.
     fn from(error: RunError) -> Self {
-        let exit = if matches!(error, RunError::Connect(_)) { Exit::Usage } else { Exit::Unreachable };
-        Self::caused_by(exit, &error)
+        match error {
+            RunError::State(error) => error.into(),
+            RunError::Connect(error) => Self::caused_by(Exit::Usage, &error),
+            error => Self::caused_by(Exit::Unreachable, &error),
+        }
     }
 }
 
@@ -59,12 +72,34 @@ pub struct Parts {
 /// See [`RunError`].
 pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
     let Parts { connector, seed, discovery } = parts;
-    let checkin = CheckinId::of_service(&config.name);
+    let mut journal = config.state_dir.as_deref().map(Journal::open).transpose()?;
     let mut hellos = discovery.watch(Tag::Zone);
-    let broker = tokio::select! {
-        broker = locate(&config.zone, seed, &discovery, &mut hellos) => broker,
+    let kept = journal.as_ref().and_then(|journal| journal.broker().cloned());
+    let mut broker = tokio::select! {
+        broker = locate(&config.zone, seed, kept, &discovery, &mut hellos) => broker,
         () = shutdown.requested() => return Ok(()),
     };
+    loop {
+        if let Some(journal) = &mut journal {
+            journal.found_broker(&broker)?;
+        }
+        let continuation = driver::Parts { hellos, journal };
+        let served = serve(&config, (&connector, &discovery), &broker, continuation, &shutdown).await?;
+        let Ended::Moved(elsewhere, continuation) = served else { return Ok(()) };
+        tracing::warn!("zone {} is at {}:{} now", config.zone, elsewhere.host, elsewhere.port);
+        (broker, hellos, journal) = (elsewhere, continuation.hellos, continuation.journal);
+    }
+}
+
+/// Serves at one broker.
+async fn serve(
+    config: &Config,
+    (connector, discovery): (&Connector, &Discovery),
+    broker: &BrokerEndpoint,
+    parts: driver::Parts,
+    shutdown: &Shutdown,
+) -> Result<Ended, RunError> {
+    let checkin = CheckinId::of_service(&config.name);
     let inbox = route::checkin_inbox(checkin);
     let attachment = Attachment {
         inbox: inbox.clone(),
@@ -74,7 +109,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(),
     let bus = connector.attach(attachment).await?;
     let (subscriptions, inbox) = tokio::select! {
         consumers = prepare(&bus, checkin, &inbox) => consumers?,
-        () = shutdown.requested() => return Ok(()),
+        () = shutdown.requested() => return Ok(Ended::Stopped),
     };
     let address =
         config.address.or_else(|| host_addresses().first().copied()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -85,22 +120,45 @@ pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(),
         instance: InstanceId::from_bytes(random()),
         address,
         ranges: config.ranges.clone(),
-        broker,
+        broker: broker.clone(),
     };
-    let link = bus.link();
-    let core = Checkin::new(settings);
-    let driver =
-        Driver { core, clock: Clock::start(), bus, link, discovery, hellos, subscriptions, inbox, announced: None };
-    driver.run(shutdown).await;
-    Ok(())
+    let core = match &parts.journal {
+        Some(journal) => Checkin::resumed(settings, journal.memory().clone()),
+        None => Checkin::new(settings),
+    };
+    let driver = Driver {
+        core,
+        clock: Clock::start(),
+        link: bus.link(),
+        bus,
+        discovery: discovery.clone(),
+        hellos: parts.hellos,
+        zone: (config.zone.clone(), broker.clone()),
+        journal: parts.journal,
+        subscriptions,
+        inbox,
+        announced: None,
+    };
+    Ok(driver.run(shutdown.clone()).await?)
 }
 
-/// Where the zone's broker is: told by its hello, or by configuration where there is no multicast.
-async fn locate(zone: &Name, seed: BrokerEndpoint, discovery: &Discovery, hellos: &mut Watch) -> BrokerEndpoint {
+/// Where the zone's broker is: told by its hello, or by configuration where there is no multicast. A service that
+/// remembers does not wait for a zone that may be away.
+async fn locate(
+    zone: &Name,
+    seed: BrokerEndpoint,
+    kept: Option<BrokerEndpoint>,
+    discovery: &Discovery,
+    hellos: &mut Watch,
+) -> BrokerEndpoint {
     if !discovery.is_on() {
         return seed;
     }
-    hellos.hello_of(zone).await.map_or(seed, |hello| hello.broker)
+    let hello = async { hellos.hello_of(zone).await.map_or(seed, |hello| hello.broker) };
+    match kept {
+        Some(kept) => tokio::time::timeout(HELLO_PATIENCE, hello).await.unwrap_or(kept),
+        None => hello.await,
+    }
 }
 
 async fn prepare(bus: &Bus, checkin: CheckinId, inbox: &str) -> Result<(Consumer, Consumer), RunError> {

@@ -1,10 +1,18 @@
 //! What the command line of `rollcall` can say.
 
+mod doing;
+mod groups;
+mod policy;
+pub mod span;
+
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use rollcall_model::NodeState;
 use rollcall_model::indicator::INDICATORS;
 
+pub use self::doing::{AlertCommand, Alerts, Analytics, ChannelCommand, CombinationCommand, Deed, DoOn};
+pub use self::groups::{GroupCommand, Rule};
+pub use self::policy::{PolicyCommand, Waiting};
 use crate::demo;
 
 const EXAMPLES: &str = "\
@@ -12,16 +20,22 @@ Examples:
   rollcall status                           the zone at a glance
   rollcall nodes --state down               which nodes are down
   rollcall node web-3                       all about a node; 8 digits of its id do
+  rollcall alerts                           what is wrong, since when, who has seen it
+  rollcall policy set policy.toml           thresholds for the whole fleet, at once
+  rollcall group create hot --rule 'health.cpu_temperature'
+  rollcall action web-3 identify --wait     let the machine be found
   rollcall events --follow                  what happens, as it happens
   rollcall nodes --json | jq '.[].name'     the same answers for programs
 
-Exit codes: 0 done, 1 failed or not found, 2 wrong arguments,
+Exit codes: 0 done, 1 failed, refused or not found, 2 wrong arguments,
 3 the zone cannot be reached.";
 
 const SQL_EXAMPLES: &str = "\
 Views: v_zones, v_nodes, v_groups, v_group_health, v_node_health_bits,
 v_health_history, v_assignments, v_hardware, v_channels, v_checkins, v_alerts,
-v_events, v_capabilities, v_indicators. To see the columns of one:
+v_group_alerts, v_events, v_capabilities, v_indicators, v_policies,
+v_rule_groups, v_memberships, v_rule_history, v_actions, v_channel_messages,
+v_analytics, v_group_metrics, v_combinations. To see the columns of one:
 `SELECT * FROM v_nodes LIMIT 1`. Nothing can be changed this way.
 
 Examples:
@@ -93,7 +107,7 @@ pub enum Question {
               value_parser = PossibleValuesParser::new(INDICATORS.map(|indicator| indicator.name)))]
         bit: Option<String>,
     },
-    /// Everything about one node: facts, hardware, health bits, groups, history
+    /// Everything about one node: facts, hardware, the 24 indicators as it measures them now, groups, history
     Node {
         /// Its name, its id, or the beginning of its id
         #[arg(value_name = "NAME|ID")]
@@ -101,16 +115,41 @@ pub enum Question {
     },
     /// The groups, and how their nodes are
     Groups,
+    /// Groups by rule: make, try, look at, dissolve
+    #[command(subcommand)]
+    Group(GroupCommand),
+    /// What the zone wants of its nodes: thresholds, periods, remedies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Have something done to a node, once: let it be found, drain it, restart a service, reboot it
+    Action(DoOn),
+    /// The actions that were ordered, newest first
+    Actions {
+        /// Only those on this node, by name or id
+        #[arg(long)]
+        node: Option<String>,
+        /// Only those that stand like this
+        #[arg(long, value_parser = ["ordered", "running", "done", "failed", "refused", "expired"])]
+        state: Option<String>,
+    },
     /// The channels between groups and the zone
     Channels,
+    /// What is said on the channels made by configuration: security, power, your own
+    #[command(subcommand)]
+    Channel(ChannelCommand),
+    /// What the groups tell of all their nodes together, period by period
+    Analytics(Analytics),
+    /// Combinations of hardware nobody foresaw: those that wait, and what was decided
+    #[command(args_conflicts_with_subcommands = true)]
+    Combinations {
+        /// Decide on one; without it they are listed
+        #[command(subcommand)]
+        command: Option<CombinationCommand>,
+    },
     /// The check-in services and the addresses they are responsible for
     Checkins,
-    /// The open alerts
-    Alerts {
-        /// Those that are over, too
-        #[arg(long)]
-        all: bool,
-    },
+    /// The open alerts: how serious, since when, and who has seen them
+    Alerts(Alerts),
     /// What happened, oldest first
     Events {
         /// Go on with what happens from now on, until Ctrl-C
@@ -165,6 +204,49 @@ mod tests {
         assert!(state.to_string().contains("'down'"), "{state}");
         let bit = parse("rollcall nodes --bit disk_spaces").unwrap_err();
         assert!(bit.to_string().contains("'disk_space'"), "{bit}");
+    }
+
+    #[test]
+    fn what_people_type_is_understood() {
+        for line in [
+            "rollcall policy get",
+            "rollcall policy get 3",
+            "rollcall policy set p.toml --comment quieter --no-wait",
+            "rollcall policy rollback 2 --patience 5s",
+            "rollcall group create hot --rule health.cpu_temperature --kind health --enter 5s --leave 1m",
+            "rollcall alerts --all --group rack-a",
+            "rollcall alerts ack 3 4 --comment seen",
+            "rollcall action web-3 identify --seconds 30 --wait",
+            "rollcall action --wait web-3 restart nginx.service",
+            "rollcall actions --node web-3 --state failed",
+            "rollcall channel read security --follow",
+            "rollcall channel send security door-open --subject hall-1",
+            "rollcall analytics --group rack-a --indicator disk_space -n 5",
+            "rollcall combinations",
+            "rollcall combinations approve v1;cpu=x --name new",
+        ] {
+            assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
+        }
+        for line in [
+            "rollcall action web-3 explode",
+            "rollcall alerts ack",
+            "rollcall policy rollback last",
+            "rollcall group create hot",
+            "rollcall group create hot --rule true --enter soon",
+            "rollcall analytics --indicator disk_spaces",
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_command_that_changes_something_teaches_by_examples() {
+        for path in [&["policy", "set"][..], &["group", "create"], &["action"], &["alerts"], &["channel", "send"]] {
+            let mut command = CommandLine::command();
+            let found = path.iter().fold(&mut command, |at, name| at.find_subcommand_mut(name).unwrap());
+            let help = found.render_long_help().to_string();
+            assert!(help.contains("Examples:\n  rollcall "), "{path:?}: {help}");
+        }
     }
 
     #[test]

@@ -1,13 +1,17 @@
-//! The asking side of `rollcall`: a question goes to the zone's REST API, its answer to standard output.
+//! The asking side of `rollcall`: a question or an order goes to the zone's REST API, its answer to standard output.
 //!
-//! What an answer looks like is decided in pure functions, from JSON to text, one module per command. Nothing here
-//! changes anything in a zone.
+//! What an answer looks like is decided in pure functions, from JSON to text, one module per command.
 
+pub mod actions;
+pub mod analytics;
 pub mod answer;
+pub mod channel;
 pub mod client;
+pub mod combinations;
 pub mod events;
 mod follow;
 mod grid;
+pub mod groups;
 mod hardware;
 pub mod indicators;
 pub mod lists;
@@ -15,6 +19,8 @@ pub mod look;
 pub mod node;
 pub mod nodes;
 mod output;
+pub mod policy;
+pub mod readings;
 pub mod sql;
 pub mod status;
 pub mod when;
@@ -23,11 +29,13 @@ use std::io::{self, Read, Write};
 
 use rollcall_startup::Failure;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use self::answer::{Checkin, Group, Table};
-use self::client::{Answer, Client, NodeFilter};
+use self::answer::{Alert, Checkin, Group, NodeDetail, NodeReadings, Table};
+use self::client::{Answer, Client, ClientError, NodeFilter};
 use self::look::Look;
-use crate::arguments::{Global, Question};
+use self::readings::Known;
+use crate::arguments::{AlertCommand, Alerts, Analytics, Global, Question};
 
 /// Asks, and writes the answer to standard output.
 ///
@@ -46,11 +54,21 @@ pub async fn run(question: Question, global: &Global) -> Result<(), Failure> {
     match question {
         Question::Status => asker.status().await,
         Question::Nodes { state, group, bit } => asker.nodes(NodeFilter { state, group, bit }).await,
-        Question::Node { node } => asker.show(&asker.client.node(&node).await?, node::render),
+        Question::Node { node } => asker.node(&node).await,
         Question::Groups => asker.list("groups", lists::groups).await,
         Question::Channels => asker.list("channels", lists::channels).await,
         Question::Checkins => asker.list("checkins", lists::checkins).await,
-        Question::Alerts { all } => asker.show_list(&asker.client.alerts(all).await?, lists::alerts),
+        Question::Alerts(alerts) => asker.alerts(alerts).await,
+        Question::Group(command) => groups::run(&asker, command).await,
+        Question::Policy(command) => policy::flow::run(&asker, command).await,
+        Question::Action(what) => actions::order(&asker, what).await,
+        Question::Actions { node, state } => {
+            asker.show_list(&asker.client.actions(node.as_deref(), state.as_deref()).await?, actions::list)
+        }
+        Question::Channel(command) => channel::run(&asker, command).await,
+        Question::Analytics(what) => asker.analytics(what).await,
+        Question::Combinations { command: None } => asker.list("combinations", combinations::list).await,
+        Question::Combinations { command: Some(command) } => combinations::decide(&asker, command).await,
         Question::Events { follow: true, limit } => asker.follow(limit).await,
         Question::Events { follow: false, limit } => {
             asker.show_list(&asker.client.latest_events(limit).await?, events::render)
@@ -60,7 +78,8 @@ pub async fn run(question: Question, global: &Global) -> Result<(), Failure> {
     }
 }
 
-struct Asker<'a> {
+/// What every question and order needs.
+pub struct Asker<'a> {
     client: Client,
     global: &'a Global,
 }
@@ -82,13 +101,28 @@ impl Asker<'_> {
     fn show_list<T: DeserializeOwned>(
         &self,
         answer: &Answer,
-        render: fn(&[T], &Look) -> String,
+        render: impl FnOnce(&[T], &Look) -> String,
     ) -> Result<(), Failure> {
         self.show(answer, |list: &Vec<T>, look: &Look| render(list, look))
     }
 
     async fn list<T: DeserializeOwned>(&self, what: &str, render: fn(&[T], &Look) -> String) -> Result<(), Failure> {
         self.show_list(&self.client.list(what).await?, render)
+    }
+
+    fn look(&self) -> Look {
+        output::look(self.global.no_color, None)
+    }
+
+    /// Something to read on the way; nothing with `--json`, whose answer is one document.
+    fn say(&self, text: &str) -> Result<(), Failure> {
+        if self.global.json { Ok(()) } else { output::print(text).map(drop) }
+    }
+
+    /// The end of an order: the document with `--json`, otherwise the text.
+    fn conclude(&self, document: &Value, text: &str) -> Result<(), Failure> {
+        let text = if self.global.json { output::document(document) } else { text.to_owned() };
+        output::print(&text).map(drop)
     }
 
     async fn status(&self) -> Result<(), Failure> {
@@ -106,6 +140,47 @@ impl Asker<'_> {
             filter.group = Some(group_id(&wanted, &groups)?);
         }
         self.show_list(&self.client.nodes(&filter).await?, nodes::render)
+    }
+
+    /// The saved facts, and what the node measures right now; where it does not answer, its saved bits.
+    async fn node(&self, wanted: &str) -> Result<(), Failure> {
+        let mut answer = self.client.node(wanted).await?;
+        let id = answer.document["node"]["node_id"].as_str().unwrap_or(wanted).to_owned();
+        let known = match self.client.readings(&id).await {
+            Ok(readings) => {
+                if let Some(document) = answer.document.as_object_mut() {
+                    document.insert("readings".into(), readings.document.clone());
+                }
+                Known::Now(readings.read::<NodeReadings>()?)
+            }
+            Err(error @ ClientError::Refused { .. }) => Known::Saved(error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
+        self.show(&answer, |detail: &NodeDetail, look| node::render(detail, &known, look))
+    }
+
+    async fn alerts(&self, asked: Alerts) -> Result<(), Failure> {
+        let Alerts { all, group, node, command } = asked;
+        let Some(AlertCommand::Ack { ids, comment }) = command else {
+            let state = if all { None } else { Some("open") };
+            let answer = self.client.alerts(state, group.as_deref(), node.as_deref()).await?;
+            return self.show_list(&answer, |alerts: &[Alert], look: &Look| lists::alerts(alerts, look));
+        };
+        let mut done = Vec::new();
+        for id in ids {
+            done.push(self.client.acknowledge(id, &comment).await?.document);
+            self.say(&format!("alert {id} is acknowledged\n"))?;
+        }
+        if self.global.json { self.conclude(&Value::Array(done), "") } else { Ok(()) }
+    }
+
+    async fn analytics(&self, asked: Analytics) -> Result<(), Failure> {
+        let Analytics { group, indicator, limit } = asked;
+        let answer = self.client.analytics(group.as_deref(), indicator.as_deref(), limit).await?;
+        match indicator {
+            Some(_) => self.show_list(&answer, analytics::metrics),
+            None => self.show_list(&answer, analytics::periods),
+        }
     }
 
     async fn follow(&self, limit: u16) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ mod fleet;
 mod report;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -18,6 +18,7 @@ use rollcall_store::Store;
 use self::broker::Broker;
 use self::fleet::Fleet;
 use self::report::Printer;
+use crate::arguments::span::span;
 
 /// A zone is expected to stand after this; if it does not, the demo says what is missing and goes on.
 const JOIN_PATIENCE: Duration = Duration::from_secs(120);
@@ -32,7 +33,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=2000))]
     pub nodes: u16,
     /// End after this time, e.g. 30s, 5m; without it Ctrl-C ends the demo
-    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = span)]
     pub lasting: Option<Duration>,
     /// Use the in-process bus even if RabbitMQ can be had
     #[arg(long)]
@@ -46,18 +47,6 @@ pub struct Arguments {
     /// Seed of the simulated nodes
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let seconds = match unit {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        other => return Err(format!("unknown unit {other:?}; expected e.g. 30s, 5m or 1h")),
-    };
-    let number: u64 = number.parse().map_err(|_| "expected a number and a unit, e.g. 30s".to_owned())?;
-    Ok(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
 /// Runs the demo.
@@ -106,7 +95,8 @@ async fn zone(
     };
     if !shutdown.is_requested() {
         report::standing(&store, arguments, broker, printer, started.elapsed(), standing).await;
-        printer.how_to_ask(api, &database);
+        let policy = write_policy(directory)?;
+        printer.how_to_ask(api, &database, &policy, &report::example_node(&store).await);
         let following = tokio::spawn(report::follow(store.clone(), *printer));
         let until = async {
             match arguments.lasting {
@@ -128,10 +118,44 @@ async fn zone(
     fleet.stop().await
 }
 
+/// A policy to try: quicker samples, a lower limit, and leave to let simulated machines be found and drained.
+const POLICY: &str = "\
+[settings]
+sample_period_ms = 1000
+metrics_period_ms = 2000
+indicators.disk_space = { limit = 85, clear = 80 }
+
+[actions]
+allowed = [\"identify\", \"drain\"]
+
+[analytics]
+period_ms = 5000
+";
+
+fn write_policy(directory: &Path) -> Result<PathBuf, Failure> {
+    let path = directory.join("policy.toml");
+    std::fs::write(&path, POLICY)
+        .map_err(|error| Failure::new(Exit::Failed, format!("cannot write {}: {error}", path.display())))?;
+    Ok(path)
+}
+
 /// Two hundred agents in one process need more files than the usual 1,024.
 fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     // If it may not be raised, a large demo says so when it runs out of files.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_model::policy::{Known, PolicyDocument};
+
+    use super::*;
+
+    #[test]
+    fn the_policy_to_try_can_be_obeyed() {
+        let policy: PolicyDocument = toml::from_str(POLICY).unwrap();
+        assert_eq!(policy.problems(Known { groups: &[], nodes: &[] }), []);
+    }
 }

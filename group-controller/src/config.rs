@@ -37,6 +37,17 @@ pub struct Config {
     /// mDNS; where it is off, `broker.url` is the only zone's static seed.
     #[serde(default)]
     pub discovery: DiscoverySettings,
+    /// Check-in services the zone has run at this place.
+    #[serde(default)]
+    pub checkin: CheckinSettings,
+}
+
+/// How check-in services are run (Z7).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckinSettings {
+    /// The program `rollcall-checkin`; empty means the one beside this program.
+    pub program: Option<PathBuf>,
 }
 
 /// How the group id is made (G1).
@@ -94,6 +105,10 @@ impl Config {
         if self.group_id == GroupIdSource::Ipv4Prefix && !self.addresses.is_empty() && !ipv4 {
             return Err("group_id = \"ipv4_prefix\" needs an IPv4 address in addresses".into());
         }
+        if let Some(program) = self.checkin.program.as_ref().filter(|program| !program.is_absolute()) {
+            let program = program.display();
+            return Err(format!("checkin.program is {program}: give the whole path, e.g. /usr/bin/rollcall-checkin"));
+        }
         self.broker.validate().map_err(|why| format!("broker: {why}"))
     }
 }
@@ -117,6 +132,8 @@ mod tests {
             ("zones = [\"hall-1\"]", "zones = []", "zones is empty"),
             ("zones = [\"hall-1\"]", "zones = [\"a\", \"a\"]", "twice"),
             ("mdns = true", "mdns = false", ""),
+            ("# program = \"/usr/bin/rollcall-checkin\"", "program = \"/opt/rollcall-checkin\"", ""),
+            ("# program = \"/usr/bin/rollcall-checkin\"", "program = \"rollcall-checkin\"", "give the whole path"),
             ("zones = [\"hall-1\"]\nstate_dir", "zones = [\"a\", \"b\"]\naddresses = [\"fd00::1\"]\nstate_dir", ""),
         ] {
             assert!(EXAMPLE.contains(from), "{from}");

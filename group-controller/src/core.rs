@@ -2,11 +2,18 @@
 //!
 //! A [`Group`] answers hellos with ACKs, finds the nodes at its place, keeps the roster and judges
 //! silence, and tells the zone what changed: each change until it is confirmed, and nothing else but a
-//! summary now and then. It keeps nothing on disk but its id: after a restart the zone sends the roster
-//! back, and the first status packets tell the rest.
+//! summary now and then. It hands the zone's policy and its orders down to the nodes and their answers up. It
+//! keeps nothing on disk but its id: after a restart the zone sends the roster and the policy back, and the
+//! first status packets tell the rest.
 
+mod actions;
+mod checkins;
 pub mod liveness;
 mod membership;
+mod metrics;
+mod parcels;
+mod policy;
+mod power;
 mod presence;
 mod reports;
 mod roster;
@@ -25,7 +32,13 @@ use rollcall_model::wire::txt::Hello;
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{GroupId, InstanceId, Millis, Name, NodeId, Now, Tick, ZoneId, route};
 
+use self::checkins::Checkins;
 use self::liveness::Floor;
+use self::metrics::Distributions;
+pub use self::metrics::LatestReadings;
+use self::parcels::Parcels;
+use self::policy::Policy;
+use self::power::Power;
 use self::reports::{Dark, RESEND, Report};
 pub use self::roster::{Member, Roster, Taken};
 
@@ -86,6 +99,13 @@ pub enum Event {
         /// How it ended.
         result: Result<(), PublishError>,
     },
+    /// A check-in service ended, as asked by [`Effect::EndCheckin`] or by itself, or could not be started.
+    CheckinEnded {
+        /// Its name.
+        name: Name,
+        /// Why, for people.
+        why: String,
+    },
     /// A deadline may have passed.
     Tick,
 }
@@ -102,6 +122,8 @@ pub enum Token {
     },
     /// A question to a node that fell silent.
     Probe(NodeId),
+    /// A message that is sent again until it is confirmed.
+    Parcel(u64),
     /// Anything whose end does not matter.
     None,
 }
@@ -115,6 +137,20 @@ pub enum Effect {
     Publish(Token, Outgoing),
     /// The delivered message cannot be handled: put it aside, with this reason.
     Park(String),
+    /// The delivered message is not done with: acknowledge it when [`Effect::Settle`] with the same number comes, and not
+    /// before. Should this process end first, it is delivered again.
+    Keep(u64),
+    /// Acknowledge the message that was kept under this number.
+    Settle(u64),
+    /// Start a check-in service of this zone; [`Event::CheckinEnded`] tells when it ends, or why it cannot be started.
+    StartCheckin {
+        /// Its name.
+        name: Name,
+        /// The addresses it is responsible for.
+        ranges: Vec<IpNet>,
+    },
+    /// End a check-in service; [`Event::CheckinEnded`] tells when it has.
+    EndCheckin(Name),
 }
 
 /// A group in one zone.
@@ -137,11 +173,19 @@ pub struct Group {
     last_step: Option<Tick>,
     next_judgement: Tick,
     next_summary: Tick,
+    /// When the last summary went out.
+    summarised: Tick,
+    next_sweep: Tick,
     dark: Dark,
     number: u64,
     inflight: Option<(Report, Tick)>,
     statuses: u64,
     refused: BTreeMap<String, u64>,
+    parcels: Parcels,
+    policy: Policy,
+    distributions: Distributions,
+    power: Power,
+    checkins: Checkins,
 }
 
 impl Group {
@@ -165,11 +209,18 @@ impl Group {
             last_step: None,
             next_judgement: Tick::default(),
             next_summary: Tick::default(),
+            summarised: Tick::default(),
+            next_sweep: Tick::default(),
             dark: Dark::default(),
             number: 0,
             inflight: None,
             statuses: 0,
             refused: BTreeMap::new(),
+            parcels: Parcels::default(),
+            policy: Policy::default(),
+            distributions: Distributions::default(),
+            power: Power::default(),
+            checkins: Checkins::default(),
         }
     }
 
@@ -178,8 +229,16 @@ impl Group {
     pub fn next_deadline(&self) -> Tick {
         let resend = self.inflight.as_ref().map(|(_, sent)| *sent + RESEND);
         // What needs the link waits for the link, not for a deadline.
-        let over_link = [self.next_ack, resend].into_iter().flatten().filter(|_| self.linked);
-        over_link.chain([self.next_judgement, self.next_summary]).min().unwrap_or_default()
+        let over_link = [
+            self.next_ack,
+            resend,
+            self.parcels.next_deadline(),
+            self.policy.next_deadline(),
+            self.power.next_deadline(),
+        ];
+        let over_link = over_link.into_iter().flatten().filter(|_| self.linked);
+        let always = [self.next_judgement, self.next_summary, self.next_sweep].into_iter();
+        over_link.chain(always).chain(self.checkins.next_deadline()).min().unwrap_or_default()
     }
 
     /// The roster.
@@ -194,6 +253,11 @@ impl Group {
         self.subscription.is_some()
     }
 
+    /// Whether the zone has answered and said who stands here.
+    fn is_settled(&self) -> bool {
+        self.is_subscribed() && self.next_ack.is_none()
+    }
+
     /// Takes one event and says what follows.
     pub fn step(&mut self, now: Now, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
@@ -206,7 +270,8 @@ impl Group {
             Event::Delivered(envelope) => self.on_packet(now, envelope, &mut effects),
             Event::Undecodable { reason } => self.refuse(reason),
             Event::ConnectionClosed(node) => self.on_connection_closed(now, node),
-            Event::Published { token, result } => self.on_published(now, token, &result),
+            Event::Published { token, result } => self.on_published(now, token, &result, &mut effects),
+            Event::CheckinEnded { name, why } => self.on_checkin_ended(now, name, why, &mut effects),
             Event::Tick => self.on_tick(now, &mut effects),
         }
         self.tell_changes(now, &mut effects);
@@ -247,10 +312,16 @@ impl Group {
     fn on_packet(&mut self, now: Now, envelope: Envelope, effects: &mut Vec<Effect>) {
         match envelope.packet {
             Packet::Presence(presence) => self.on_presence(now, presence, effects),
-            Packet::ZoneSubscriber(subscriber) => self.on_subscriber(now, subscriber),
+            Packet::ZoneSubscriber(subscriber) => self.on_subscriber(now, subscriber, effects),
             Packet::Roster(roster) => self.on_roster(now, roster),
             Packet::ArrivalDecision(decision) => self.on_arrival_decision(now, decision, effects),
             Packet::Hello(hello) => self.on_hello(now, &hello, effects),
+            Packet::PolicyUpdate(update) => self.on_policy_update(now, update, effects),
+            Packet::NodePolicyAck(ack) => self.on_policy_ack(now, ack, effects),
+            Packet::Metrics(metrics) => self.on_metrics(&metrics),
+            Packet::ActionOrder(order) => self.on_action_order(now, order, effects),
+            Packet::ActionOutcome(outcome) => self.on_action_outcome(now, outcome, effects),
+            Packet::CheckinOrder(order) => self.on_checkin_order(now, order, effects),
             other => {
                 self.refuse("unexpected_kind");
                 effects.push(Effect::Park(format!("a group controller takes no {} packet", other.kind())));

@@ -2,21 +2,30 @@
 //! connection and a core of its own.
 //!
 //! What is delivered here is acknowledged at once: every packet that matters is kept by its sender until
-//! it is answered, and the core tells the zone each change until it is confirmed.
+//! it is answered, and the core tells the zone each change until it is confirmed. Only outcomes of actions
+//! stay in the queue until the zone's own queue has them.
 
-use rollcall_bus::{Bus, Consumer, Delivery, Link, Outbox, PublishError};
+mod intake;
+mod services;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rollcall_bus::{Bus, Delivery, Link, Outbox, PublishError};
 use rollcall_discovery::{Announced, Discovery};
 use rollcall_model::packet::Ack;
-use rollcall_model::wire::status::{self, NodeStatus};
 use rollcall_model::wire::txt::{Announcement, Hello};
-use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{Millis, Name, Tick, route};
 use rollcall_startup::{Clock, Shutdown};
 use tokio::sync::{mpsc, watch};
 
+pub use self::intake::HEALTH_PREFETCH;
+use self::intake::{Arrived, Consumers, Which, control_packet, park, status_packet};
+use self::services::Services;
 use crate::RunError;
 use crate::core::{Effect, Event, Group, Settings, Token};
-use crate::topology::{self, BROKER_EVENTS, PRESENCE};
+use crate::launcher::Launcher;
+use crate::topology;
 
 /// A zone that has not answered the ACK by then may never do so.
 const UNANSWERED: Millis = Millis(10_000);
@@ -24,8 +33,6 @@ const UNANSWERED: Millis = Millis(10_000);
 const SAID_AGAIN: Millis = Millis(60_000);
 /// Most status packets handled before anything else is looked at.
 pub const BATCH: usize = 512;
-/// Most status packets delivered and not yet acknowledged.
-pub const HEALTH_PREFETCH: u16 = 2_048;
 /// Messages waiting to be sent.
 const OUTBOX: usize = 8_192;
 
@@ -42,6 +49,9 @@ pub struct Session {
     consumers: Consumers,
     /// Status packets at hand; kept for its room.
     statuses: Vec<Delivery>,
+    /// Deliveries that are not done with, by the core's numbers.
+    kept: HashMap<u64, (Which, Delivery)>,
+    services: Services,
 }
 
 /// Says that the zone does not answer.
@@ -51,27 +61,21 @@ struct Complaint {
     due: Tick,
 }
 
-struct Consumers {
-    inbox: Consumer,
-    presence: Consumer,
-    health: Consumer,
-    events: Consumer,
-}
-
 enum Woken {
     Hello(Hello),
     Link,
-    Control(Which, Vec<Delivery>),
-    Health,
-    Events(Vec<Delivery>),
+    Arrived(Arrived),
     Published(Token, Result<(), PublishError>),
+    CheckinEnded(Name, String),
     Deadline,
     Stop,
 }
 
-enum Which {
-    Inbox,
-    Presence,
+/// What becomes of the delivery at hand.
+enum Fate {
+    Done,
+    Kept(u64),
+    Parked(String),
 }
 
 impl Complaint {
@@ -120,15 +124,10 @@ impl Session {
                  silence, after about 2 s, instead of at once"
             );
         }
-        let queue = |purpose: &str| route::group_queue(group, purpose);
-        let consumers = Consumers {
-            inbox: bus.consume(&route::group_inbox(group), 256).await?,
-            presence: bus.consume(&queue(PRESENCE), 512).await?,
-            health: bus.consume(health, HEALTH_PREFETCH).await?,
-            events: bus.consume(&queue(BROKER_EVENTS), 512).await?,
-        };
+        let consumers = Consumers::open(&bus, group, health).await?;
         let (outbox, link) = (Outbox::start(bus.clone(), OUTBOX), bus.link());
         let due = clock.now().tick + UNANSWERED;
+        let services = Services::new(settings.zone_name.clone(), settings.addresses.first().copied());
         let complaint = Complaint { zone: settings.zone_name.clone(), group: settings.name.clone(), due };
         Ok(Self {
             core: Group::new(settings),
@@ -141,7 +140,16 @@ impl Session {
             complaint,
             consumers,
             statuses: Vec::new(),
+            kept: HashMap::new(),
+            services,
         })
+    }
+
+    /// Check-in services are run this way. Without one, the zone is told that none can be.
+    #[must_use]
+    pub fn with_launcher(mut self, launcher: Arc<dyn Launcher>) -> Self {
+        self.services.use_launcher(launcher);
+        self
     }
 
     /// Runs until asked to stop.
@@ -157,10 +165,12 @@ impl Session {
                     let up = self.link.borrow_and_update().is_up();
                     self.step(if up { Event::LinkUp } else { Event::LinkDown }).await;
                 }
-                Woken::Control(which, deliveries) => self.control(which, deliveries).await,
-                Woken::Health => self.health().await,
-                Woken::Events(deliveries) => self.events(deliveries).await,
+                Woken::Arrived(Arrived::Health) => self.health().await,
+                Woken::Arrived(Arrived::Events(deliveries)) => self.events(deliveries).await,
+                Woken::Arrived(Arrived::Control(which, deliveries)) => self.control(which, deliveries).await,
+                Woken::Arrived(Arrived::Nothing) => break,
                 Woken::Published(token, result) => self.step(Event::Published { token, result }).await,
+                Woken::CheckinEnded(name, why) => self.step(Event::CheckinEnded { name, why }).await,
                 Woken::Deadline => {
                     self.step(Event::Tick).await;
                     self.complaint
@@ -172,48 +182,44 @@ impl Session {
             // Best effort: the record expires by itself.
             let _ = announced.withdraw().await;
         }
+        self.services.end_all().await;
         self.bus.close().await;
     }
 
     async fn wait(&mut self, hellos: &mut mpsc::Receiver<Hello>, shutdown: &Shutdown) -> Woken {
         let pause = self.clock.until(self.core.next_deadline());
-        let Consumers { inbox, presence, health, events } = &mut self.consumers;
-        let (mut a, mut b, mut c) = (Vec::new(), Vec::new(), Vec::new());
-        let (count, woken) = tokio::select! {
-            () = shutdown.requested() => return Woken::Stop,
-            changed = self.link.changed() => return if changed.is_ok() { Woken::Link } else { Woken::Stop },
-            Some(hello) = hellos.recv() => return Woken::Hello(hello),
-            (token, result) = self.outbox.ended() => return Woken::Published(token, result),
-            () = tokio::time::sleep(pause) => return Woken::Deadline,
-            count = health.next_batch(&mut self.statuses, BATCH) => (count, Woken::Health),
-            count = events.next_batch(&mut c, BATCH) => (count, Woken::Events(c)),
-            count = inbox.next_batch(&mut a, BATCH) => (count, Woken::Control(Which::Inbox, a)),
-            count = presence.next_batch(&mut b, BATCH) => (count, Woken::Control(Which::Presence, b)),
-        };
-        if count == 0 { Woken::Stop } else { woken }
+        tokio::select! {
+            () = shutdown.requested() => Woken::Stop,
+            changed = self.link.changed() => if changed.is_ok() { Woken::Link } else { Woken::Stop },
+            Some(hello) = hellos.recv() => Woken::Hello(hello),
+            (token, result) = self.outbox.ended() => Woken::Published(token, result),
+            (name, why) = self.services.ended() => Woken::CheckinEnded(name, why),
+            () = tokio::time::sleep(pause) => Woken::Deadline,
+            arrived = self.consumers.next(&mut self.statuses) => Woken::Arrived(arrived),
+        }
     }
 
     async fn control(&mut self, which: Which, deliveries: Vec<Delivery>) {
         let mut handled = Vec::with_capacity(deliveries.len());
         let mut parked = Vec::new();
         for delivery in deliveries {
-            let effects = match Envelope::decode(&delivery.body) {
+            let effects = match control_packet(which, &delivery) {
                 Ok(envelope) => self.core.step(self.clock.now(), Event::Delivered(envelope)),
-                Err(error) => {
-                    let mut effects = self.core.step(self.clock.now(), Event::Undecodable { reason: error.reason() });
-                    effects.push(Effect::Park(error.to_string()));
+                Err((reason, message)) => {
+                    let mut effects = self.core.step(self.clock.now(), Event::Undecodable { reason });
+                    effects.push(Effect::Park(message));
                     effects
                 }
             };
             match self.carry_out(effects).await {
-                Some(reason) => parked.push((delivery, reason)),
-                None => handled.push(delivery),
+                Fate::Done => handled.push(delivery),
+                Fate::Parked(reason) => parked.push((delivery, reason)),
+                Fate::Kept(number) => {
+                    self.kept.insert(number, (which, delivery));
+                }
             }
         }
-        let consumer = match which {
-            Which::Inbox => &mut self.consumers.inbox,
-            Which::Presence => &mut self.consumers.presence,
-        };
+        let consumer = self.consumers.of(which);
         park(consumer, parked).await;
         consumer.ack_all(handled).await;
     }
@@ -224,7 +230,7 @@ impl Session {
         let mut effects = Vec::new();
         let mut refused = Vec::new();
         for (index, delivery) in self.statuses.iter().enumerate() {
-            match decode(delivery) {
+            match status_packet(delivery) {
                 Ok(status) => effects.append(&mut self.core.step(now, Event::Status(status))),
                 Err((reason, message)) => {
                     effects.append(&mut self.core.step(now, Event::Undecodable { reason }));
@@ -254,13 +260,21 @@ impl Session {
         self.carry_out(effects).await;
     }
 
-    /// Carries effects out; says why the delivery at hand is to be parked, if it is.
-    async fn carry_out(&mut self, effects: Vec<Effect>) -> Option<String> {
-        let mut park = None;
+    /// Carries effects out; says what becomes of the delivery at hand.
+    async fn carry_out(&mut self, effects: Vec<Effect>) -> Fate {
+        let mut fate = Fate::Done;
         for effect in effects {
             match effect {
-                Effect::Park(reason) => park = Some(reason),
+                Effect::Park(reason) => fate = Fate::Parked(reason),
+                Effect::Keep(number) => fate = Fate::Kept(number),
+                Effect::Settle(number) => {
+                    if let Some((which, delivery)) = self.kept.remove(&number) {
+                        self.consumers.of(which).ack(delivery).await;
+                    }
+                }
                 Effect::Announce(ack) => self.announce(ack).await,
+                Effect::StartCheckin { name, ranges } => self.services.start(name, ranges),
+                Effect::EndCheckin(name) => self.services.end(&name),
                 Effect::Publish(token, message) => {
                     if let Err(token) = self.outbox.send(token, message) {
                         let result = Err(PublishError::Disconnected);
@@ -270,7 +284,7 @@ impl Session {
                 }
             }
         }
-        park
+        fate
     }
 
     async fn announce(&mut self, ack: Ack) {
@@ -282,30 +296,5 @@ impl Session {
         if let Err(error) = told {
             tracing::warn!("the ACK cannot be announced over mDNS, the broker will carry it: {error}");
         }
-    }
-}
-
-/// A status packet whose routing key names another node than its body is somebody lying about somebody else.
-fn decode(delivery: &Delivery) -> Result<NodeStatus, (&'static str, String)> {
-    if delivery.kind != status::KIND {
-        return Err(("unexpected_kind", format!("a health queue takes no {:?} packet", delivery.kind)));
-    }
-    let status = NodeStatus::decode(&delivery.body).map_err(|error| (error.reason(), error.to_string()))?;
-    let key_names_sender = delivery
-        .routing_key
-        .rsplit_once('.')
-        .and_then(|(_, node)| node.parse().ok())
-        .is_some_and(|node: rollcall_model::NodeId| node == status.node);
-    if key_names_sender {
-        Ok(status)
-    } else {
-        Err(("wrong_sender", format!("routing key {:?} is not that of node {}", delivery.routing_key, status.node)))
-    }
-}
-
-async fn park(consumer: &mut Consumer, parked: Vec<(Delivery, String)>) {
-    for (delivery, reason) in parked {
-        tracing::warn!(queue = consumer.queue(), kind = delivery.kind, "parked: {reason}");
-        consumer.park(delivery, &reason).await;
     }
 }

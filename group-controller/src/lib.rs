@@ -1,13 +1,16 @@
 //! The group controller: the rack's daemon. Answers hellos, finds the nodes at its place, keeps their
-//! roster, judges silence, and tells the zone what changed. May serve several zones at once.
+//! roster, judges silence, tells the zone what changed, hands its policy and orders down, and runs check-in services
+//! for it. May serve several zones at once.
 
 pub mod config;
 pub mod core;
 pub mod driver;
+pub mod launcher;
 pub mod topology;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use rand::random;
 use rollcall_bus::{Attachment, ConnectError, Connector, ConsumeError, DeclareError};
@@ -21,6 +24,7 @@ use tokio::task::JoinSet;
 use crate::config::Config;
 use crate::core::Settings;
 use crate::driver::Session;
+use crate::launcher::Launcher;
 
 /// Why a group controller could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +62,8 @@ pub struct Parts {
     pub seed: BrokerEndpoint,
     /// DNS-SD.
     pub discovery: Discovery,
+    /// How check-in services are run where the zone wants them (Z7).
+    pub launcher: Arc<dyn Launcher>,
 }
 
 /// Runs a group controller until `shutdown`.
@@ -165,12 +171,13 @@ impl Rack {
         let (sender, hellos) = mpsc::channel(16);
         self.hellos.insert(zone, sender);
         let (discovery, shutdown) = (self.parts.discovery.clone(), self.shutdown.clone());
+        let launcher = Arc::clone(&self.parts.launcher);
         self.sessions.spawn(async move {
             let opened = tokio::select! {
                 opened = Session::open(settings, bus, discovery, Clock::start()) => opened?,
                 () = shutdown.requested() => return Ok(()),
             };
-            opened.run(hellos, shutdown).await;
+            opened.with_launcher(launcher).run(hellos, shutdown).await;
             Ok(())
         });
         Ok(())

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use rollcall_bus::Connector;
 use rollcall_discovery::Discovery;
 use rollcall_group_controller::Parts;
 use rollcall_group_controller::config::Config;
+use rollcall_group_controller::launcher::ProcessLauncher;
 use rollcall_startup::{Exit, Failure, LogFormat, ServiceManager, Shutdown, finish, init_logging, load};
 
 /// Manages the servers of one place: answers the zone, finds nodes, watches their health.
@@ -38,7 +40,8 @@ async fn daemon(arguments: Arguments) -> Result<(), Failure> {
     let discovery =
         Discovery::start(&config.discovery).map_err(|error| Failure::caused_by(Exit::Unreachable, &error))?;
     let seed = config.broker.endpoint().map_err(|error| Failure::caused_by(Exit::Usage, &error))?;
-    let parts = Parts { connector: Connector::Rabbit(config.broker.clone()), seed, discovery };
+    let launcher = Arc::new(ProcessLauncher::of(&config));
+    let parts = Parts { connector: Connector::Rabbit(config.broker.clone()), seed, discovery, launcher };
     ServiceManager::from_environment().ready(&format!("group {}", config.name));
     Ok(rollcall_group_controller::run(config, parts, shutdown).await?)
 }

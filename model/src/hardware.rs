@@ -96,6 +96,12 @@ pub struct Nic {
     pub pci_id: Option<String>,
     /// Speed now, Mb/s.
     pub speed_mbps: Option<u32>,
+    /// Best speed it can run at, Mb/s.
+    #[serde(default)]
+    pub best_mbps: Option<u32>,
+    /// Firmware version.
+    #[serde(default)]
+    pub firmware: Option<String>,
 }
 
 /// A block device.
@@ -122,6 +128,17 @@ pub struct Accelerator {
     pub class: String,
 }
 
+/// The case a machine stands in.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Chassis {
+    /// Maker of the machine.
+    pub vendor: Option<String>,
+    /// Its product name.
+    pub product: Option<String>,
+    /// Serial number of the case; blades of one chassis share it.
+    pub serial: Option<String>,
+}
+
 /// What a node is made of.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HardwareTopology {
@@ -141,6 +158,9 @@ pub struct HardwareTopology {
     pub virtualisation: Option<String>,
     /// Kernel release.
     pub kernel: Option<String>,
+    /// The case it stands in; SMBIOS types 1 and 3.
+    #[serde(default)]
+    pub chassis: Chassis,
 }
 
 /// A topology no machine can have.
@@ -152,6 +172,16 @@ pub struct ImpossibleTopology(pub String);
 pub const MAX_ENTRIES: usize = 1_024;
 
 impl HardwareTopology {
+    /// Tells one topology from another: the first 64 bits of the SHA-256 of its JSON. Not for the wire.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        use sha2::{Digest, Sha256};
+        // Plain data of strings and numbers: it can always be written as JSON.
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        let digest = Sha256::digest(&json);
+        u64::from_be_bytes([digest[0], digest[1], digest[2], digest[3], digest[4], digest[5], digest[6], digest[7]])
+    }
+
     /// Refuses what no machine can have (C3).
     ///
     /// # Errors

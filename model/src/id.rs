@@ -92,6 +92,10 @@ uuid_id!(
     InstanceId, "instance id"
 );
 uuid_id!(
+    /// One order of an action (N7): whoever has seen it does not act again.
+    ActionId, "action id"
+);
+uuid_id!(
     /// One message, for idempotence and tracing.
     MessageId, "message id"
 );

@@ -3,6 +3,8 @@
 //! A bit keeps its meaning for ever; a new meaning is a new dictionary version. [`DICTIONARY_VERSION`]
 //! travels in every status packet.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Millis;
 
 /// Version of the dictionary below.
@@ -18,7 +20,8 @@ pub enum Side {
 }
 
 /// How serious a set bit is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Worth knowing.
     Warning,
@@ -90,7 +93,7 @@ macro_rules! dictionary {
 }
 
 dictionary! {
-    0 "cpu_temperature" "°C" above(90.0, 85.0, 3_000), Critical, "hwmon coretemp/k10temp, thermal zones",
+    0 "cpu_temperature" "°C" above(90.0, 85.0, 3_000), Critical, "hwmon of the processors (coretemp, k10temp, …), thermal zones",
         "A processor is near the temperature at which it slows down.", "Check fans, air flow and the heat sink.";
     1 "cpu_throttled" "events/min" above(0.0, 0.0, 0), Warning, "cpu*/thermal_throttle/*_throttle_count",
         "A processor slowed itself down to stay cool.", "Check cooling; lower the load of this rack.";
@@ -106,7 +109,7 @@ dictionary! {
         "Memory errors are being corrected often; a module may be failing.", "Plan to replace the module.";
     7 "memory_uncorrectable" "errors" above(0.0, 0.0, 0), Critical, "EDAC mc*/ue_count",
         "Memory returned wrong data that could not be corrected.", "Drain the node and replace the module.";
-    8 "oom_kills" "kills/min" above(0.0, 0.0, 0), Critical, "/proc/vmstat oom_kill",
+    8 "oom_kills" "kills/min" above(0.0, 0.0, 0), Critical, "/proc/vmstat oom_kill, else memory.events of the agent's cgroup",
         "The kernel killed a process for want of memory.", "Find what was killed; raise limits or move work.";
     9 "disk_space" "% used" above(90.0, 88.0, 0), Critical, "statfs of watched mounts",
         "A watched file system is almost full.", "Free space or enlarge the file system.";
@@ -114,28 +117,28 @@ dictionary! {
         "A watched file system has almost no inodes left.", "Remove small files.";
     11 "io_pressure" "% of time stalled" above(40.0, 30.0, 3_000), Warning, "/proc/pressure/io full avg10",
         "All tasks wait for storage much of the time.", "Find the busiest process; check the device.";
-    12 "device_health" "failing devices" above(0.0, 0.0, 0), Critical, "NVMe/SMART health",
-        "A drive says it is failing or worn out.", "Copy the data away and replace the drive.";
-    13 "filesystem_readonly" "file systems" above(0.0, 0.0, 0), Critical, "/proc/self/mountinfo, ext4 errors_count",
-        "A file system reports errors or was remounted read-only.", "Check the kernel log and the drive; run fsck.";
-    14 "link" "links down or slow" above(0.0, 0.0, 2_000), Critical, "/sys/class/net carrier, speed",
-        "A network link that was up is down, or slower than its best.", "Check cable, transceiver and switch port.";
-    15 "nic_errors" "errors and drops/s" above(1.0, 0.5, 3_000), Warning, "/sys/class/net statistics",
+    12 "device_health" "failing devices" above(0.0, 0.0, 0), Critical, "smartctl --json, NVMe state and hwmon alarm, md members, kernel log",
+        "A drive says it is failing or worn out, was given up by the kernel, or failed to read or write within the last hour.", "Copy the data away and replace the drive.";
+    13 "filesystem_readonly" "file systems" above(0.0, 0.0, 0), Critical, "/proc/self/mountinfo, ext4 errors_count, btrfs error_stats, kernel log",
+        "A file system keeps a record of errors, was remounted read-only, or complained in the kernel log within the last hour.", "Check the kernel log and the drive; run fsck.";
+    14 "link" "links down or slow" above(0.0, 0.0, 2_000), Critical, "/sys/class/net carrier, speed; ethtool for what both ends offer",
+        "A network link that was up is down, or slower than the best it had or both its ends offer.", "Check cable, transceiver and switch port.";
+    15 "nic_errors" "errors and drops/s" above(1.0, 0.5, 3_000), Warning, "/proc/net/dev",
         "A network interface loses packets or sees errors.", "Check cable and switch port; check ring sizes.";
-    16 "nic_saturation" "% of link speed" above(95.0, 90.0, 5_000), Warning, "/sys/class/net statistics, speed",
+    16 "nic_saturation" "% of link speed" above(95.0, 90.0, 5_000), Warning, "/proc/net/dev, /sys/class/net speed",
         "A network interface is used to its limit.", "Move work away or add bandwidth.";
-    17 "fan" "failed fans" above(0.0, 0.0, 3_000), Critical, "hwmon fan*_alarm, fan*_input",
+    17 "fan" "failed fans" above(0.0, 0.0, 3_000), Critical, "hwmon fan*_alarm, fan*_fault, fan*_input",
         "A fan stands still or raises its alarm.", "Replace the fan.";
-    18 "power_supply" "failed supplies" above(0.0, 0.0, 0), Critical, "power_supply/*/online, health",
+    18 "power_supply" "failed supplies" above(0.0, 0.0, 0), Critical, "power_supply/*/online, status, health; hwmon input voltage of supplies",
         "A power supply lost its input or reports a fault.", "Check the feed; replace the supply.";
-    19 "power_cap" "% of time capped" above(5.0, 1.0, 3_000), Warning, "powercap constraint, cpufreq limits",
+    19 "power_cap" "% of time capped" above(5.0, 1.0, 3_000), Warning, "intel-rapl long-term limit, cpufreq bios_limit, hwmon power*_cap_alarm",
         "The machine runs slower because a power cap is reached.", "Raise the cap or lower the load of the rack.";
-    20 "inlet_temperature" "°C" above(40.0, 37.0, 5_000), Critical, "hwmon inlet/ambient/board sensors",
+    20 "inlet_temperature" "°C" above(40.0, 37.0, 5_000), Critical, "hwmon sensors labelled inlet, ambient or intake",
         "The air that enters is too warm.", "Check the room's cooling and blanking panels.";
-    21 "clock_unsynchronised" "0 or 1" above(0.0, 0.0, 10_000), Warning, "systemd-timesyncd, chronyd",
+    21 "clock_unsynchronised" "0 or 1" above(0.0, 0.0, 10_000), Warning, "adjtimex status by adjtimex, chronyc or timedatectl; systemd-timesyncd, chronyd",
         "The clock is not disciplined by any time source.", "Check chrony or ntpd and the path to its servers.";
-    22 "kernel_faults" "faults" above(0.0, 0.0, 0), Critical, "/proc/sys/kernel/tainted, hung_task_detect_count",
-        "The kernel reported a fault: machine check, oops, soft lock-up or hung task.", "Read the kernel log; plan a reboot.";
+    22 "kernel_faults" "faults" above(0.0, 0.0, 0), Critical, "/proc/sys/kernel/tainted, /dev/kmsg, hung_task_detect_count",
+        "The kernel reported a fault: machine check, oops, bad page or soft lock-up (until a reboot), or hard lock-up, hung task or RCU stall (for an hour).", "Read the kernel log; plan a reboot.";
     23 "agent_quality" "ms late" above(1_000.0, 500.0, 0), Warning, "the agent's own timing and probes",
         "The agent itself runs late or a probe hangs: its other readings may be old.", "Look for overload or a stuck device.";
 }

@@ -2,18 +2,30 @@
 //!
 //! Receivers ignore fields they do not know and refuse kinds and versions they do not know.
 
+mod action;
+mod channels;
+mod checkins;
 mod joining;
+mod metrics;
 mod place;
+mod policy;
 mod watch;
 mod zone;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::action::{Action, ActionKind, ActionOrder, ActionOutcome, ActionState};
+pub use self::channels::ChannelMessage;
+pub use self::checkins::{CheckinOrder, CheckinPlaced};
 pub use self::joining::{
-    Assigned, Assignment, CheckinReport, Decision, GroupTable, IdentityClash, JoinAccepted, JoinDecision, JoinRequest,
-    NodeSubscription, TableEntry, TableRequest,
+    Assigned, Assignment, CheckinReport, ControllerEntry, Decision, GroupTable, IdentityClash, JoinAccepted,
+    JoinDecision, JoinRequest, NodeSubscription, TableEntry, TableRequest,
 };
+pub use self::metrics::{Metrics, Quantiles, Reading, Readings, ReadingsRequest};
 pub use self::place::{Arrival, ArrivalAccepted, ArrivalDecision, Membership, Presence, PresenceRequest};
+pub use self::policy::{
+    NodeOverride, NodePolicy, NodePolicyAck, POLICY_PART, PolicyRefusal, PolicyReport, PolicyUpdate,
+};
 pub use self::watch::{ALERTS_PART, Alerts, GroupAlarm, NodeChange, Summary};
 pub use self::zone::{Ack, Channel, HelloRequest, ROSTER_PART, Roster, RosterMember, ZoneSubscriber};
 
@@ -43,6 +55,18 @@ pub enum Packet {
     IdentityClash(IdentityClash),
     HelloRequest(HelloRequest),
     Hello(crate::wire::txt::Hello),
+    PolicyUpdate(PolicyUpdate),
+    NodePolicy(NodePolicy),
+    NodePolicyAck(NodePolicyAck),
+    PolicyReport(PolicyReport),
+    Metrics(Metrics),
+    ReadingsRequest(ReadingsRequest),
+    Readings(Readings),
+    ActionOrder(ActionOrder),
+    ActionOutcome(ActionOutcome),
+    ChannelMessage(ChannelMessage),
+    CheckinOrder(CheckinOrder),
+    CheckinPlaced(CheckinPlaced),
 }
 
 impl Packet {
@@ -71,6 +95,18 @@ impl Packet {
             Self::IdentityClash(_) => "identity_clash",
             Self::HelloRequest(_) => "hello_request",
             Self::Hello(_) => "hello",
+            Self::PolicyUpdate(_) => "policy_update",
+            Self::NodePolicy(_) => "node_policy",
+            Self::NodePolicyAck(_) => "node_policy_ack",
+            Self::PolicyReport(_) => "policy_report",
+            Self::Metrics(_) => "metrics",
+            Self::ReadingsRequest(_) => "readings_request",
+            Self::Readings(_) => "readings",
+            Self::ActionOrder(_) => "action_order",
+            Self::ActionOutcome(_) => "action_outcome",
+            Self::ChannelMessage(_) => "channel_message",
+            Self::CheckinOrder(_) => "checkin_order",
+            Self::CheckinPlaced(_) => "checkin_placed",
         }
     }
 }

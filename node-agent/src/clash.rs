@@ -62,7 +62,7 @@ impl Clash {
     pub async fn report(&self, clock: &Clock, core: &mut Agent) {
         let publish = |effect| match effect {
             Effect::Publish(message) => Some(message),
-            Effect::Park(_) => None,
+            _ => None,
         };
         let messages: Vec<Outgoing> =
             core.step(clock.now(), Event::InboxTaken).into_iter().filter_map(publish).collect();

@@ -1,12 +1,15 @@
 //! The agent's configuration: one TOML file, overlaid by `ROLLCALL_…` variables.
 
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 use rollcall_bus::RabbitSettings;
 use rollcall_discovery::DiscoverySettings;
 use rollcall_model::Name;
 use serde::Deserialize;
 
+use crate::core::actions::Allowed;
+use crate::place::PlaceFrom;
 use crate::probes::ProbeConfig;
 
 /// All there is to configure.
@@ -21,6 +24,10 @@ pub struct Config {
     /// Place of this node, e.g. `rack-a`; empty means its address decides.
     #[serde(default)]
     pub place: Option<Name>,
+    /// What tells the place where `place` does not: `chassis`, the serial number of the case, or `lldp`, the name of the
+    /// switch.
+    #[serde(default)]
+    pub place_from: Option<PlaceFrom>,
     /// Address to tell; empty means the first of this machine.
     #[serde(default)]
     pub address: Option<IpAddr>,
@@ -30,9 +37,16 @@ pub struct Config {
     /// Readings are taken this often, milliseconds; 200 to 60000.
     #[serde(default = "default_sample_period_ms")]
     pub sample_period_ms: u64,
+    /// Where the latest epoch and the journal of actions are kept; empty means that a restart forgets them, and that
+    /// no action can be switched on.
+    #[serde(default)]
+    pub state_dir: Option<PathBuf>,
     /// What the probes watch.
     #[serde(default)]
     pub probes: ProbeConfig,
+    /// What may be done to this server; nothing unless switched on here, and by the zone's policy as well.
+    #[serde(default)]
+    pub actions: ActionsConfig,
     /// Stands for a machine that does not exist instead of this one: for demonstrations and tests, never in production.
     #[serde(default)]
     pub simulate: Option<SimulateConfig>,
@@ -57,6 +71,74 @@ pub struct SimulateConfig {
     pub faults_per_minute: f64,
 }
 
+/// What may be done to this server (N7).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ActionsConfig {
+    /// The identify LED may blink.
+    pub identify: bool,
+    /// The command that makes this server take no new work, and its arguments; empty switches draining off. It runs
+    /// without a shell, as the agent's user, with `PATH` and `LC_ALL` and nothing else in its environment.
+    pub drain_command: Vec<String>,
+    /// Services that may be restarted, by unit name, e.g. `nginx.service`.
+    pub restart_services: Vec<String>,
+    /// The server may be restarted.
+    pub reboot: bool,
+    /// The command that restarts it, and its arguments.
+    pub reboot_command: Vec<String>,
+}
+
+impl Default for ActionsConfig {
+    fn default() -> Self {
+        Self {
+            identify: false,
+            drain_command: Vec::new(),
+            restart_services: Vec::new(),
+            reboot: false,
+            reboot_command: ["/usr/bin/systemctl", "reboot"].map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+impl ActionsConfig {
+    /// What is switched on.
+    #[must_use]
+    pub fn allowed(&self) -> Allowed {
+        Allowed {
+            identify: self.identify,
+            drain: !self.drain_command.is_empty(),
+            services: self.restart_services.clone(),
+            reboot: self.reboot,
+        }
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        let absolute = |program: &String| Path::new(program).is_absolute();
+        for (key, command) in [("drain_command", &self.drain_command), ("reboot_command", &self.reboot_command)] {
+            if let Some(program) = command.first().filter(|program| !absolute(program)) {
+                return Err(format!("actions.{key} begins with {program:?}; give the program's absolute path"));
+            }
+        }
+        if self.reboot && self.reboot_command.is_empty() {
+            return Err("actions.reboot is on, but actions.reboot_command is empty".into());
+        }
+        match self.restart_services.iter().find(|service| !is_service(service)) {
+            Some(service) => Err(format!(
+                "actions.restart_services has {service:?}, which is no unit name of a service such as \"nginx.service\""
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a text is the unit name of a service: letters, digits and `:-_.\@`, ending in `.service`.
+fn is_service(text: &str) -> bool {
+    let letters = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
+    text.len() <= 255
+        && !text.starts_with('-')
+        && text.strip_suffix(".service").is_some_and(|name| !name.is_empty() && name.chars().all(letters))
+}
+
 const fn default_sample_period_ms() -> u64 {
     5_000
 }
@@ -79,6 +161,15 @@ impl Config {
                 "probes.deadline_ms is {deadline}; it must be at least 50 and at most half of sample_period_ms ({})",
                 self.sample_period_ms
             ));
+        }
+        if let (Some(place), Some(_)) = (&self.place, self.place_from) {
+            return Err(format!("place is {place:?}, so place_from says nothing; take one of them out"));
+        }
+        self.actions.validate()?;
+        if self.actions.allowed() != Allowed::default() && self.state_dir.is_none() && self.simulate.is_none() {
+            return Err("actions switches something on, but there is no state_dir: the journal that keeps an action \
+                        from being carried out twice needs one, e.g. /var/lib/rollcall/node-agent"
+                .into());
         }
         if let Some(simulate) = self.simulate
             && !(0.0..=1.0).contains(&simulate.faults_per_minute)
@@ -106,6 +197,17 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_done_to_a_server_unless_its_owner_says_so_and_gives_the_journal_a_place() {
+        let config: Config = toml::from_str(EXAMPLE).unwrap();
+        assert_eq!(config.actions.allowed(), Allowed::default());
+        let homeless = EXAMPLE.replace("state_dir = ", "# ").replace("identify = false", "identify = true");
+        let config: Config = toml::from_str(&homeless).unwrap();
+        assert!(config.validate().unwrap_err().contains("there is no state_dir"));
+        let unknown = EXAMPLE.replace("identify = false", "explode = true");
+        assert!(toml::from_str::<Config>(&unknown).unwrap_err().to_string().contains("explode"));
+    }
+
+    #[test]
     fn what_cannot_work_is_refused_by_name() {
         // (in the example, instead, part of the message; nothing when it is fine)
         for (from, to, expected) in [
@@ -113,6 +215,19 @@ mod tests {
             ("mounts = [\"/\"]", "mounts = [\"data\"]", "not an absolute path"),
             ("mounts = [\"/\"]", "mounts = [\"/\"]\ndeadline_ms = 4000", "probes.deadline_ms is 4000"),
             ("mdns = true", "mdns = false", "needs checkin"),
+            ("# place = \"rack-a\"", "place = \"rack-a\"\nplace_from = \"lldp\"", "take one of them out"),
+            ("# place_from = \"chassis\"", "place_from = \"chassis\"", ""),
+            ("identify = false", "identify = true", ""),
+            (
+                "drain_command = []",
+                "drain_command = [\"drain\", \"now\"]",
+                "actions.drain_command begins with \"drain\"",
+            ),
+            ("reboot = false", "reboot = true\nreboot_command = []", "actions.reboot_command is empty"),
+            ("restart_services = []", "restart_services = [\"nginx.service\", \"a@1.service\"]", ""),
+            ("restart_services = []", "restart_services = [\"nginx\"]", "actions.restart_services has \"nginx\""),
+            ("restart_services = []", "restart_services = [\"--all.service\"]", "actions.restart_services has"),
+            ("state_dir = \"/var/lib/rollcall/node-agent\"", "", ""),
         ] {
             assert!(EXAMPLE.contains(from), "{from}");
             let config: Config = toml::from_str(&EXAMPLE.replace(from, to)).unwrap();

@@ -2,31 +2,41 @@
 //!
 //! Two conversations run side by side: check-in (who am I, which logical group, which epoch) and presence
 //! (which rack am I in). Each is repeated with growing, jittered pauses until it is answered. When both
-//! are, status packets flow: at once when health changes, and as a slow keep-alive.
+//! are, status packets flow: at once when health changes, and as a slow keep-alive. The rack then says which
+//! policy to obey, and what is to be done.
 
+pub mod actions;
+mod joining;
+mod judge;
+mod obedience;
+mod question;
+mod telling;
+mod voice;
+
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
 use rollcall_bus::{Assurance, Outgoing, Sender};
-use rollcall_model::indicator::DICTIONARY_VERSION;
-use rollcall_model::packet::{
-    Assigned, Assignment, Decision, IdentityClash, Membership, NodeSubscription, Packet, Presence,
-};
-use rollcall_model::wire::status::{self, NodeStatus};
+use rollcall_model::packet::{ActionOrder, ActionOutcome, ActionState, Assigned, IdentityClash, Membership, Packet};
+use rollcall_model::policy::Resolved;
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{
-    CheckinId, HardwareTopology, Health, InstanceId, Millis, Name, NodeIdentifier, Now, SessionEpoch, Tick, route,
+    ActionId, CheckinId, HardwareTopology, InstanceId, Millis, Name, NodeIdentifier, Now, SessionEpoch, Tick, route,
 };
 
-/// First pause before a question is repeated.
-const FIRST_PAUSE: Millis = Millis(1_000);
-/// Longest pause.
-const LAST_PAUSE: Millis = Millis(30_000);
+use self::actions::{Allowed, Orders};
+use self::joining::Doubt;
+use self::judge::Judge;
+use self::obedience::Obedience;
+use self::question::Question;
+use self::telling::Untold;
+use self::voice::Voice;
+use crate::probes::Sample;
+
 /// A clash of identifiers is reported this often while it lasts.
 const CLASH_PERIOD: Millis = Millis(60_000);
-/// The longest silence this node means to keep, in halves of the keep-alive: 3.5 of them.
-const SILENCE_HALVES: u64 = 7;
 
 /// What an agent is told once, at its start.
 #[derive(Clone, Debug)]
@@ -43,8 +53,20 @@ pub struct Settings {
     pub instance: InstanceId,
     /// What it is made of.
     pub hardware: HardwareTopology,
+    /// The latest epoch a former run was given; zero for none.
+    pub epoch: SessionEpoch,
     /// Pace of keep-alives until the group controller names one.
     pub keep_alive: Millis,
+    /// How often indicators are sampled where no policy says it.
+    pub sample_period: Millis,
+    /// What holds until a policy comes: the dictionary, except in simulations.
+    pub unpoliced: Resolved,
+    /// Actions the node's owner switched on.
+    pub allowed: Allowed,
+    /// How the actions of former runs ended, oldest first.
+    pub remembered: Vec<ActionOutcome>,
+    /// Those of them that were never told.
+    pub untold: Vec<ActionId>,
 }
 
 /// What happens to an agent.
@@ -62,8 +84,16 @@ pub enum Event {
     Delivered(Envelope),
     /// Bytes were delivered that are no packet.
     Undecodable,
-    /// New readings were judged.
-    Sampled(Health),
+    /// Readings were taken.
+    Sampled(Sample),
+    /// The machine is made of something else than before.
+    HardwareChanged(Box<HardwareTopology>),
+    /// The broker has the message of an [`Effect::Assure`].
+    Confirmed(Receipt),
+    /// An order is in the journal and has begun; the outcome says [`ActionState::Running`].
+    ActionBegun(ActionOutcome),
+    /// An order has ended, or was refused, and the journal has its outcome.
+    ActionEnded(ActionOutcome),
     /// A deadline may have passed.
     Tick,
     /// A clean shutdown: say good-bye.
@@ -75,27 +105,26 @@ pub enum Event {
 pub enum Effect {
     /// Publish.
     Publish(Outgoing),
+    /// Publish, and say [`Event::Confirmed`] with the receipt when the broker has it; otherwise it comes again.
+    Assure(Receipt, Outgoing),
     /// The delivered message cannot be handled: put it aside, with this reason.
     Park(String),
+    /// Keep the epoch for the next run.
+    Keep(SessionEpoch),
+    /// Write the order down, say [`Event::ActionBegun`], carry it out, write down how it ended, say
+    /// [`Event::ActionEnded`].
+    Act(ActionOrder),
+    /// Write the outcome down, say [`Event::ActionEnded`].
+    Record(ActionOutcome),
 }
 
-/// A question that is repeated until it is answered.
-#[derive(Clone, Copy, Debug)]
-struct Question {
-    at: Tick,
-    pause: Millis,
-}
-
-impl Question {
-    const fn now(now: Tick) -> Self {
-        Self { at: now, pause: FIRST_PAUSE }
-    }
-
-    /// The next time: after the pause, of which up to half is left out by chance, so that a fleet does not ask in step.
-    fn again(self, now: Tick, chance: &mut SmallRng) -> Self {
-        let at = now + Millis(chance.random_range(self.pause.0 / 2..=self.pause.0));
-        Self { at, pause: Millis((self.pause.0 * 2).min(LAST_PAUSE.0)) }
-    }
+/// What is said again until the broker has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// The acknowledgement of a policy, by its number in this run.
+    PolicyAck(u64),
+    /// How an order stands.
+    Outcome(ActionId, ActionState),
 }
 
 /// A node agent.
@@ -109,13 +138,16 @@ pub struct Agent {
     subscription: Question,
     presence: Question,
     assigned: Option<Assigned>,
-    /// Whether the assignment is asked for again.
-    in_doubt: bool,
+    /// Why the assignment is asked for again.
+    doubt: Option<Doubt>,
     membership: Option<Membership>,
-    health: Option<Health>,
-    told: Option<Health>,
-    next_status: Tick,
-    sequence: u32,
+    judge: Judge,
+    voice: Voice,
+    next_metrics: Option<Tick>,
+    obedience: Obedience,
+    acknowledgements: u64,
+    orders: Orders,
+    untold: VecDeque<Untold>,
     next_clash: Tick,
     started: Option<Tick>,
     left: bool,
@@ -124,12 +156,18 @@ pub struct Agent {
 impl Agent {
     /// An agent that knows itself and nobody else.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(mut settings: Settings) -> Self {
         let sender = Sender::new(route::node_inbox(settings.identifier.node), settings.instance);
         let [.., a, b, c, d, e, f, g, h] = *settings.instance.as_bytes();
-        Self {
+        let remembered = std::mem::take(&mut settings.remembered);
+        let untold = std::mem::take(&mut settings.untold);
+        let left_untold: Vec<ActionOutcome> =
+            remembered.iter().filter(|outcome| untold.contains(&outcome.action_id)).cloned().collect();
+        let mut agent = Self {
             // Seeded with the run's id: no two nodes ask in step, and a simulation can repeat it.
             chance: SmallRng::seed_from_u64(u64::from_be_bytes([a, b, c, d, e, f, g, h])),
+            judge: Judge::new(settings.unpoliced.clone(), settings.sample_period),
+            orders: Orders::new(std::mem::take(&mut settings.allowed), remembered),
             settings,
             sender,
             linked: false,
@@ -137,16 +175,21 @@ impl Agent {
             subscription: Question::now(Tick::default()),
             presence: Question::now(Tick::default()),
             assigned: None,
-            in_doubt: false,
+            doubt: None,
             membership: None,
-            health: None,
-            told: None,
-            next_status: Tick::default(),
-            sequence: 0,
+            voice: Voice::default(),
+            next_metrics: None,
+            obedience: Obedience::default(),
+            acknowledgements: 0,
+            untold: VecDeque::new(),
             next_clash: Tick::default(),
             started: None,
             left: false,
+        };
+        for outcome in left_untold {
+            agent.owe_outcome(Now::default(), outcome);
         }
+        agent
     }
 
     /// When [`Event::Tick`] is wanted at the latest; `None` when nothing is waited for.
@@ -157,8 +200,17 @@ impl Agent {
         }
         let subscription = (self.wants_assignment() && self.checkin.is_some()).then_some(self.subscription.at);
         let presence = self.membership.is_none().then_some(self.presence.at);
-        let status = self.speaks().then_some(self.next_status);
-        [subscription, presence, status].into_iter().flatten().min()
+        let status = self.speaks().then(|| self.voice.next());
+        let metrics = self.next_metrics.filter(|_| self.speaks());
+        let acknowledgement = self.obedience.due().filter(|_| self.assigned.is_some() && self.membership.is_some());
+        let outcome = self.untold.iter().map(Untold::due).min().filter(|_| self.membership.is_some());
+        [subscription, presence, status, metrics, acknowledgement, outcome].into_iter().flatten().min()
+    }
+
+    /// How often readings are wanted; a policy may change it at any time.
+    #[must_use]
+    pub fn sample_period(&self) -> Millis {
+        self.judge.sample_period()
     }
 
     /// The assignment, once there is one.
@@ -173,12 +225,14 @@ impl Agent {
         self.membership.as_ref()
     }
 
-    const fn wants_assignment(&self) -> bool {
-        self.assigned.is_none() || self.in_doubt
+    /// Version of the policy this node obeys; 0 for none.
+    #[must_use]
+    pub const fn policy(&self) -> u64 {
+        self.judge.version()
     }
 
-    const fn speaks(&self) -> bool {
-        self.assigned.is_some() && self.membership.is_some() && self.health.is_some()
+    fn speaks(&self) -> bool {
+        self.assigned.is_some() && self.membership.is_some() && self.judge.health().is_some()
     }
 
     /// Takes one event and says what follows.
@@ -192,7 +246,12 @@ impl Agent {
             Event::InboxTaken => self.on_inbox_taken(now, &mut effects),
             Event::Delivered(envelope) => self.on_packet(now, envelope, &mut effects),
             Event::Undecodable => tracing::warn!("a message came that is no control packet; it was parked"),
-            Event::Sampled(health) => self.health = Some(health),
+            Event::Sampled(sample) => self.judge.take(sample),
+            Event::HardwareChanged(hardware) => self.on_hardware(now, *hardware),
+            Event::Confirmed(Receipt::PolicyAck(number)) => self.obedience.confirmed(number),
+            Event::Confirmed(receipt) => self.untold.retain(|untold| !untold.is(receipt)),
+            Event::ActionBegun(outcome) => self.on_begun(now, outcome),
+            Event::ActionEnded(outcome) => self.on_ended(now, outcome, &mut effects),
             Event::Tick => {}
             Event::Leave => self.on_leave(now, &mut effects),
         }
@@ -205,7 +264,11 @@ impl Agent {
         // Whatever was asked may be lost; ask again at once, and show at once that this node is alive.
         self.subscription = Question::now(now.tick);
         self.presence = Question::now(now.tick);
-        self.next_status = now.tick;
+        self.voice.speak_up(now.tick);
+        self.obedience.hurry(now);
+        for untold in &mut self.untold {
+            untold.hurry(now);
+        }
     }
 
     fn on_inbox_taken(&mut self, now: Now, effects: &mut Vec<Effect>) {
@@ -227,75 +290,25 @@ impl Agent {
 
     fn on_packet(&mut self, now: Now, envelope: Envelope, effects: &mut Vec<Effect>) {
         match envelope.packet {
-            Packet::Assignment(assignment) => self.on_assignment(now, assignment),
+            Packet::Assignment(assignment) => self.on_assignment(now, assignment, effects),
             Packet::Membership(membership) => self.on_membership(now, membership),
-            Packet::PresenceRequest(_) => {
-                let presence = self.presence_message(now);
-                effects.push(Effect::Publish(presence));
-                self.doubt(now);
-            }
+            Packet::PresenceRequest(_) => self.on_presence_request(now, effects),
+            Packet::NodePolicy(policy) => self.on_policy(now, policy),
+            Packet::ReadingsRequest(request) => self.on_readings_request(now, envelope.from, &request, effects),
+            Packet::ActionOrder(order) => self.on_order(now, order, effects),
             other => effects.push(Effect::Park(format!("a node agent takes no {} packet", other.kind()))),
         }
     }
 
-    /// Somebody does not know this node as it knows itself: perhaps a former run's join came late and overtook its
-    /// epoch. The check-in service answers the same again, or with a new epoch.
-    fn doubt(&mut self, now: Now) {
-        if self.assigned.is_some() && !self.in_doubt {
-            self.in_doubt = true;
-            self.subscription = Question::now(now.tick);
-        }
-    }
-
-    fn on_assignment(&mut self, now: Now, assignment: Assignment) {
-        let mine = assignment.node == self.settings.identifier.node && assignment.instance == self.settings.instance;
-        if !mine {
-            return;
-        }
-        match assignment.decision {
-            Decision::Accepted(assigned) => {
-                self.in_doubt = false;
-                // Epochs only grow; an older answer that was overtaken says nothing.
-                if self.assigned.as_ref().is_some_and(|known| assigned.epoch <= known.epoch) {
-                    return;
-                }
-                let ms = now.tick.since(self.started.unwrap_or_default()).0;
-                tracing::info!(target: "rollcall::step", step = "node_assigned", node = %self.settings.name, ms,
-                    "{} is in logical group {} (epoch {})", self.settings.name, assigned.group_name, assigned.epoch);
-                self.assigned = Some(assigned);
-                self.sequence = 0;
-                self.next_status = now.tick;
-            }
-            Decision::Refused { reason, message } => {
-                tracing::warn!(%reason, "check-in refused this node: {message}");
-                if reason != "not_ready" {
-                    self.subscription.pause = LAST_PAUSE;
-                    self.subscription.at = now.tick + LAST_PAUSE;
-                }
-            }
-        }
-    }
-
-    fn on_membership(&mut self, now: Now, membership: Membership) {
-        let mine = membership.node == self.settings.identifier.node && membership.instance == self.settings.instance;
-        if !mine {
-            return;
-        }
-        if self.membership.as_ref().is_none_or(|known| known.group != membership.group) {
-            let ms = now.tick.since(self.started.unwrap_or_default()).0;
-            tracing::info!(target: "rollcall::step", step = "node_placed", node = %self.settings.name, ms,
-                "{} stands in {}", self.settings.name, membership.group_name);
-        }
-        self.membership = Some(membership);
-        self.next_status = now.tick;
-    }
-
     fn on_leave(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if let Some(message) = self.status_message(true).filter(|_| self.linked) {
-            effects.push(Effect::Publish(Outgoing { assurance: Assurance::Confirmed, ..message }));
+        if self.linked {
+            self.tell_outcomes(now, effects);
+            if let Some(message) = self.status_message(true) {
+                effects.push(Effect::Publish(Outgoing { assurance: Assurance::Confirmed, ..message }));
+            }
         }
         self.left = true;
-        self.next_status = now.tick;
+        self.voice.speak_up(now.tick);
     }
 
     /// Asks what is unanswered and says what is due.
@@ -303,76 +316,11 @@ impl Agent {
         if !self.linked || self.left {
             return;
         }
-        if self.wants_assignment()
-            && let Some(checkin) = self.checkin
-            && now.tick >= self.subscription.at
-        {
-            self.subscription = self.subscription.again(now.tick, &mut self.chance);
-            let subscription = self.subscription_packet();
-            let key = route::checkin_queue(checkin);
-            effects.push(Effect::Publish(self.sender.confirmed(now, route::DIRECT, key, subscription)));
-        }
-        if self.membership.is_none() && now.tick >= self.presence.at {
-            self.presence = self.presence.again(now.tick, &mut self.chance);
-            let presence = self.presence_message(now);
-            effects.push(Effect::Publish(presence));
-        }
-        let due = now.tick >= self.next_status || self.health != self.told;
-        if self.speaks()
-            && due
-            && let Some(message) = self.status_message(false)
-        {
-            self.told = self.health;
-            self.next_status = now.tick + self.keep_alive();
-            effects.push(Effect::Publish(message));
-        }
-    }
-
-    fn keep_alive(&self) -> Millis {
-        let wanted = self.membership.as_ref().map_or(self.settings.keep_alive, |known| known.keep_alive);
-        Millis(wanted.0.clamp(100, 600_000))
-    }
-
-    fn subscription_packet(&self) -> Packet {
-        let Settings { identifier, name, address, place, instance, hardware, .. } = self.settings.clone();
-        Packet::NodeSubscription(Box::new(NodeSubscription { identifier, instance, name, address, place, hardware }))
-    }
-
-    fn presence_message(&mut self, now: Now) -> Outgoing {
-        let Settings { identifier, name, address, place, instance, .. } = &self.settings;
-        let presence = Packet::Presence(Presence {
-            node: identifier.node,
-            instance: *instance,
-            name: name.clone(),
-            address: *address,
-            place: place.clone(),
-            epoch: self.assigned.as_ref().map_or(SessionEpoch::default(), |known| known.epoch),
-        });
-        self.sender.lossy(now, route::PRESENCE, String::new(), presence)
-    }
-
-    fn status_message(&mut self, leaving: bool) -> Option<Outgoing> {
-        let (assigned, membership, health) = (self.assigned.as_ref()?, self.membership.as_ref()?, self.health?);
-        self.sequence = self.sequence.saturating_add(1);
-        let node = self.settings.identifier.node;
-        let status = NodeStatus {
-            node,
-            health,
-            dictionary: DICTIONARY_VERSION,
-            epoch: assigned.epoch,
-            sequence: self.sequence,
-            longest_silence: Millis(self.keep_alive().0 * SILENCE_HALVES / 2),
-            leaving,
-            tag: None,
-        };
-        Some(Outgoing {
-            exchange: route::GROUP,
-            routing_key: route::group_key(membership.group, route::HEALTH, node),
-            body: status.encode().to_vec(),
-            kind: status::KIND,
-            message_id: None,
-            assurance: Assurance::Lossy,
-        })
+        self.ask(now, effects);
+        self.tell_status(now, effects);
+        self.acknowledge(now, effects);
+        self.tell_metrics(now, effects);
+        self.tell_outcomes(now, effects);
     }
 }
 

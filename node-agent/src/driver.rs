@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
-use rollcall_bus::{Bus, Consumer, Delivery, DownCause, Link, Outbox};
+use rollcall_bus::{Bus, Consumer, Delivery, DownCause, Link, Outbox, Outgoing};
 use rollcall_discovery::{Sighting, Watch};
-use rollcall_model::threshold::Evaluator;
 use rollcall_model::wire::txt::Announcement;
 use rollcall_model::wire::v1::Envelope;
-use rollcall_model::{Millis, Name, Tick};
+use rollcall_model::{HardwareTopology, Millis, Name, Tick};
 use rollcall_startup::{Clock, Shutdown};
 use tokio::sync::watch;
 
+use crate::actions::Runner;
 use crate::checkins::Checkins;
 use crate::clash::Clash;
-use crate::core::{Agent, Effect, Event};
-use crate::probes::{Sample, Sampler};
+use crate::core::{Agent, Effect, Event, Receipt};
+use crate::probes::Sampler;
+use crate::rereading::Rereading;
+use crate::state::EpochFile;
 
 /// Messages waiting to be sent. An agent says little; more waiting means that the broker does not keep up.
 pub const OUTBOX: usize = 64;
@@ -33,8 +35,8 @@ pub struct Driver {
     pub clock: Clock,
     /// The bus.
     pub bus: Bus,
-    /// Messages on their way.
-    pub outbox: Outbox<()>,
+    /// Messages on their way, with what is to be said when the broker has them.
+    pub outbox: Outbox<Option<Receipt>>,
     /// The state of the link.
     pub link: watch::Receiver<Link>,
     /// The inbox.
@@ -43,6 +45,12 @@ pub struct Driver {
     pub sightings: Watch,
     /// Readings.
     pub sampling: Sampling,
+    /// Carries out actions.
+    pub runner: Runner,
+    /// Looks at the hardware again; `None` for a machine that does not exist.
+    pub rereading: Option<Rereading>,
+    /// Where the epoch is kept; `None` without a state directory.
+    pub epoch: Option<EpochFile>,
     /// Who this is, for choosing a check-in service and for reporting a clash.
     pub place: Place,
 }
@@ -81,23 +89,36 @@ impl Place {
     }
 }
 
-/// Taking readings and judging them.
+/// Taking readings.
 pub struct Sampling {
     /// Takes them.
     pub sampler: Sampler,
-    /// Judges them.
-    pub evaluator: Evaluator,
     /// How often.
     pub period: Millis,
     /// When next.
     pub next: Tick,
 }
 
+impl Sampling {
+    /// Asks for a sample when it is time, and says when that is next. Another period counts from now, so that nothing
+    /// seems to be late.
+    fn ask(&mut self, now: Tick, period: Millis) -> Tick {
+        if period != self.period {
+            self.period = period;
+            self.next = self.next.min(now + period);
+        }
+        if now >= self.next {
+            self.sampler.request(now, self.next);
+            self.next = now + period;
+        }
+        self.next
+    }
+}
+
 enum Woken {
     Event(Event),
     Deliveries(Vec<Delivery>),
     Sighting(Sighting),
-    Sample(Sample),
     Link(Link),
     Nothing,
     Stop,
@@ -116,12 +137,11 @@ impl Driver {
                 Woken::Event(event) => self.step(event),
                 Woken::Link(link) => self.linked(&link, &shutdown).await,
                 Woken::Deliveries(deliveries) => self.deliver(deliveries).await,
-                Woken::Sample(sample) => {
-                    let health = self.sampling.evaluator.evaluate(sample.taken, &sample.readings);
-                    self.step(Event::Sampled(health));
-                }
                 Woken::Sighting(sighting) => self.sighted(sighting),
             }
+        }
+        for event in self.runner.stop().await {
+            self.step(event);
         }
         self.step(Event::Leave);
         // Whether or not the good-bye was confirmed in time, the broker closes the inbox and the rack learns it.
@@ -131,11 +151,8 @@ impl Driver {
 
     async fn wait(&mut self, shutdown: &Shutdown) -> Woken {
         let now = self.clock.now().tick;
-        if now >= self.sampling.next {
-            self.sampling.sampler.request(now, self.sampling.next);
-            self.sampling.next = now + self.sampling.period;
-        }
-        let deadline = self.core.next_deadline().map_or(self.sampling.next, |at| at.min(self.sampling.next));
+        let sample = self.sampling.ask(now, self.core.sample_period());
+        let deadline = self.core.next_deadline().map_or(sample, |at| at.min(sample));
         let mut deliveries = Vec::new();
         tokio::select! {
             () = shutdown.requested() => Woken::Stop,
@@ -146,21 +163,45 @@ impl Driver {
             count = self.inbox.next_batch(&mut deliveries, 64) => {
                 if count == 0 { Woken::Stop } else { Woken::Deliveries(deliveries) }
             }
-            Some(sample) = self.sampling.sampler.next() => Woken::Sample(sample),
+            Some(sample) = self.sampling.sampler.next() => Woken::Event(Event::Sampled(sample)),
+            event = self.runner.next() => Woken::Event(event),
+            hardware = next_hardware(&mut self.rereading) => Woken::Event(Event::HardwareChanged(Box::new(hardware))),
             Some(sighting) = self.sightings.next() => Woken::Sighting(sighting),
             // A message that did not go out is said again by the core.
-            _ = self.outbox.ended() => Woken::Nothing,
+            (receipt, result) = self.outbox.ended() => match receipt.filter(|_| result.is_ok()) {
+                Some(receipt) => Woken::Event(Event::Confirmed(receipt)),
+                None => Woken::Nothing,
+            },
             () = tokio::time::sleep(self.clock.until(deadline)) => Woken::Event(Event::Tick),
         }
     }
 
     fn step(&mut self, event: Event) {
         for effect in self.core.step(self.clock.now(), event) {
-            if let Effect::Publish(message) = effect
-                && self.outbox.send((), message).is_err()
-            {
-                tracing::debug!("the broker does not keep up: a message was dropped, its successor will be sent");
+            self.carry_out(effect);
+        }
+    }
+
+    /// Carries out an effect; gives back the reason why a delivered message is to be put aside.
+    fn carry_out(&mut self, effect: Effect) -> Option<String> {
+        match effect {
+            Effect::Publish(message) => self.send(None, message),
+            Effect::Assure(receipt, message) => self.send(Some(receipt), message),
+            Effect::Park(reason) => return Some(reason),
+            Effect::Keep(epoch) => {
+                if let Some(kept) = &self.epoch {
+                    kept.keep(epoch);
+                }
             }
+            Effect::Act(order) => self.runner.act(order),
+            Effect::Record(outcome) => self.runner.record(outcome),
+        }
+        None
+    }
+
+    fn send(&self, receipt: Option<Receipt>, message: Outgoing) {
+        if self.outbox.send(receipt, message).is_err() {
+            tracing::debug!("the broker does not keep up: a message was dropped, its successor will be sent");
         }
     }
 
@@ -171,13 +212,7 @@ impl Driver {
                 Err(error) => (Event::Undecodable, Some(error.to_string())),
             };
             for effect in self.core.step(self.clock.now(), event) {
-                match effect {
-                    Effect::Park(reason) => park = Some(reason),
-                    Effect::Publish(message) => {
-                        // As above: what matters is said again.
-                        let _ = self.outbox.send((), message);
-                    }
-                }
+                park = self.carry_out(effect).or(park);
             }
             match park {
                 Some(reason) => {
@@ -226,5 +261,12 @@ impl Driver {
             () = place.clash.watched(bus, async { drop(link.wait_for(Link::is_up).await) }, clock, core) => {}
             () = shutdown.requested() => {}
         }
+    }
+}
+
+async fn next_hardware(rereading: &mut Option<Rereading>) -> HardwareTopology {
+    match rereading {
+        Some(rereading) => rereading.next().await,
+        None => std::future::pending().await,
     }
 }

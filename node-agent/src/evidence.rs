@@ -14,7 +14,9 @@ use std::path::Path;
 use rollcall_model::NodeIdentifier;
 use rollcall_model::identifier::{Evidence, EvidenceSource, IdentifierError};
 
-use crate::hardware::{Tables, Tree, cpu_signature, hardware_address, network_devices, printable};
+use crate::hardware::{
+    Tables, Tree, cpu_signature, distinct, hardware_address, is_real_serial, network_devices, printable,
+};
 
 const UUID: &str = "sys/class/dmi/id/product_uuid";
 const SERIALS: [&str; 2] = ["sys/class/dmi/id/board_serial", "sys/firmware/devicetree/base/serial-number"];
@@ -29,38 +31,6 @@ const PLACEHOLDER_UUIDS: [&str; 5] = [
     "12345678-1234-5678-90ab-cddeefaabbcc",
     "12345678-1234-5678-1234-567812345678",
     "11111111-2222-3333-4444-555555555555",
-];
-
-/// Serial numbers that are none, in lower case.
-const PLACEHOLDER_SERIALS: [&str; 28] = [
-    "none",
-    "n/a",
-    "null",
-    "empty",
-    "invalid",
-    "undefined",
-    "unknown",
-    "default",
-    "default string",
-    "not specified",
-    "not available",
-    "not applicable",
-    "not provided",
-    "not present",
-    "no serial",
-    "o.e.m.",
-    "oem",
-    "oem default string000",
-    "to be filled by o.e.m.",
-    "to be filled by o.e.m",
-    "to be filled by oem",
-    "serial number",
-    "system serial number",
-    "board serial number",
-    "base board serial number",
-    "chassis serial number",
-    "type2 - board serial number",
-    "mb-1234567890",
 ];
 
 /// Why a machine cannot say which one it is. Nothing was changed.
@@ -160,14 +130,6 @@ fn is_hexadecimal(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_hexdigit())
 }
 
-/// How many different letters and digits a text has.
-fn distinct(text: &str) -> usize {
-    let mut seen: Vec<char> = text.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect();
-    seen.sort_unstable();
-    seen.dedup();
-    seen.len()
-}
-
 fn is_real_uuid(text: &str) -> bool {
     let lengths: Vec<usize> = text.split('-').map(str::len).collect();
     let lower = text.to_lowercase();
@@ -175,12 +137,6 @@ fn is_real_uuid(text: &str) -> bool {
         && text.split('-').all(is_hexadecimal)
         && distinct(text) > 2
         && !PLACEHOLDER_UUIDS.contains(&lower.as_str())
-}
-
-fn is_real_serial(text: &str) -> bool {
-    let lower = text.trim().to_lowercase();
-    let counted_up = lower.len() >= 3 && ["0123456789", "1234567890"].iter().any(|digits| digits.starts_with(&lower));
-    distinct(&lower) > 1 && lower.len() >= 3 && !counted_up && !PLACEHOLDER_SERIALS.contains(&lower.as_str())
 }
 
 /// The lowest address of the interfaces that tell machines apart best: devices before others, addresses given by

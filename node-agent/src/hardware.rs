@@ -1,13 +1,18 @@
 //! The hardware topology map (N2), read from `/proc`, `/sys` and the firmware's SMBIOS tables.
 //!
-//! Reading never fails and never panics: what a machine does not tell is `None`. It writes nothing, asks
-//! no device anything (no ioctl, no bus scan), and reads a bounded amount of every file.
+//! Reading never fails and never panics: what a machine does not tell is `None`. It writes nothing, scans no bus, and
+//! reads a bounded amount of every file. Only the drivers of network interfaces are asked something, by `ethtool`
+//! where it is installed, for two seconds at most.
 
+mod chassis;
 mod cpu;
 mod devices;
+mod ethtool;
 #[cfg(test)]
 pub(crate) mod fake;
+mod fingerprint;
 mod memory;
+mod serial;
 mod smbios;
 #[cfg(test)]
 mod tests;
@@ -18,13 +23,17 @@ use std::path::Path;
 
 use rollcall_model::hardware::{HardwareTopology, MAX_ENTRIES};
 
+pub(crate) use chassis::chassis_serial;
 pub(crate) use cpu::signature as cpu_signature;
-pub(crate) use devices::{hardware_address, network_devices};
+pub(crate) use devices::{drives, hardware_address, network_devices};
+pub(crate) use ethtool::{Ethtool, Speeds};
+pub use fingerprint::Fingerprint;
+pub(crate) use serial::{distinct, is_real_serial};
 pub(crate) use smbios::Tables;
 pub(crate) use tree::{Tree, list_first, list_length, printable};
 
 /// Reads what the machine below `root` (`/` in production) is made of. What comes back passes
-/// [`HardwareTopology::check`], whatever the files say.
+/// [`HardwareTopology::check`], whatever the files say. May block for some seconds where a driver is slow to answer.
 #[must_use]
 pub fn read(root: &Path) -> HardwareTopology {
     let tree = Tree::new(root);
@@ -39,6 +48,7 @@ pub fn read(root: &Path) -> HardwareTopology {
         accelerators: devices::accelerators(&tree),
         virtualisation,
         kernel: tree.line("proc/sys/kernel/osrelease"),
+        chassis: chassis::read(&tree, tables.as_ref()),
         cpu,
     })
 }

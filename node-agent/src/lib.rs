@@ -1,6 +1,7 @@
 //! The node agent: the daemon on every server. Knows what its machine is made of, joins its zone, and tells
 //! its health in 24 bits.
 
+pub mod actions;
 pub mod checkins;
 mod clash;
 pub mod config;
@@ -8,29 +9,42 @@ pub mod core;
 mod driver;
 pub mod evidence;
 pub mod hardware;
+pub mod place;
 pub mod probes;
+mod programs;
+mod rereading;
 pub mod simulated;
+mod state;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::time::Duration;
 
 use rand::random;
 use rollcall_bus::{Attachment, ConnectError, Connector, ConsumeError, Outbox};
 use rollcall_discovery::{Discovery, Tag, host_addresses};
-use rollcall_model::threshold::Evaluator;
+use rollcall_model::policy::Resolved;
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{CheckinId, HardwareTopology, InstanceId, Millis, Name, NodeIdentifier, Tick, route};
-use rollcall_startup::{Clock, Exit, Failure, Shutdown};
+use rollcall_startup::{Clock, Exit, Failure, Shutdown, StateError};
 
+use crate::actions::{Hands, Runner};
 use crate::checkins::Checkins;
 use crate::clash::Clash;
 use crate::config::Config;
 use crate::core::{Agent, Event, Settings};
 use crate::driver::{Driver, Place, Sampling};
 use crate::evidence::EvidenceError;
+use crate::place::PlaceFrom;
 use crate::probes::{ProbeSet, Sampler};
+use crate::rereading::Rereading;
 use crate::simulated::Machine;
+use crate::state::State;
+
+/// A switch is asked for its name so often, with so long in between.
+const PLACE_TRIES: u32 = 8;
+const PLACE_PAUSE: Duration = Duration::from_secs(5);
 
 /// Why an agent could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +52,12 @@ pub enum RunError {
     /// The machine tells nothing to identify it by.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
-    /// The system gives no thread for the probes.
-    #[error("cannot start the thread that takes readings: {0}")]
+    /// The system gives no thread for the probes, or for looking at the hardware.
+    #[error("cannot start the threads that look at this machine: {0}")]
     Sampler(#[from] io::Error),
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The broker cannot be used.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -52,7 +69,7 @@ pub enum RunError {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let exit = match &error {
-            RunError::Evidence(_) | RunError::Sampler(_) => Exit::Failed,
+            RunError::Evidence(_) | RunError::Sampler(_) | RunError::State(_) => Exit::Failed,
             // What trying again would not change is a wrong use of the program.
             RunError::Connect(_) => Exit::Usage,
             RunError::Consume(_) => Exit::Unreachable,
@@ -83,6 +100,8 @@ pub struct Body {
     pub name: Name,
     /// Its readings.
     pub sampler: Sampler,
+    /// Who carries out actions on it; a machine with real hands is also watched for hot-plugs.
+    pub hands: Hands,
 }
 
 impl Body {
@@ -112,6 +131,7 @@ impl Body {
             hardware: hardware::read(root),
             name: Name::nearest(&host, "node"),
             sampler: Sampler::start(ProbeSet::new(root, &config.probes))?,
+            hands: Hands::Real(root.to_owned()),
         })
     }
 
@@ -123,6 +143,7 @@ impl Body {
             hardware: machine.hardware.clone(),
             name: machine.name.clone(),
             sampler: Sampler::simulated(machine),
+            hands: Hands::Simulated,
         }
     }
 }
@@ -140,6 +161,10 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
         broker = locate(&config.zone, seed, &discovery) => broker,
         () = shutdown.requested() => return Ok(()),
     };
+    let place = tokio::select! {
+        place = place_of(&config, &body.hands) => place,
+        () = shutdown.requested() => return Ok(()),
+    };
     let name = config.name.clone().unwrap_or(body.name);
     let node = body.identifier.node;
     let attachment = Attachment {
@@ -147,15 +172,18 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
         client_name: format!("rollcall node-agent {name}"),
         endpoint: Some(broker.clone()),
     };
+    let state = config.state_dir.as_deref().map(|directory| State::open(directory, &config.zone, clock.now().wall));
+    let state = state.transpose()?;
+    let rereading = match &body.hands {
+        Hands::Real(root) => Some(Rereading::start(root, body.hardware.clone())?),
+        Hands::Simulated => None,
+    };
     let bus = connector.attach(attachment).await?;
-    let settings = Settings {
-        identifier: body.identifier,
-        name,
-        address,
-        place: config.place.clone(),
-        instance: InstanceId::from_bytes(random()),
-        hardware: body.hardware,
-        keep_alive: Millis(1_000),
+    let settings =
+        Settings { place, ..settings_of(&config, name, address, body.identifier, body.hardware, state.as_ref()) };
+    let (journal, epoch, _lock) = match state {
+        Some(State { journal, epoch, lock, .. }) => (Some(journal), Some(epoch), Some(lock)),
+        None => (None, None, None),
     };
     let clash = Clash::new(connector, broker, settings.instance, config.broker.heartbeat_s);
     let mut core = Agent::new(settings);
@@ -176,16 +204,63 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
         bus,
         inbox,
         sightings: discovery.watch(Tag::Checkin),
-        sampling: Sampling {
-            sampler: body.sampler,
-            evaluator: Evaluator::with_defaults(),
-            period: Millis(config.sample_period_ms),
-            next: Tick::default(),
-        },
+        sampling: Sampling { sampler: body.sampler, period: Millis(config.sample_period_ms), next: Tick::default() },
+        runner: Runner::new(body.hands, config.actions, journal, clock),
+        rereading,
+        epoch,
         place: Place { zone: config.zone, address, checkins: Checkins::default(), complaint, clash },
     };
     driver.run(shutdown).await;
     Ok(())
+}
+
+/// The place: as configured, or as the machine tells it; `None` leaves it to the node's address.
+async fn place_of(config: &Config, hands: &Hands) -> Option<Name> {
+    let (Some(how), Hands::Real(root)) = (config.place_from, hands) else { return config.place.clone() };
+    for tries in 1.. {
+        let root = root.clone();
+        // Off the loop: firmware and lldpd take their time.
+        let told = tokio::task::spawn_blocking(move || place::read(&root, how)).await;
+        let why = match told {
+            Ok(Ok(place)) => return Some(place),
+            Ok(Err(why)) => why.to_string(),
+            Err(error) => error.to_string(),
+        };
+        // A switch tells its name every 30 s; a case either does or does not.
+        if how != PlaceFrom::Lldp || tries == PLACE_TRIES {
+            tracing::warn!("the machine does not tell its place, so its address decides: {why}");
+            return None;
+        }
+        tokio::time::sleep(PLACE_PAUSE).await;
+    }
+    None
+}
+
+/// What the core is told at its start.
+fn settings_of(
+    config: &Config,
+    name: Name,
+    address: IpAddr,
+    identifier: NodeIdentifier,
+    hardware: HardwareTopology,
+    state: Option<&State>,
+) -> Settings {
+    let past = state.map(|state| state.past.clone()).unwrap_or_default();
+    Settings {
+        identifier,
+        name,
+        address,
+        place: None,
+        instance: InstanceId::from_bytes(random()),
+        hardware,
+        epoch: state.map(|state| state.epoch.latest()).unwrap_or_default(),
+        keep_alive: Millis(1_000),
+        sample_period: Millis(config.sample_period_ms),
+        unpoliced: Resolved::default(),
+        allowed: config.actions.allowed(),
+        remembered: past.remembered,
+        untold: past.untold,
+    }
 }
 
 /// Where the zone's broker is: told by its hello, or by configuration where there is no multicast.

@@ -6,21 +6,30 @@
 //!
 //! What cannot be measured is a reason, never a zero.
 
+mod aside;
+mod chips;
 mod clock;
+mod complaint;
+mod drives;
 mod edac;
+mod faults;
+mod file_systems;
 mod findings;
 mod kept;
 mod kernel;
+mod kernel_log;
 mod mounts;
 mod network;
 mod power;
+mod powercap;
 mod pressure;
 mod sampler;
 mod sensors;
 mod set;
-mod storage;
+mod smart;
 #[cfg(test)]
 mod tests;
+mod thermometer;
 mod throttle;
 mod window;
 
@@ -36,9 +45,9 @@ pub use set::ProbeSet;
 /// Measures some of the indicators.
 pub trait Probe: Send {
     /// What it is called in reasons and logs.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
-    /// The indicators it answers for; no two probes of a set share one.
+    /// The indicators it answers for. Where two probes of a set share one, the higher reading counts.
     fn indicators(&self) -> &'static [usize];
 
     /// How often it is worth asking.
@@ -54,6 +63,8 @@ pub trait Probe: Send {
 pub struct ProbeConfig {
     /// File systems whose space and inodes are watched, by mount point. Default: `/`.
     pub mounts: Vec<PathBuf>,
+    /// Network interfaces watched besides those that are devices, by name, e.g. a bond. Default: none.
+    pub interfaces: Vec<String>,
     /// How long a probe may take before it counts as hanging, in milliseconds. Default 500; from 50 to 5000.
     /// Should stay well below the sampling period: one sample waits this long for every probe that begins to hang.
     pub deadline_ms: Millis,
@@ -61,7 +72,7 @@ pub struct ProbeConfig {
 
 impl Default for ProbeConfig {
     fn default() -> Self {
-        Self { mounts: vec![PathBuf::from("/")], deadline_ms: Millis(500) }
+        Self { mounts: vec![PathBuf::from("/")], interfaces: Vec::new(), deadline_ms: Millis(500) }
     }
 }
 

@@ -11,7 +11,9 @@ mod tests;
 
 use rollcall_model::hardware::HardwareTopology;
 use rollcall_model::identifier::{Evidence, EvidenceSource};
-use rollcall_model::{Millis, Name, NodeIdentifier, Tick};
+use rollcall_model::indicator::{INDICATORS, Side};
+use rollcall_model::policy::Resolved;
+use rollcall_model::{Health, Millis, Name, NodeIdentifier, Tick};
 
 use crate::probes::Sample;
 use dice::Dice;
@@ -134,6 +136,38 @@ impl Machine {
     pub fn sample(&self, now: Tick, expected: Tick) -> Sample {
         readings::sample(self, now, expected)
     }
+}
+
+/// A sample that shows this health at once to a node that judges by the dictionary's limits [without dwell](at_once).
+#[must_use]
+pub fn showing(health: Health, taken: Tick) -> Sample {
+    let mut sample = Sample::empty(taken);
+    for indicator in &INDICATORS {
+        let threshold = indicator.threshold;
+        let beyond = match threshold.side {
+            Side::Above => threshold.limit + 1.0,
+            Side::Below => threshold.limit - 1.0,
+        };
+        let found = if health.mask().get(indicator.bit) {
+            Err("this simulated machine does not tell it".into())
+        } else if health.bits().get(indicator.bit) {
+            Ok(beyond)
+        } else {
+            Ok(threshold.clear)
+        };
+        sample.set(indicator.bit, found);
+    }
+    sample
+}
+
+/// What holds on a node whose bits follow its readings at once: the dictionary without dwell.
+#[must_use]
+pub fn at_once() -> Resolved {
+    let mut resolved = Resolved::default();
+    for threshold in &mut resolved.thresholds {
+        threshold.dwell = Millis(0);
+    }
+    resolved
 }
 
 /// A UUID of version 8 (RFC 9562) from two numbers.

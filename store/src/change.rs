@@ -3,10 +3,10 @@
 
 use std::net::IpAddr;
 
-use rollcall_model::packet::Channel;
+use rollcall_model::packet::{Action, ActionState, Channel, ChannelMessage, Summary};
 use rollcall_model::{
-    Capability, CheckinId, GroupId, HardwareTopology, Health, InstanceId, Name, NodeId, NodeIdentifier, NodeState,
-    SessionEpoch, UnixMillis, ZoneId,
+    ActionId, Capability, CheckinId, GroupId, HardwareTopology, Health, InstanceId, Millis, Name, NodeId,
+    NodeIdentifier, NodeState, SessionEpoch, UnixMillis, ZoneId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -169,6 +169,177 @@ pub enum Change {
         /// When the group controller saw it.
         at: UnixMillis,
     },
+    /// A policy was set: the zone obeys it from now on (G8).
+    PolicySet {
+        /// Must be greater than the stored one.
+        version: u64,
+        /// The policy as it was written.
+        document: String,
+        /// Who set it.
+        by: String,
+        /// Why, in their words.
+        comment: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// Nodes obey a version of the policy. Written only where it is greater than the stored one.
+    PolicyApplied {
+        /// The nodes.
+        nodes: Vec<NodeId>,
+        /// The version.
+        version: u64,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A node cannot obey a version of the policy.
+    PolicyRefused {
+        /// The node.
+        node: NodeId,
+        /// The version.
+        version: u64,
+        /// Why.
+        message: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A group by rule came to be, or its rule was changed (Z8). Its kind is [`GroupKind::Logical`] or
+    /// [`GroupKind::Health`].
+    RuleGroupSet {
+        /// The group.
+        group: GroupId,
+        /// What it is made by.
+        kind: GroupKind,
+        /// Its name; no other group in force has it.
+        name: Name,
+        /// The rule.
+        rule: GroupRule,
+        /// `default`, or who made it.
+        origin: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A group by rule is no more; its members leave it. Its history stays.
+    GroupDissolved {
+        /// The group.
+        group: GroupId,
+        /// Who dissolved it.
+        by: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A node entered a group by rule. It may be in several at once, and stays in its physical group and the logical
+    /// group of its capability.
+    NodeEntered {
+        /// The node.
+        node: NodeId,
+        /// The group by rule.
+        group: GroupId,
+        /// Why, for people.
+        reason: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A node left a group by rule.
+    NodeLeft {
+        /// The node.
+        node: NodeId,
+        /// The group by rule.
+        group: GroupId,
+        /// Why, for people.
+        reason: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// Somebody has seen an alert. An alert that is over or was acknowledged before stays as it is.
+    AlertAcknowledged {
+        /// Its number in `v_alerts`.
+        alert: i64,
+        /// Who.
+        by: String,
+        /// What they say to it.
+        comment: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// An action was ordered (N7). One that is stored already changes nothing.
+    ActionOrdered {
+        /// The order.
+        action_id: ActionId,
+        /// The node.
+        node: NodeId,
+        /// What to do.
+        action: Action,
+        /// Who ordered it: a person, or the name of a remedy.
+        by: String,
+        /// Whether a remedy did.
+        automatic: bool,
+        /// Not begun after this.
+        deadline: UnixMillis,
+        /// How long it may take once begun, milliseconds.
+        time_limit_ms: u64,
+        /// When it was ordered.
+        at: UnixMillis,
+    },
+    /// An order went on. Written only if it is not final already, and never from running back to ordered.
+    ActionMoved {
+        /// The order.
+        action_id: ActionId,
+        /// How it stands now.
+        state: ActionState,
+        /// What was done, or why not.
+        message: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// Something arrived on a channel beyond alerts, policies and analytics. The newest 10,000 of a channel are kept.
+    ChannelMessage {
+        /// The message.
+        message: ChannelMessage,
+        /// Inbox it came from.
+        from: String,
+    },
+    /// A group's summary of a period (G7). Kept for seven days.
+    Analytics {
+        /// The summary.
+        summary: Box<Summary>,
+        /// When it came.
+        at: UnixMillis,
+    },
+    /// A combination of hardware nobody foresaw waits for approval (C5). One that waits already changes nothing.
+    CombinationHeld {
+        /// The combination.
+        capability: Capability,
+        /// The node that has it.
+        node: NodeId,
+        /// Its name.
+        name: Name,
+        /// When.
+        at: UnixMillis,
+    },
+    /// Somebody decided on a combination that waits. An approved one gets its group by [`Change::GroupCreated`].
+    CombinationDecided {
+        /// The combination.
+        capability: Capability,
+        /// Whether its nodes may join.
+        approved: bool,
+        /// Who.
+        by: String,
+        /// When.
+        at: UnixMillis,
+    },
+    /// A check-in service at a configured place: where it is to run, and whether it does (Z7).
+    CheckinPlaced {
+        /// Its name.
+        name: Name,
+        /// The group that runs it, or is to.
+        group: GroupId,
+        /// Whether it runs.
+        running: bool,
+        /// For people.
+        message: String,
+        /// When.
+        at: UnixMillis,
+    },
     /// Something worth an event and nothing else: a refusal, a rival zone, an identity clash.
     Noted {
         /// Short word, e.g. `ack_ignored`.
@@ -182,68 +353,13 @@ pub enum Change {
     },
 }
 
-/// The saved topology, as a starting zone controller needs it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Snapshot {
-    /// The zone, once it has started on this store.
-    pub zone: Option<ZoneRecord>,
-    /// All groups.
-    pub groups: Vec<GroupRecord>,
-    /// All nodes.
-    pub nodes: Vec<NodeRecord>,
-}
-
-/// A zone as saved.
+/// What makes nodes members of a group by rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ZoneRecord {
-    /// The zone.
-    pub zone: ZoneId,
-    /// Its name.
-    pub name: Name,
-    /// Generation of the last start.
-    pub generation: u64,
-}
-
-/// A group as saved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupRecord {
-    /// The group.
-    pub group: GroupId,
-    /// What it is made by.
-    pub kind: GroupKind,
-    /// Its name.
-    pub name: Name,
-    /// Its place, for physical groups.
-    pub place: Option<Name>,
-    /// Its combination, for logical groups of one.
-    pub capability: Option<Capability>,
-    /// Last membership number, for physical groups; 0 otherwise.
-    pub session: u32,
-    /// Run of the group controller of that membership.
-    pub instance: Option<InstanceId>,
-}
-
-/// A node as saved.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NodeRecord {
-    /// The node.
-    pub node: NodeId,
-    /// Host name.
-    pub name: Name,
-    /// Its address.
-    pub address: IpAddr,
-    /// Run of the agent that last checked in.
-    pub instance: Option<InstanceId>,
-    /// Latest epoch; zero before check-in.
-    pub epoch: SessionEpoch,
-    /// Logical group.
-    pub logical: Option<GroupId>,
-    /// Physical group.
-    pub physical: Option<GroupId>,
-    /// State.
-    pub state: NodeState,
-    /// Health.
-    pub health: Health,
-    /// `(session, number)` of the last change taken.
-    pub last_change: (u32, u64),
+pub struct GroupRule {
+    /// The rule (CEL).
+    pub rule: String,
+    /// It must hold for so long before a node enters.
+    pub enter_dwell: Millis,
+    /// It must not hold for so long before a node leaves.
+    pub leave_dwell: Millis,
 }

@@ -166,6 +166,12 @@ pub enum CommitError {
         /// What was needed.
         wanted: GroupKind,
     },
+    /// A group is not made by a rule.
+    #[error("group {group} is not made by a rule, so it cannot be entered, changed or dissolved; nothing was written")]
+    NotByRule {
+        /// The group.
+        group: GroupId,
+    },
     /// A stored row cannot be read.
     #[error("{0}; nothing was written")]
     Damaged(#[from] Damaged),

@@ -2,7 +2,8 @@
 //!
 //! What is durable: every [`Change`] for which [`Store::commit`] returned `Ok`, through a power loss too. What is
 //! derived: the views (`v_nodes`, `v_groups` …), which are the contract for people who write SQL; the tables behind
-//! them may change with any version. `docs/sql.md` describes the views and gives examples.
+//! them may change with any version. `docs/sql.md` describes the views and gives examples. What is only kept for a
+//! while: messages on channels (the newest 10,000 of each) and summaries of groups (seven days).
 //!
 //! What to write is decided in one pure place, `plan`, from the changes and what is stored about their subjects;
 //! a backend only fetches, writes and answers. A backend is a `topology::Topology`: today SQLite;
@@ -16,6 +17,7 @@
 mod change;
 mod error;
 mod plan;
+mod record;
 mod row;
 mod sqlite;
 mod statement;
@@ -24,8 +26,11 @@ mod topology;
 
 use std::sync::Arc;
 
-pub use crate::change::{Change, GroupKind, GroupRecord, NodeRecord, Snapshot, ZoneRecord};
+pub use crate::change::{Change, GroupKind, GroupRule};
 pub use crate::error::{AskError, CommitError, Damaged, LoadError, OpenError, QueryError};
+pub use crate::record::{
+    ActionRecord, AlertState, GroupRecord, HeldRecord, NodeRecord, PolicyRecord, Snapshot, ZoneRecord,
+};
 pub use crate::table::{AskLimits, Bind, Table};
 
 use crate::sqlite::SqliteStore;
@@ -68,8 +73,8 @@ impl Store {
     /// Writes the changes, in order, in one transaction: all or none.
     ///
     /// What was written already (a [`Change::NodeChanged`] that is not newer than the last one taken from that group,
-    /// a placement that is in force) is skipped silently, so a batch may be repeated after a crash as long as it holds
-    /// no guarded number.
+    /// a placement or membership that is in force, an order that has come further) is skipped silently, so a batch may
+    /// be repeated after a crash as long as it holds no guarded number.
     ///
     /// # Errors
     /// See [`CommitError`]; in every case nothing of the batch is written.
@@ -87,6 +92,22 @@ impl Store {
         match &self.0 {
             Backend::Sqlite(store) => store.load().await,
         }
+    }
+
+    /// How an alert stands; `None` when there is none of this number, which [`Change::AlertAcknowledged`] passes over
+    /// in silence: whoever is asked to acknowledge one asks here first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn alert_state(&self, alert: i64) -> Result<Option<AlertState>, QueryError> {
+        let sql = "SELECT state FROM v_alerts WHERE alert_id = ?1";
+        let found = self.select(sql, &[Bind::Integer(alert)]).await?;
+        let word = found.rows.first().and_then(|row| row.first()).and_then(serde_json::Value::as_str);
+        Ok(word.map(|word| match word {
+            "cleared" => AlertState::Cleared,
+            "acknowledged" => AlertState::Acknowledged,
+            _ => AlertState::Raised,
+        }))
     }
 
     /// Answers one of the program's own statements; `?1`, `?2` … are the binds. Never writes.

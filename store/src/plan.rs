@@ -3,12 +3,17 @@
 //!
 //! [`subjects`] says what a backend must fetch, [`plan`] what it must write, in one transaction.
 
+mod combinations;
 mod group;
 mod health;
 mod history;
 mod message;
 mod node;
+mod orders;
+mod policies;
+mod rules;
 mod stored;
+mod told;
 mod writes;
 
 use rollcall_model::{GroupId, NodeId, UnixMillis, ZoneId};
@@ -59,14 +64,8 @@ impl Plan {
     }
 
     fn finish(mut self) -> Writes {
-        let Stored { zone, groups, nodes, checkins, .. } = self.stored;
-        let touched = std::mem::take(&mut self.writes.touched);
-        self.writes.zone = zone.filter(|_| touched.zone);
-        self.writes.groups = groups.into_values().filter(|row| touched.groups.contains(&row.group_id)).collect();
-        self.writes.checkins =
-            checkins.into_values().filter(|row| touched.checkins.contains(&row.checkin_id)).collect();
-        self.writes.nodes =
-            nodes.into_values().map(|row| row.node).filter(|row| touched.nodes.contains(&row.node_id)).collect();
+        told::age(&mut self.writes);
+        self.stored.touched(&mut self.writes);
         self.history.finish(&mut self.writes);
         self.writes
     }
@@ -93,12 +92,72 @@ impl Plan {
             Change::GroupAlarm { group, raised, silent, members, at } => {
                 self.group_alarm(*group, *raised, (*silent, *members), written(*at))
             }
+            Change::PolicySet { .. }
+            | Change::PolicyApplied { .. }
+            | Change::PolicyRefused { .. }
+            | Change::RuleGroupSet { .. }
+            | Change::GroupDissolved { .. }
+            | Change::NodeEntered { .. }
+            | Change::NodeLeft { .. } => self.wanted(change),
+            Change::AlertAcknowledged { .. }
+            | Change::ActionOrdered { .. }
+            | Change::ActionMoved { .. }
+            | Change::ChannelMessage { .. }
+            | Change::Analytics { .. } => self.done_and_told(change),
+            Change::CombinationHeld { capability, node, name, at } => {
+                self.combination_held(capability, *node, name, written(*at));
+                Ok(())
+            }
+            Change::CombinationDecided { capability, approved, by, at } => {
+                self.combination_decided(capability, *approved, by, written(*at));
+                Ok(())
+            }
+            Change::CheckinPlaced { name, group, running, message, at } => {
+                self.checkin_placed(name, *group, (*running, message), written(*at))
+            }
             Change::Noted { kind, subject, message, at } => {
                 let subject = ("other", subject.clone());
                 self.event(written(*at), kind, subject, message.clone(), &serde_json::json!({}));
                 Ok(())
             }
         }
+    }
+
+    /// Policies and groups by rule.
+    fn wanted(&mut self, change: &Change) -> Result<(), CommitError> {
+        match change {
+            Change::PolicySet { .. } => self.policy_set(change),
+            Change::PolicyApplied { nodes, version, at } => {
+                self.policy_applied(nodes, *version, written(*at));
+                Ok(())
+            }
+            Change::PolicyRefused { node, version, message, at } => {
+                self.policy_refused(*node, *version, message, written(*at));
+                Ok(())
+            }
+            Change::RuleGroupSet { .. } => self.rule_group_set(change),
+            Change::GroupDissolved { group, by, at } => self.group_dissolved(*group, by, written(*at)),
+            Change::NodeEntered { node, group, reason, at } => self.node_entered(*node, *group, reason, written(*at)),
+            Change::NodeLeft { node, group, reason, at } => self.node_left(*node, *group, reason, written(*at)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Alerts somebody has seen, actions, and what is told on channels.
+    fn done_and_told(&mut self, change: &Change) -> Result<(), CommitError> {
+        match change {
+            Change::AlertAcknowledged { alert, by, comment, at } => {
+                self.alert_acknowledged(*alert, by, comment, written(*at));
+            }
+            Change::ActionOrdered { .. } => return self.action_ordered(change),
+            Change::ActionMoved { action_id, state, message, at } => {
+                self.action_moved(*action_id, *state, message, written(*at));
+            }
+            Change::ChannelMessage { message, from } => self.channel_message(message, from),
+            Change::Analytics { summary, at } => return self.analytics(summary, written(*at)),
+            _ => {}
+        }
+        Ok(())
     }
 
     fn zone_started(

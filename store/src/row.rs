@@ -6,11 +6,21 @@ use std::net::IpAddr;
 use rollcall_model::indicator::Severity;
 use rollcall_model::packet::Channel;
 use rollcall_model::{
-    Capability, CheckinId, GroupId, HealthBits, InstanceId, Name, NodeId, NodeState, SessionEpoch, UnixMillis, ZoneId,
+    Capability, CheckinId, GroupId, HealthBits, InstanceId, Millis, Name, NodeId, NodeState, SessionEpoch, UnixMillis,
+    ZoneId,
 };
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::GroupKind;
+mod groups;
+mod orders;
+mod told;
+
+pub(crate) use self::groups::{
+    CheckinPlaceRow, CombinationRow, CombinationState, MembershipEnd, MembershipRow, OpenMembership,
+};
+pub(crate) use self::orders::{AcknowledgementRow, ActionRow, KnownNode, NodePolicyRow, PolicyRow, UnseenAlert};
+pub(crate) use self::told::{AnalyticsRow, ChannelCut, ChannelEnd, MessageRow};
+use crate::{GroupKind, GroupRule};
 
 /// Table `zone`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +46,21 @@ pub(crate) struct GroupRow {
     pub instance: Option<InstanceId>,
     pub created_ms: UnixMillis,
     pub joined_ms: Option<UnixMillis>,
+    /// The three are there exactly for groups by rule.
+    pub rule: Option<String>,
+    pub enter_dwell_ms: Option<Millis>,
+    pub leave_dwell_ms: Option<Millis>,
+    /// A dissolved group is in force no more.
+    pub dissolved_ms: Option<UnixMillis>,
+    pub dissolved_by: Option<String>,
+}
+
+impl GroupRow {
+    /// The rule, for groups by rule.
+    pub(crate) fn by_rule(&self) -> Option<GroupRule> {
+        let (enter_dwell, leave_dwell) = (self.enter_dwell_ms?, self.leave_dwell_ms?);
+        Some(GroupRule { rule: self.rule.clone()?, enter_dwell, leave_dwell })
+    }
 }
 
 /// Table `checkins`.

@@ -11,6 +11,7 @@ mod open;
 mod place;
 mod readers;
 mod shape;
+mod snapshot;
 mod write;
 
 use std::fs::File;
@@ -94,7 +95,7 @@ impl Topology for SqliteStore {
     async fn load(&self) -> Result<Snapshot, LoadError> {
         let mut connection = self.writer().await?;
         let mut transaction = connection.begin().await?;
-        let snapshot = fetch::snapshot(&mut transaction).await?;
+        let snapshot = snapshot::snapshot(&mut transaction).await?;
         transaction.commit().await?;
         Ok(snapshot)
     }

@@ -11,6 +11,7 @@
 pub mod agenda;
 mod broker;
 mod chance;
+mod commands;
 mod daemons;
 mod dns;
 mod faults;

@@ -12,10 +12,12 @@ const REGRESSIONS: &[u64] = &[1091, 1244, 1271, 1412, 1700, 1822];
 /// How many seeds are played.
 const SEEDS: u64 = 200;
 /// What has to happen somewhere among that many seeds, or they prove little.
-const FAULTS: [&str; 18] = [
+const FAULTS: [&str; 23] = [
+    "actions carried out",
     "announcements not heard",
     "batches redelivered",
     "broker restarts",
+    "commands carried out",
     "confirmed messages lost",
     "confirms lost",
     "connections refused for an inbox in use",
@@ -25,12 +27,15 @@ const FAULTS: [&str; 18] = [
     "deaths amid publishing",
     "deaths between publish and ack",
     "ends for good",
+    "joins granted while the zone was away",
     "lossy messages lost",
     "messages doubled",
     "messages late",
     "moves",
     "pauses",
     "power losses",
+    "worlds with a group by rule",
+    "worlds with a policy",
 ];
 /// Lines of the log that a failing seed shows.
 const LINES: usize = 200;

@@ -10,7 +10,7 @@ const LONGEST_FILE: usize = 400;
 const LONGEST_MAIN: usize = 60;
 
 const EDGES: [&str; 5] = ["bus", "discovery", "identity", "store", "startup"];
-const DECIDERS: [&str; 3] = ["placement", "monitor", "workload"];
+const DECIDERS: [&str; 4] = ["grouping", "placement", "monitor", "workload"];
 const DAEMONS: [&str; 4] = ["zone-controller", "group-controller", "checkin", "node-agent"];
 
 fn root() -> PathBuf {

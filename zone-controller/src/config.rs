@@ -9,6 +9,8 @@ use rollcall_model::capability::Attribute;
 use rollcall_model::{Capability, Millis, Name, Purpose};
 use serde::Deserialize;
 
+use crate::core::CheckinPlace;
+
 /// All there is to configure.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,6 +47,9 @@ pub struct Config {
     /// Logical groups.
     #[serde(default)]
     pub logical_groups: LogicalGroupsConfig,
+    /// Check-in services the zone has run.
+    #[serde(default)]
+    pub checkin: CheckinConfig,
 }
 
 /// The REST API.
@@ -81,7 +86,8 @@ pub struct ChannelsConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogicalGroupsConfig {
-    /// Whether a combination of hardware nobody foresaw makes a new group; otherwise its nodes are refused.
+    /// Whether a combination of hardware nobody foresaw makes a new group; otherwise its nodes are refused. A policy's
+    /// `checkin.unknown_combinations` wins over it.
     pub create_unknown: bool,
     /// Characteristics that matter beyond CPU, memory and NIC.
     pub attributes: Vec<Attribute>,
@@ -103,6 +109,34 @@ pub struct KnownGroup {
     pub capability: Capability,
     /// Its name.
     pub name: Name,
+}
+
+/// Check-in services the zone has run (Z7).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckinConfig {
+    /// Where.
+    pub places: Vec<PlaceConfig>,
+}
+
+/// A check-in service at a place.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaceConfig {
+    /// The place; the group controller that manages it starts the service.
+    pub place: Name,
+    /// Name of the service.
+    pub name: Name,
+    /// The addresses it is responsible for, e.g. `["10.1.0.0/16"]`.
+    pub ranges: Vec<ipnet::IpNet>,
+}
+
+impl PlaceConfig {
+    /// As the core knows it.
+    #[must_use]
+    pub fn place(&self) -> CheckinPlace {
+        CheckinPlace { place: self.place.clone(), name: self.name.clone(), ranges: self.ranges.clone() }
+    }
 }
 
 const fn default_keep_alive_ms() -> u64 {
@@ -136,6 +170,7 @@ impl Config {
         if let Some(bad) = self.channels.extra.iter().find(|purpose| matches!(purpose.as_str(), "joins" | "parked")) {
             return Err(format!("channels.extra has {:?}, which Rollcall uses itself", bad.as_str()));
         }
+        self.checkin.validate()?;
         self.broker.validate().map_err(|why| format!("broker: {why}"))
     }
 
@@ -152,11 +187,41 @@ impl Config {
     }
 }
 
+impl CheckinConfig {
+    fn validate(&self) -> Result<(), String> {
+        for (at, here) in self.places.iter().enumerate() {
+            let key = format!("checkin.places[{at}] ({})", here.name);
+            if here.ranges.is_empty() {
+                return Err(format!("{key} has no ranges: it would be responsible for nobody; e.g. [\"10.1.0.0/16\"]"));
+            }
+            for other in &self.places[..at] {
+                if other.name == here.name {
+                    return Err(format!("{key} has the name of an earlier one; each service needs a name of its own"));
+                }
+                let overlap = here.ranges.iter().find_map(|range| {
+                    let other = other.ranges.iter().find(|other| other.contains(range) || range.contains(*other))?;
+                    Some((range, other))
+                });
+                if let Some((range, taken)) = overlap {
+                    return Err(format!(
+                        "{key} has {range}, which overlaps {taken} of {}: who is to answer?",
+                        other.name
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const EXAMPLE: &str = include_str!("../../deploy/config/zone-controller.toml");
+
+    const CHECKIN_B: &str = "name = \"checkin-rack-b\"";
+    const RANGE_B: &str = "ranges = [\"10.1.2.0/24\"]";
 
     #[test]
     fn the_example_can_be_used_as_it_is() {
@@ -173,6 +238,10 @@ mod tests {
             ("groups = [\"rack-*\"]", "groups = [\"ra ck\"]", "\"ra ck\""),
             ("extra = [\"security\", \"power\"]", "extra = [\"alerts\"]", "repeats a standard channel"),
             ("extra = [\"security\", \"power\"]", "extra = [\"joins\"]", "uses itself"),
+            (CHECKIN_B, "name = \"checkin-rack-a\"", "has the name of an earlier one"),
+            (RANGE_B, "ranges = [\"10.1.1.0/28\"]", "10.1.1.0/28, which overlaps 10.1.1.0/24 of checkin-rack-a"),
+            (RANGE_B, "ranges = [\"10.0.0.0/8\"]", "overlaps"),
+            (RANGE_B, "ranges = []", "checkin.places[1] (checkin-rack-b) has no ranges"),
         ] {
             assert!(EXAMPLE.contains(from), "{from}");
             let config: Config = toml::from_str(&EXAMPLE.replace(from, to)).unwrap();

@@ -5,25 +5,46 @@
 //! this order: saves in one transaction, then publishes, then the ack of what was delivered. A crash
 //! between any two of them delivers again, and every handler answers a repetition as it answered first.
 
+mod actions;
 mod admission;
+mod channels;
+mod combinations;
+mod command;
 mod groups;
 mod health;
+mod ignored;
 mod joins;
+mod places;
+mod policies;
+mod readings;
+mod rules;
 #[cfg(test)]
 mod tests;
+mod unplaced;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rollcall_bus::{Outgoing, Sender};
-use rollcall_model::packet::{Ack, CheckinReport, Packet, Summary};
+use rollcall_model::packet::{Ack, Packet};
 use rollcall_model::wire::txt::{BrokerEndpoint, Hello};
 use rollcall_model::wire::v1::Envelope;
-use rollcall_model::{CheckinId, GroupId, InstanceId, Millis, Name, NodeId, Now, Purpose, UnixMillis, ZoneId, route};
-use rollcall_store::{Change, GroupRecord, NodeRecord, Snapshot};
-use serde::Serialize;
+use rollcall_model::{CheckinId, GroupId, InstanceId, Millis, Name, NodeId, Now, Purpose, Tick, ZoneId, route};
+use rollcall_store::{Change, GroupRecord, GroupRule, NodeRecord, Snapshot};
+use serde_json::Value;
 
+use self::actions::Orders;
 pub use self::admission::Admission;
+use self::combinations::Combinations;
+pub use self::command::{Command, Rejection, RejectionKind};
 pub use self::groups::TablePolicy;
+pub use self::ignored::Overview;
+use self::places::Places;
+pub use self::places::{CheckinPlace, PlaceReport};
+use self::policies::Policies;
+pub use self::policies::PolicyProgress;
+use self::readings::Asked;
+use self::rules::Rules;
+use self::unplaced::Unplaced;
 
 /// What a zone is told once, at its start.
 #[derive(Clone, Debug)]
@@ -48,6 +69,8 @@ pub struct Settings {
     pub table: TablePolicy,
     /// Pace of keep-alives.
     pub keep_alive: Millis,
+    /// Where check-in services are to run (Z7).
+    pub places: Vec<CheckinPlace>,
 }
 
 /// What happens to a zone.
@@ -78,6 +101,8 @@ pub enum Event {
         /// Its routing key.
         routing_key: String,
     },
+    /// A deadline may have passed.
+    Tick,
 }
 
 /// What a zone wants done.
@@ -89,19 +114,13 @@ pub enum Effect {
     Publish(Outgoing),
     /// The delivered message cannot be handled: put it aside, with this reason.
     Park(String),
-}
-
-/// Counters and the latest reports, for `rollcall status`. Everything else is in the store.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Overview {
-    /// What was ignored or refused, by `source.reason`.
-    pub ignored: BTreeMap<String, u64>,
-    /// Latest summary of each group.
-    pub summaries: BTreeMap<GroupId, Summary>,
-    /// Latest report of each check-in service.
-    pub checkins: BTreeMap<CheckinId, CheckinReport>,
-    /// Other zones heard: name and addresses.
-    pub neighbours: BTreeMap<ZoneId, String>,
+    /// Answer a command, after everything it caused is saved and sent.
+    Answer {
+        /// Number of the request.
+        request: u64,
+        /// What came of it.
+        result: Result<Value, Rejection>,
+    },
 }
 
 /// A zone.
@@ -118,7 +137,20 @@ pub struct Zone {
     left: HashMap<(NodeId, GroupId), (u32, u64)>,
     checkins: BTreeMap<CheckinId, rollcall_model::packet::TableRequest>,
     table_version: u64,
+    /// The version check-in services were last told, and when.
+    table_told: (u64, Tick),
     overview: Overview,
+    policies: Policies,
+    rules: Rules,
+    orders: Orders,
+    places: Places,
+    combinations: Combinations,
+    asked: Asked,
+    unplaced: Unplaced,
+    /// How far the alarms of groups were taken: membership and number.
+    alarms: BTreeMap<GroupId, (u32, u64)>,
+    /// When the security channel was last told of the refusals of a check-in service.
+    refusals_told: BTreeMap<CheckinId, Tick>,
 }
 
 impl Zone {
@@ -134,6 +166,7 @@ impl Zone {
                 members.entry(group).or_default().insert(node.node);
             }
         }
+        let table_version = generation << 32;
         let mut zone = Self {
             generation,
             sender,
@@ -142,23 +175,51 @@ impl Zone {
             members,
             left: HashMap::new(),
             checkins: BTreeMap::new(),
-            table_version: generation << 32,
+            table_version,
+            table_told: (table_version, now.tick),
             overview: Overview::default(),
+            policies: Policies::start(saved.policy),
+            rules: Rules::default(),
+            orders: Orders::start(now, saved.actions),
+            places: Places::new(now.tick, &settings.places),
+            combinations: Combinations::new(saved.held),
+            asked: Asked::default(),
+            unplaced: Unplaced::default(),
+            alarms: BTreeMap::new(),
+            refusals_told: BTreeMap::new(),
             settings,
         };
+        let effects = zone.open(now, saved.entered);
+        (zone, effects)
+    }
+
+    /// What a zone does first: takes its generation, makes what is configured, and calls the groups it knows.
+    fn open(&mut self, now: Now, entered: Vec<(NodeId, GroupId)>) -> Vec<Effect> {
         let mut effects = vec![Effect::Save(Change::ZoneStarted {
-            zone: zone.settings.zone,
-            name: zone.settings.name.clone(),
-            generation,
+            zone: self.settings.zone,
+            name: self.settings.name.clone(),
+            generation: self.generation,
             at: now.wall,
         })];
-        zone.create_configured_groups(now, &mut effects);
-        let members: Vec<GroupId> = zone.groups.values().filter(|g| g.session > 0).map(|g| g.group).collect();
-        for group in members {
-            let hello = Packet::Hello(zone.hello());
-            effects.push(zone.tell(now, route::group_inbox(group), hello));
+        self.overview.places = self.places.reports();
+        for node in self.nodes.values().filter(|node| node.physical.is_none() && node.instance.is_some()) {
+            self.unplaced.wait_for(now.tick, node.node);
         }
-        (zone, effects)
+        self.create_configured_groups(now, &mut effects);
+        self.start_rules(now, entered, &mut effects);
+        self.start_remedies(now, &mut effects);
+        let members: Vec<GroupId> = self.groups.values().filter(|g| g.session > 0).map(|g| g.group).collect();
+        for group in members {
+            let hello = Packet::Hello(self.hello());
+            effects.push(self.tell(now, route::group_inbox(group), hello));
+        }
+        effects
+    }
+
+    /// Tells a starting zone which groups ran the check-in services of its places before.
+    pub fn recall_places(&mut self, placed: Vec<(Name, GroupId)>) {
+        self.places.recall(placed);
+        self.overview.places = self.places.reports();
     }
 
     /// The hello packet to be announced (Z2).
@@ -197,11 +258,79 @@ impl Zone {
             Event::HelloHeard(hello) => self.on_hello(now, &hello, &mut effects),
             Event::Delivered(envelope) => self.on_packet(now, envelope, &mut effects),
             Event::Undecodable { reason } => self.count("packet", reason),
-            Event::Unroutable { routing_key } => {
-                tracing::debug!(%routing_key, "nobody takes this any more");
-                self.count("answer", "receiver_gone");
-            }
+            Event::Unroutable { routing_key } => self.on_unroutable(now, &routing_key, &mut effects),
+            Event::Tick => self.on_tick(now, &mut effects),
         }
+        self.tell_table(now, &mut effects);
+        effects
+    }
+
+    /// When [`Event::Tick`] is wanted at the latest; `None` when nothing is waited for.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Tick> {
+        [
+            self.policies.next_deadline(),
+            self.rules.next_deadline(),
+            self.orders.next_deadline(),
+            self.places.next_deadline(),
+            self.asked.next_deadline(),
+            self.unplaced.next_deadline(),
+            self.table_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn on_tick(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.tick_policies(now, effects);
+        self.tick_rules(now, effects);
+        self.tick_orders(now, effects);
+        self.tick_places(now, effects);
+        self.tick_asked(now, effects);
+        self.tick_unplaced(now, effects);
+    }
+
+    /// Takes a command from the API and says what follows; the last effect answers it, unless it waits for a node.
+    pub fn command(&mut self, now: Now, request: u64, command: Command) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let result = match command {
+            Command::SetPolicy { document, comment, by, dry_run } => {
+                self.set_policy(now, document, (by, comment), dry_run, &mut effects)
+            }
+            Command::RollbackPolicy { version, document, by } => {
+                let comment = format!("rollback to version {version}");
+                self.set_policy(now, document, (by, comment), false, &mut effects)
+            }
+            Command::SetRuleGroup { name, kind, rule, enter_dwell, leave_dwell, by } => {
+                let rule = GroupRule { rule, enter_dwell, leave_dwell };
+                self.set_rule_group(now, name, kind, rule, by, &mut effects)
+            }
+            Command::DissolveGroup { group, by } => self.dissolve_group(now, &group, by, &mut effects),
+            Command::TestRule { rule } => self.test_rule(&rule),
+            Command::AcknowledgeAlert { alert, comment, by } => {
+                effects.push(Effect::Save(Change::AlertAcknowledged { alert, by, comment, at: now.wall }));
+                Ok(serde_json::json!({ "alert": alert }))
+            }
+            Command::OrderAction { node, action, deadline, by } => {
+                self.order_action(now, &node, action, deadline, by, &mut effects)
+            }
+            Command::Send { channel, what, subject, message, by } => {
+                self.send_on_channel(now, channel, (what, subject, message), &by, &mut effects)
+            }
+            Command::DecideCombination { capability, approve, name, by } => {
+                self.decide_combination(now, capability, approve, name, by, &mut effects)
+            }
+            Command::Readings { node } => match self.ask_readings(now, request, &node, &mut effects) {
+                Ok(()) => return effects,
+                Err(rejection) => Err(rejection),
+            },
+        };
+        if result.is_err() {
+            effects.clear();
+        }
+        self.tell_table(now, &mut effects);
+        effects.push(Effect::Answer { request, result });
         effects
     }
 
@@ -218,10 +347,13 @@ impl Zone {
             Packet::Alerts(alerts) => self.on_alerts(now, &alerts, effects),
             Packet::GroupAlarm(alarm) => self.on_group_alarm(now, &alarm, effects),
             Packet::Summary(summary) => self.on_summary(now, summary, effects),
-            Packet::CheckinReport(report) => {
-                self.overview.checkins.insert(report.checkin, report);
-            }
+            Packet::CheckinReport(report) => self.on_checkin_report(now, report, effects),
             Packet::IdentityClash(clash) => self.on_identity_clash(now, &clash, effects),
+            Packet::PolicyReport(report) => self.on_policy_report(now, report, effects),
+            Packet::ActionOutcome(outcome) => self.on_action_outcome(now, outcome, effects),
+            Packet::CheckinPlaced(placed) => self.on_checkin_placed(now, placed, effects),
+            Packet::Readings(readings) => self.on_readings(readings, effects),
+            Packet::ChannelMessage(message) => self.on_channel_message(message, envelope.from, effects),
             other => {
                 self.count("packet", "unexpected_kind");
                 effects.push(Effect::Park(format!("a zone controller takes no {} packet", other.kind())));
@@ -229,34 +361,20 @@ impl Zone {
         }
     }
 
+    /// Nobody takes what is sent to this inbox any more.
+    fn on_unroutable(&mut self, now: Now, routing_key: &str, effects: &mut Vec<Effect>) {
+        tracing::debug!(%routing_key, "nobody takes this any more");
+        self.count("answer", "receiver_gone");
+        if let Some(node) = route::node_of_inbox(routing_key) {
+            self.node_gone(node, effects);
+        } else if let Some(group) = routing_key.strip_prefix("inbox.group.").and_then(|id| id.parse().ok()) {
+            self.group_gone(now, group);
+        } else {
+            self.checkins.retain(|checkin, _| route::checkin_inbox(*checkin) != routing_key);
+        }
+    }
+
     fn tell(&mut self, now: Now, inbox: String, packet: Packet) -> Effect {
         Effect::Publish(self.sender.confirmed(now, route::DIRECT, inbox, packet))
     }
-
-    fn count(&mut self, source: &str, reason: &str) {
-        *self.overview.ignored.entry(format!("{source}.{reason}")).or_default() += 1;
-    }
-
-    /// Counts, and writes one event per (source, reason, subject) so that a flood of strangers fills no table.
-    fn ignore(
-        &mut self,
-        now: Now,
-        source: &'static str,
-        reason: &str,
-        subject: &str,
-        message: &str,
-        effects: &mut Vec<Effect>,
-    ) {
-        let key = format!("{source}.{reason}");
-        let count = self.overview.ignored.entry(key).or_default();
-        *count += 1;
-        // The first few of a kind are told one by one, then each tenfold.
-        if *count <= 10 || count.ilog10() > (*count - 1).ilog10() {
-            effects.push(note(now.wall, "ignored", subject, format!("{source} ignored ({reason}): {message}")));
-        }
-    }
-}
-
-fn note(at: UnixMillis, kind: &'static str, subject: &str, message: String) -> Effect {
-    Effect::Save(Change::Noted { kind, subject: subject.chars().take(64).collect(), message, at })
 }

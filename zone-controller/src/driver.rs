@@ -1,62 +1,103 @@
-//! The zone's only loop: waits, feeds the core, carries out effects: save, then publish, then ack.
+//! The zone's only loop: waits, feeds the core, carries out effects: save, then publish, then answer, then ack.
 
+mod inputs;
+
+use std::collections::HashMap;
 use std::pin::pin;
 
-use rollcall_bus::{Bus, Consumer, Delivery, PublishError};
-use rollcall_discovery::{Announced, Sighting, Watch};
+use rollcall_bus::{Bus, Consumer, Delivery, Outgoing, PublishError};
+use rollcall_discovery::{Announced, Sighting};
 use rollcall_model::route;
 use rollcall_model::wire::txt::Announcement;
 use rollcall_model::wire::v1::Envelope;
 use rollcall_startup::{Clock, Shutdown};
-use rollcall_store::{Change, Store};
+use rollcall_store::{Change, CommitError, Store};
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::inputs::{Inputs, queues};
+use self::inputs::{Woken, wait};
 use crate::RunError;
-use crate::core::{Effect, Event, Overview, Zone};
+use crate::core::{Command, Effect, Event, Overview, PolicyProgress, Rejection, Settings, Zone};
 
-/// Most deliveries handled in one transaction.
-const BATCH: usize = 256;
+/// Why a command was not carried out, or is not known to have been.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The zone refused it; nothing was changed.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The database failed; nothing was changed.
+    #[error("it could not be saved: {0}")]
+    NotSaved(String),
+    /// The broker did not take what the command is about.
+    #[error("it could not be sent: {0}; send it again")]
+    NotSent(PublishError),
+    /// The zone controller waits for its broker.
+    #[error("the zone is not up: it waits for its broker; /readyz tells why")]
+    NotUp,
+}
 
-/// A question to the core, from the API.
-pub type Ask = oneshot::Sender<Overview>;
-
-/// What the loop waits for.
-pub struct Inputs {
-    /// Joins, alerts, analytics and inbox.
-    pub consumers: [Consumer; 4],
-    /// ACKs over DNS-SD.
-    pub acks: Watch,
-    /// Hellos over DNS-SD.
-    pub hellos: Watch,
-    /// Questions from the API.
-    pub asks: mpsc::Receiver<Ask>,
+/// What the API asks of the core.
+#[derive(Debug)]
+pub enum Ask {
+    /// Counters and latest reports.
+    Overview(oneshot::Sender<Overview>),
+    /// How far the groups have come with the policy.
+    Progress(oneshot::Sender<Vec<PolicyProgress>>),
+    /// To be decided, saved and only then answered.
+    Command(Box<Command>, oneshot::Sender<Result<Value, CommandError>>),
 }
 
 /// The loop.
 pub struct Driver {
     /// The core.
     pub zone: Zone,
+    /// What it was started with, to start it anew from what is saved.
+    pub settings: Settings,
     /// The bus.
     pub bus: Bus,
     /// The store.
     pub store: Store,
     /// The clock.
     pub clock: Clock,
+    /// Who waits for the answer to a command.
+    pub waiting: Waiting,
 }
 
-enum Woken {
-    Deliveries(usize, Vec<Delivery>),
-    Sighted(Sighting),
-    Asked(Ask),
-    Stop,
+/// Who waits for the answer to a command, by its number.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    last: u64,
+    asked: HashMap<u64, oneshot::Sender<Result<Value, CommandError>>>,
+}
+
+impl Waiting {
+    fn answer(&mut self, request: u64, result: Result<Value, CommandError>) {
+        if let Some(asker) = self.asked.remove(&request) {
+            // The asker may have gone; then nobody misses the answer.
+            let _ = asker.send(result);
+        }
+    }
 }
 
 impl Driver {
     /// Answers the API, and does nothing else, while the broker is waited for. Ends when nobody can ask any more.
     pub async fn answer(&self, asks: &mut mpsc::Receiver<Ask>) {
         while let Some(ask) = asks.recv().await {
-            // The asker may have gone; then nobody misses the answer.
-            let _ = ask.send(self.zone.overview().clone());
+            match ask {
+                Ask::Command(_, asker) => drop(asker.send(Err(CommandError::NotUp))),
+                ask => self.tell(ask),
+            }
+        }
+    }
+
+    /// Answers a question that changes nothing.
+    fn tell(&self, ask: Ask) {
+        // The asker may have gone; then nobody misses the answer.
+        match ask {
+            Ask::Overview(asker) => drop(asker.send(self.zone.overview().clone())),
+            Ask::Progress(asker) => drop(asker.send(self.zone.policy_progress())),
+            Ask::Command(..) => {}
         }
     }
 
@@ -64,16 +105,19 @@ impl Driver {
     ///
     /// # Errors
     /// When the store fails: nothing was acknowledged, everything is delivered again to the next run.
-    pub async fn run(mut self, mut inputs: Inputs, hello: Announced, shutdown: &Shutdown) -> Result<(), RunError> {
+    pub async fn run(mut self, mut inputs: Inputs, mut hello: Announced, shutdown: &Shutdown) -> Result<(), RunError> {
         loop {
-            let woken = wait(&mut inputs, shutdown).await;
+            let woken = wait(&mut inputs, self.zone.next_deadline(), self.clock, shutdown).await;
             match woken {
                 Woken::Deliveries(which, deliveries) => self.handle(&mut inputs.consumers[which], deliveries).await?,
                 Woken::Sighted(sighting) => self.sighted(sighting).await?,
-                Woken::Asked(ask) => {
-                    // The asker may have gone; then nobody misses the answer.
-                    let _ = ask.send(self.zone.overview().clone());
+                Woken::Asked(Ask::Command(command, asker)) => {
+                    if self.command(*command, asker).await? == Restarted::Yes {
+                        hello.update(Announcement::Hello(self.zone.hello())).await?;
+                    }
                 }
+                Woken::Asked(ask) => self.tell(ask),
+                Woken::Deadline => self.step(Event::Tick).await?,
                 Woken::Stop => break,
             }
         }
@@ -92,6 +136,10 @@ impl Driver {
             }
             Sighting::Seen { .. } | Sighting::Gone { .. } => return Ok(()),
         };
+        self.step(event).await
+    }
+
+    async fn step(&mut self, event: Event) -> Result<(), RunError> {
         let effects = self.zone.step(self.clock.now(), event);
         self.carry_out(effects).await
     }
@@ -132,71 +180,136 @@ impl Driver {
         Ok(())
     }
 
-    /// Saves, then publishes.
+    /// One command. When what it changes cannot be saved it is answered so, and the core starts anew from what is
+    /// saved: it must not be ahead of the store.
+    async fn command(
+        &mut self,
+        command: Command,
+        asker: oneshot::Sender<Result<Value, CommandError>>,
+    ) -> Result<Restarted, RunError> {
+        self.waiting.last += 1;
+        let request = self.waiting.last;
+        self.waiting.asked.insert(request, asker);
+        // Everything else is sent again until it is answered.
+        let must_be_sent = matches!(command, Command::Send { .. });
+        let effects = self.zone.command(self.clock.now(), request, command);
+        let batch = Batch::of(effects);
+        if let Err(error) = self.save(&batch.changes).await {
+            tracing::error!("a command could not be saved: {error}; the zone starts anew from what is saved");
+            self.waiting.answer(request, Err(CommandError::NotSaved(error.to_string())));
+            self.start_anew().await?;
+            return Ok(Restarted::Yes);
+        }
+        let (unroutable, failed) = self.publish(batch.messages).await;
+        let untaken = unroutable.first().map(|routing_key| PublishError::Unroutable {
+            exchange: route::ZONE.into(),
+            routing_key: routing_key.clone(),
+        });
+        if let Some(error) = failed.or(untaken).filter(|_| must_be_sent) {
+            self.waiting.answer(request, Err(CommandError::NotSent(error)));
+        }
+        self.answer_all(batch.answers);
+        self.told_unroutable(unroutable).await?;
+        Ok(Restarted::No)
+    }
+
+    async fn start_anew(&mut self) -> Result<(), RunError> {
+        let saved = self.store.load().await?;
+        let (mut zone, first) = Zone::start(self.clock.now(), self.settings.clone(), saved);
+        zone.recall_places(crate::placed(&self.store).await?);
+        self.zone = zone;
+        // Who asked something of a node will get no answer: the question is forgotten.
+        self.waiting.asked.clear();
+        self.carry_out(first).await
+    }
+
+    /// Saves, then publishes, then answers.
     ///
     /// # Errors
     /// As [`Self::run`].
     pub async fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), RunError> {
-        let (mut changes, mut messages): (Vec<Change>, Vec<_>) = (Vec::new(), Vec::new());
-        for effect in effects {
-            match effect {
-                Effect::Save(change) => changes.push(change),
-                Effect::Publish(message) => messages.push(message),
-                Effect::Park(reason) => tracing::error!("nothing to park: {reason}"),
-            }
-        }
-        if !changes.is_empty() {
-            self.store.commit(&changes).await.map_err(RunError::Commit)?;
-        }
+        let batch = Batch::of(effects);
+        self.save(&batch.changes).await.map_err(RunError::Commit)?;
+        let (unroutable, _) = self.publish(batch.messages).await;
+        self.answer_all(batch.answers);
+        self.told_unroutable(unroutable).await
+    }
+
+    async fn save(&self, changes: &[Change]) -> Result<(), CommitError> {
+        if changes.is_empty() { Ok(()) } else { self.store.commit(changes).await }
+    }
+
+    /// Publishes; says which messages nobody takes, and the first of any other failure.
+    async fn publish(&self, messages: Vec<Outgoing>) -> (Vec<String>, Option<PublishError>) {
+        let (mut unroutable, mut failed) = (Vec::new(), None);
         if messages.is_empty() {
-            return Ok(());
+            return (unroutable, failed);
         }
         let keys: Vec<String> = messages.iter().map(|message| message.routing_key.clone()).collect();
         let results = pin!(self.bus.publish_all(messages)).await;
-        let now = self.clock.now();
         for (routing_key, result) in keys.into_iter().zip(results) {
             match result {
                 Ok(()) => {}
                 // A lost answer is asked for again; the saved state gives the same one.
-                Err(PublishError::Unroutable { .. }) => {
-                    self.zone.step(now, Event::Unroutable { routing_key });
+                Err(PublishError::Unroutable { .. }) => unroutable.push(routing_key),
+                Err(error) => {
+                    tracing::debug!(%routing_key, "not sent: {error}");
+                    failed.get_or_insert(error);
                 }
-                Err(error) => tracing::debug!(%routing_key, "not sent: {error}"),
             }
         }
+        (unroutable, failed)
+    }
+
+    fn answer_all(&mut self, answers: Vec<(u64, Result<Value, Rejection>)>) {
+        for (request, result) in answers {
+            self.waiting.answer(request, result.map_err(CommandError::Rejected));
+        }
+    }
+
+    /// Tells the core who takes nothing any more. What it wants done about that is done once: a message of that lot that
+    /// nobody takes either is told with the next.
+    async fn told_unroutable(&mut self, unroutable: Vec<String>) -> Result<(), RunError> {
+        let now = self.clock.now();
+        let events = unroutable.into_iter().map(|routing_key| Event::Unroutable { routing_key });
+        let effects: Vec<Effect> = events.flat_map(|event| self.zone.step(now, event)).collect();
+        let batch = Batch::of(effects);
+        self.save(&batch.changes).await.map_err(RunError::Commit)?;
+        let (unroutable, _) = self.publish(batch.messages).await;
+        if !unroutable.is_empty() {
+            tracing::debug!(?unroutable, "nobody takes these, either");
+        }
+        self.answer_all(batch.answers);
         Ok(())
     }
 }
 
-async fn wait(inputs: &mut Inputs, shutdown: &Shutdown) -> Woken {
-    let Inputs { consumers, acks, hellos, asks } = inputs;
-    let [joins, alerts, analytics, inbox] = consumers;
-    let (mut a, mut b, mut c, mut d) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (which, count) = tokio::select! {
-        () = shutdown.requested() => return Woken::Stop,
-        Some(ask) = asks.recv() => return Woken::Asked(ask),
-        count = joins.next_batch(&mut a, BATCH) => (0, count),
-        count = alerts.next_batch(&mut b, BATCH) => (1, count),
-        count = inbox.next_batch(&mut d, BATCH) => (3, count),
-        count = analytics.next_batch(&mut c, BATCH) => (2, count),
-        Some(sighting) = acks.next() => return Woken::Sighted(sighting),
-        Some(sighting) = hellos.next() => return Woken::Sighted(sighting),
-    };
-    if count == 0 {
-        // The bus was closed under us: the process is ending.
-        return Woken::Stop;
-    }
-    let deliveries = match which {
-        0 => a,
-        1 => b,
-        2 => c,
-        _ => d,
-    };
-    Woken::Deliveries(which, deliveries)
+/// Whether the core was started anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Restarted {
+    Yes,
+    No,
 }
 
-/// The queues the zone consumes, in the order of [`Inputs::consumers`].
-#[must_use]
-pub fn queues(inbox: &str) -> [String; 4] {
-    [route::JOINS.into(), "zone.alerts".into(), "zone.analytics".into(), inbox.into()]
+/// Effects by what is done with them.
+#[derive(Default)]
+struct Batch {
+    changes: Vec<Change>,
+    messages: Vec<Outgoing>,
+    answers: Vec<(u64, Result<Value, Rejection>)>,
+}
+
+impl Batch {
+    fn of(effects: Vec<Effect>) -> Self {
+        let mut batch = Self::default();
+        for effect in effects {
+            match effect {
+                Effect::Save(change) => batch.changes.push(change),
+                Effect::Publish(message) => batch.messages.push(message),
+                Effect::Answer { request, result } => batch.answers.push((request, result)),
+                Effect::Park(reason) => tracing::error!("nothing to park: {reason}"),
+            }
+        }
+        batch
+    }
 }

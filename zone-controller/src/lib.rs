@@ -12,18 +12,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use rand::random;
-use rollcall_bus::{Attachment, Bus, ConnectError, Connector, ConsumeError, DeclareError};
+use rollcall_bus::{Attachment, Bus, ConnectError, Connector, ConsumeError, Consumer, DeclareError};
 use rollcall_discovery::{Discovery, DiscoveryError, Tag, host_addresses};
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint};
-use rollcall_model::{InstanceId, ZoneId, route};
+use rollcall_model::{GroupId, InstanceId, Name, ZoneId, route};
 use rollcall_startup::{Clock, Exit, Failure, Shutdown};
-use rollcall_store::{CommitError, LoadError, OpenError, Store};
+use rollcall_store::{CommitError, LoadError, OpenError, QueryError, Store};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
 use crate::core::{Admission, Settings, TablePolicy, Zone};
-use crate::driver::{Driver, Inputs};
+use crate::driver::{Driver, Inputs, Waiting};
 
 /// Why a zone controller could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +65,9 @@ pub enum RunError {
     /// The topology could not be loaded.
     #[error("cannot load the topology: {0}")]
     Load(#[from] LoadError),
+    /// What is asked of the topology at the start could not be answered.
+    #[error("cannot load the topology: {0}")]
+    Ask(#[from] QueryError),
     /// A change could not be saved. Nothing was acknowledged; it comes again.
     #[error("cannot save to the topology, stopping before anything is answered: {0}")]
     Commit(#[source] CommitError),
@@ -145,7 +148,9 @@ pub async fn run(
     let client_name = format!("rollcall zone-controller {}", config.name);
     let bus = connector.attach(Attachment { inbox: inbox.clone(), client_name, endpoint: None }).await?;
     let clock = Clock::start();
-    let (core, first) = Zone::start(clock.now(), settings(&config, zone, endpoint, api), saved);
+    let settings = settings(&config, zone, endpoint, api);
+    let (mut core, first) = Zone::start(clock.now(), settings.clone(), saved);
+    core.recall_places(placed(&store).await?);
     let generation = core.generation();
 
     // The API answers before the broker does: somebody may want to know why nothing happens.
@@ -156,12 +161,13 @@ pub async fn run(
         zone,
         name: config.name.clone(),
         generation,
+        channels: config.purposes(),
         link: bus.link(),
         shutdown: shutdown.clone(),
     };
     let server = tokio::spawn(api::serve(listener, shared));
     tracing::info!(%api, "the API listens");
-    let driver = Driver { zone: core, bus, store, clock };
+    let driver = Driver { zone: core, settings, bus, store, clock, waiting: Waiting::default() };
     let opening = Opening { driver, first, asks, discovery, inbox };
     let running = |driver: &Driver| {
         let ms = driver.clock.now().tick.0;
@@ -200,7 +206,8 @@ impl Opening {
         driver.carry_out(first).await?;
         let hello = discovery.announce(Announcement::Hello(driver.zone.hello())).await?;
         running(&driver);
-        let inputs = Inputs { consumers, acks: discovery.watch(Tag::Group), hellos: discovery.watch(Tag::Zone), asks };
+        let (acks, hellos) = (discovery.watch(Tag::Group), discovery.watch(Tag::Zone));
+        let inputs = Inputs { consumers, turn: 0, acks, hellos, asks };
         driver.run(inputs, hello, shutdown).await
     }
 }
@@ -214,15 +221,21 @@ fn identify(config: &Config) -> Result<ZoneId, RunError> {
     Ok(zone_id::zone_id(&machine, &secret))
 }
 
-async fn prepare(bus: &Bus, config: &Config, inbox: &str) -> Result<[rollcall_bus::Consumer; 4], RunError> {
-    bus.declare(topology::topology(&config.purposes())).await?;
-    let [joins, alerts, analytics, own] = driver::queues(inbox);
-    Ok([
-        bus.consume(&joins, 512).await?,
-        bus.consume(&alerts, 512).await?,
-        bus.consume(&analytics, 512).await?,
-        bus.consume(&own, 64).await?,
-    ])
+async fn prepare(bus: &Bus, config: &Config, inbox: &str) -> Result<Vec<Consumer>, RunError> {
+    let channels = config.purposes();
+    bus.declare(topology::topology(&channels)).await?;
+    let mut consumers = Vec::new();
+    for (queue, under_way) in driver::queues(inbox, &channels) {
+        consumers.push(bus.consume(&queue, under_way).await?);
+    }
+    Ok(consumers)
+}
+
+/// Which groups ran the check-in services of places when the zone ended.
+async fn placed(store: &Store) -> Result<Vec<(Name, GroupId)>, QueryError> {
+    let table = store.select("SELECT name, running_group_id FROM v_checkins WHERE running", &[]).await?;
+    let read = |row: &Vec<serde_json::Value>| Some((row[0].as_str()?.parse().ok()?, row[1].as_str()?.parse().ok()?));
+    Ok(table.rows.iter().filter_map(read).collect())
 }
 
 fn settings(config: &Config, zone: ZoneId, broker: BrokerEndpoint, api: SocketAddr) -> Settings {
@@ -247,5 +260,6 @@ fn settings(config: &Config, zone: ZoneId, broker: BrokerEndpoint, api: SocketAd
             create_unknown: groups.create_unknown,
         },
         keep_alive: config.keep_alive(),
+        places: config.checkin.places.iter().map(config::PlaceConfig::place).collect(),
     }
 }

@@ -40,8 +40,8 @@ pub fn topology(channels: &[Purpose]) -> Topology {
     for channel in channels {
         let queue = route::zone_queue(channel);
         topology = match channel.as_str() {
-            // Downwards: straight to the inboxes of the groups.
-            name::POLICIES => continue,
+            // Policies go straight to the inboxes of the groups; this is for the word that they are obeyed.
+            name::POLICIES => topology.queue(lasting(queue.clone(), 100_000)),
             name::ANALYTICS => topology.queue(lossy(queue.clone(), 10_000)),
             name::ALERTS => topology.queue(lasting(queue.clone(), 100_000)),
             _ => topology.queue(Queue { max_age_ms: Some(86_400_000), ..lossy(queue.clone(), 10_000) }),

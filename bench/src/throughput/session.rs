@@ -24,8 +24,8 @@ const INBOX: &str = "inbox.bench";
 const EAR: &str = "bench.ear";
 /// Number of the membership.
 const SESSION: u32 = 1;
-/// Summaries come every 5 s.
-const SUMMARY_PATIENCE: Duration = Duration::from_secs(15);
+/// Summaries come every 10 s.
+const SUMMARY_PATIENCE: Duration = Duration::from_secs(25);
 
 /// The session, as seen from its zone.
 pub struct Zone {

@@ -1,12 +1,15 @@
 //! The service's decisions, as tables of events and effects.
 
+mod alone;
+mod epochs;
+
 use rollcall_model::identifier::{Evidence, EvidenceSource};
-use rollcall_model::packet::JoinAccepted;
-use rollcall_model::{HardwareTopology, MessageId, NodeIdentifier, SessionEpoch, UnixMillis, ZoneId};
+use rollcall_model::packet::{GroupTable, JoinAccepted, JoinDecision, TableEntry};
+use rollcall_model::{Capability, HardwareTopology, MessageId, NodeIdentifier, UnixMillis, ZoneId};
 
 use super::*;
 
-fn at(ms: u64) -> Now {
+pub(super) fn at(ms: u64) -> Now {
     Now { tick: Tick(ms), wall: UnixMillis(1_700_000_000_000 + ms) }
 }
 
@@ -18,8 +21,8 @@ fn delivered(packet: Packet) -> Event {
     Event::Delivered(Envelope::new(MessageId::derived_from("m"), "inbox.x", UnixMillis(0), packet))
 }
 
-fn service() -> Checkin {
-    Checkin::new(Settings {
+fn settings() -> Settings {
+    Settings {
         checkin: CheckinId::derived_from("c"),
         name: name("c"),
         zone_name: name("z"),
@@ -27,7 +30,11 @@ fn service() -> Checkin {
         address: [10, 1, 0, 1].into(),
         ranges: vec!["10.1.0.0/16".parse().unwrap()],
         broker: BrokerEndpoint { host: "b".into(), port: 5672, vhost: "v".into() },
-    })
+    }
+}
+
+fn service() -> Checkin {
+    Checkin::new(settings())
 }
 
 fn table(version: u64) -> Packet {
@@ -37,7 +44,17 @@ fn table(version: u64) -> Packet {
         attributes: vec![],
         entries: vec![],
         create_unknown: true,
+        hold_unknown: false,
+        controllers: vec![],
     })
+}
+
+/// The table that knows the combination of the tests' node.
+fn knowing(version: u64) -> GroupTable {
+    let capability = Capability::of(&HardwareTopology::default(), &[]);
+    let entry = TableEntry { group: capability.group_id(), name: name("plain"), capability };
+    let Packet::GroupTable(table) = table(version) else { unreachable!() };
+    GroupTable { entries: vec![entry], ..table }
 }
 
 fn subscription(run: &str, address: [u8; 4]) -> NodeSubscription {
@@ -56,6 +73,7 @@ fn subscription(run: &str, address: [u8; 4]) -> NodeSubscription {
         address: address.into(),
         place: None,
         hardware: HardwareTopology::default(),
+        epoch: SessionEpoch::default(),
     }
 }
 

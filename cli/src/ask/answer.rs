@@ -1,8 +1,14 @@
 //! The API's objects, as far as they are shown. They are rows of the documented views, so fields are only ever added;
 //! what is missing or null is `None`.
 
+mod orders;
+
 use std::collections::BTreeMap;
 
+pub use self::orders::{
+    Action, Combination, Difference, GroupDetail, GroupMember, GroupMetrics, GroupOpen, Matching, Message, NodeReading,
+    NodeReadings, Period, Policy, PolicySet, PolicyVersion, Progress, RuleGroup,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -19,6 +25,12 @@ pub struct Status {
     pub groups: Vec<KindCount>,
     /// Open alerts per severity.
     pub alerts: Vec<SeverityCount>,
+    /// Version of the policy in force; 0 for none.
+    #[serde(default)]
+    pub policy_version: u64,
+    /// Combinations of hardware that wait for somebody to decide.
+    #[serde(default)]
+    pub combinations_waiting: i64,
     /// What was ignored or refused, by `source.reason`.
     pub ignored: BTreeMap<String, u64>,
     /// Latest report of each check-in service, by its id.
@@ -111,6 +123,8 @@ pub struct Node {
     pub joined_at: Option<String>,
     pub last_change_at: Option<String>,
     pub first_seen_at: Option<String>,
+    pub policy_version: u64,
+    pub policy_problem: Option<String>,
 }
 
 /// `/v1/nodes/{node}`.
@@ -121,6 +135,9 @@ pub struct NodeDetail {
     /// The indicators; none before the first report.
     #[serde(default)]
     pub bits: Vec<Bit>,
+    /// The groups it is in now, those by rule too.
+    #[serde(default)]
+    pub memberships: Vec<Membership>,
     /// Where it belonged, newest first.
     #[serde(default)]
     pub assignments: Vec<Assignment>,
@@ -141,6 +158,24 @@ pub struct Bit {
     /// `set`, `clear` or `unmeasurable`.
     pub state: String,
     pub since: Option<String>,
+}
+
+/// A row of `v_memberships`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the view's columns, described in docs/sql.md")]
+pub struct Membership {
+    pub group_name: String,
+    pub kind: String,
+    pub by_rule: Value,
+    pub since: Option<String>,
+    pub reason: String,
+}
+
+/// Whether a column that is true or false is true; databases without a type of their own for it write 1.
+#[must_use]
+pub fn is_true(value: &Value) -> bool {
+    value.as_bool().unwrap_or_else(|| value.as_i64().is_some_and(|number| number != 0))
 }
 
 /// A row of `v_assignments`.
@@ -197,12 +232,17 @@ pub struct Channel {
 #[serde(default)]
 #[allow(missing_docs, reason = "the view's columns, described in docs/sql.md")]
 pub struct Checkin {
-    pub checkin_id: String,
+    pub checkin_id: Option<String>,
     pub name: String,
-    pub address: String,
+    pub address: Option<String>,
     pub ranges: Value,
     pub nodes: i64,
     pub last_seen_at: Option<String>,
+    pub running_group: Option<String>,
+    /// Whether the group at its place says that it runs; null where nobody was told to run it.
+    pub running: Value,
+    pub message: Option<String>,
+    pub configured_place: Option<String>,
 }
 
 /// A row of `v_alerts`.
@@ -210,6 +250,7 @@ pub struct Checkin {
 #[serde(default)]
 #[allow(missing_docs, reason = "the view's columns, described in docs/sql.md")]
 pub struct Alert {
+    pub alert_id: i64,
     pub kind: String,
     pub severity: String,
     pub state: String,
@@ -218,6 +259,9 @@ pub struct Alert {
     pub raised_at: Option<String>,
     pub cleared_at: Option<String>,
     pub message: String,
+    pub acknowledged_at: Option<String>,
+    pub acknowledged_by: Option<String>,
+    pub comment: Option<String>,
 }
 
 /// A row of `v_events`.

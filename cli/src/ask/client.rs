@@ -1,5 +1,7 @@
 //! The zone's API as functions. Answers are kept as they came, for `--json`, and read into types to be shown.
 
+mod orders;
+
 use std::error::Error;
 use std::time::Duration;
 
@@ -17,7 +19,8 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// More of a foreign answer is not shown, characters.
 const SHOWN: usize = 200;
 
-/// Why there is no answer. Nothing was changed in any case: the API only reads.
+/// Why there is no answer. What the zone refused changed nothing; where it could not be reached or gave no answer in
+/// time, an order may have arrived all the same, and giving it again does no harm.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The URL cannot be one of an API.
@@ -106,6 +109,8 @@ pub struct NodeFilter {
 pub struct Client {
     base: Url,
     http: reqwest::Client,
+    /// Who gives orders.
+    by: Option<String>,
 }
 
 impl Client {
@@ -124,7 +129,7 @@ impl Client {
         let http = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT);
         let http = http.redirect(reqwest::redirect::Policy::none());
         let http = http.build().map_err(|error| wrong(innermost(&error)))?;
-        Ok(Self { base, http })
+        Ok(Self { base, http, by: orders::who() })
     }
 
     /// `GET /v1/status`.
@@ -140,10 +145,9 @@ impl Client {
     /// # Errors
     /// As [`Self::status`].
     pub async fn nodes(&self, filter: &NodeFilter) -> Result<Answer, ClientError> {
-        let given = [("state", &filter.state), ("group", &filter.group), ("bit", &filter.bit)];
-        let query: Vec<(&str, String)> =
-            given.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect();
-        self.get(&["nodes"], &query).await
+        let NodeFilter { state, group, bit } = filter;
+        let query = [("state", state.as_deref()), ("group", group.as_deref()), ("bit", bit.as_deref())];
+        self.get(&["nodes"], &given(&query)).await
     }
 
     /// `GET /v1/nodes/{name or id}`.
@@ -162,13 +166,17 @@ impl Client {
         self.get(&[what], &[]).await
     }
 
-    /// `GET /v1/alerts`: the open ones, or `all`.
+    /// `GET /v1/alerts`: the open ones, or all where `state` is `None`; of a group and of a node where named.
     ///
     /// # Errors
     /// As [`Self::status`].
-    pub async fn alerts(&self, all: bool) -> Result<Answer, ClientError> {
-        let open = [("state", "raised".to_owned())];
-        self.get(&["alerts"], if all { &[] } else { &open }).await
+    pub async fn alerts(
+        &self,
+        state: Option<&str>,
+        group: Option<&str>,
+        node: Option<&str>,
+    ) -> Result<Answer, ClientError> {
+        self.get(&["alerts"], &given(&[("state", state), ("group", group), ("node", node)])).await
     }
 
     /// `GET /v1/events`: the latest.
@@ -238,15 +246,36 @@ impl Client {
     }
 }
 
+/// The filters that have a value.
+fn given<'a>(filters: &[(&'a str, Option<&str>)]) -> Vec<(&'a str, String)> {
+    filters.iter().filter_map(|(key, value)| Some((*key, (*value)?.to_owned()))).collect()
+}
+
 /// Problem details (RFC 9457), as far as they are told to people.
 #[derive(Deserialize)]
 struct Problem {
     detail: String,
+    /// More of it, one by one.
+    #[serde(default)]
+    details: Vec<String>,
+}
+
+impl Problem {
+    /// The whole of it: several details stand below each other, and not a second time in one line.
+    fn told(self) -> String {
+        let Self { detail, details } = self;
+        if details.len() < 2 && details.iter().all(|more| detail.contains(more)) {
+            return detail;
+        }
+        let repeated = details.first().and_then(|first| detail.find(first.as_str()));
+        let head = repeated.map_or(detail.as_str(), |at| detail[..at].trim_end_matches([' ', ':']));
+        details.iter().fold(head.to_owned(), |told, more| format!("{told}\n  - {more}"))
+    }
 }
 
 fn refusal(status: StatusCode, body: &[u8], url: &Url) -> ClientError {
-    if let Ok(Problem { detail }) = serde_json::from_slice(body) {
-        return ClientError::Refused { status, detail };
+    if let Ok(problem) = serde_json::from_slice::<Problem>(body) {
+        return ClientError::Refused { status, detail: problem.told() };
     }
     if status.is_server_error() {
         // A gateway in between, whose upstream is away.

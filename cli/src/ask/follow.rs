@@ -66,7 +66,7 @@ async fn next(client: &Client, last: i64, away: bool) -> Result<(i64, Answer), C
 }
 
 /// Whether it may be over in a moment: the zone is restarting.
-fn is_passing(error: &ClientError) -> bool {
+pub(super) fn is_passing(error: &ClientError) -> bool {
     match error {
         ClientError::Unreachable { .. } => true,
         ClientError::Refused { status, .. } => status.is_server_error(),

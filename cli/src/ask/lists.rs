@@ -1,6 +1,6 @@
 //! `rollcall groups`, `channels`, `checkins` and `alerts`: plain lists.
 
-use super::answer::{Alert, Channel, Checkin, Group, listed};
+use super::answer::{Alert, Channel, Checkin, Group, is_true, listed};
 use super::grid::{Column, Grid, Text};
 use super::look::{Look, Tone, short};
 use super::status::total_and_tally;
@@ -106,44 +106,64 @@ pub fn checkins(checkins: &[Checkin], look: &Look) -> String {
         Column::fixed("ADDRESS"),
         Column::text("RANGES"),
         Column::number("NODES"),
+        Column::text("RUN BY"),
         Column::fixed("LAST SEEN"),
     ]);
     for checkin in checkins {
         grid.row([
-            Text::plain(short(&checkin.checkin_id)),
+            Text::or_dash(checkin.checkin_id.as_ref().map(|id| short(id))),
             Text::plain(&checkin.name),
-            Text::plain(&checkin.address),
-            Text::plain(listed(&checkin.ranges)),
+            Text::or_dash(checkin.address.as_ref()),
+            Text::or_dash(Some(listed(&checkin.ranges))),
             Text::from(checkin.nodes),
+            run_by(checkin),
             Text::or_dash(checkin.last_seen_at.as_ref().map(|at| age(at, look.now))),
         ]);
     }
     grid.render(look)
 }
 
-/// Alerts, newest first; with a column of when they ended where some did.
+/// The group that runs it, where the zone had it run; who started the others, the zone does not know.
+fn run_by(checkin: &Checkin) -> Text {
+    let message = checkin.message.as_ref().filter(|message| !message.is_empty());
+    let message = message.map(|message| format!(": {message}")).unwrap_or_default();
+    match (&checkin.running_group, &checkin.configured_place) {
+        (Some(group), _) if is_true(&checkin.running) => Text::plain(group),
+        (Some(group), _) => Text::toned(format!("not yet by {group}{message}"), Tone::Warning),
+        (None, Some(place)) => Text::toned(format!("nobody at {place} yet{message}"), Tone::Warning),
+        (None, None) => Text::toned("-", Tone::Faint),
+    }
+}
+
+/// Alerts, newest first; with a column of when they ended where some did, and who has seen them where somebody has.
 #[must_use]
 pub fn alerts(alerts: &[Alert], look: &Look) -> String {
     if alerts.is_empty() {
         return "no alerts\n".into();
     }
-    let past = alerts.iter().any(|alert| alert.state != "raised");
+    let past = alerts.iter().any(|alert| alert.state == "cleared");
+    let seen = alerts.iter().any(|alert| alert.acknowledged_by.is_some());
     let mut columns = vec![
+        Column::number("ID"),
         Column::fixed("SEVERITY"),
         Column::fixed("KIND"),
         Column::text("GROUP"),
         Column::text("NODE"),
-        Column::fixed("RAISED"),
+        Column::fixed("SINCE"),
     ];
     if past {
         columns.push(Column::fixed("CLEARED"));
     }
+    if seen {
+        columns.push(Column::text("SEEN BY"));
+    }
     columns.push(Column::text("MESSAGE"));
     let mut grid = Grid::new(columns);
     for alert in alerts {
-        let open = alert.state == "raised";
+        let open = alert.state != "cleared";
         let ago = |at: &Option<String>| at.as_ref().map(|at| age(at, look.now));
         let mut row = vec![
+            Text::from(alert.alert_id),
             Text::toned(&alert.severity, if open { Tone::of_severity(&alert.severity) } else { Tone::Faint }),
             Text::plain(&alert.kind),
             Text::plain(&alert.group_name),
@@ -153,10 +173,21 @@ pub fn alerts(alerts: &[Alert], look: &Look) -> String {
         if past {
             row.push(if open { Text::plain("open") } else { Text::or_dash(ago(&alert.cleared_at)) });
         }
+        if seen {
+            row.push(Text::or_dash(seen_by(alert, look)));
+        }
         row.push(Text::plain(&alert.message));
         grid.row(row);
     }
     grid.render(look)
+}
+
+/// `ada, 3 min ago: disk is ordered`.
+fn seen_by(alert: &Alert, look: &Look) -> Option<String> {
+    let by = alert.acknowledged_by.as_ref()?;
+    let at = alert.acknowledged_at.as_ref().map(|at| format!(", {}", age(at, look.now))).unwrap_or_default();
+    let comment = alert.comment.as_ref().filter(|comment| !comment.is_empty());
+    Some(format!("{by}{at}{}", comment.map(|comment| format!(": {comment}")).unwrap_or_default()))
 }
 
 #[cfg(test)]

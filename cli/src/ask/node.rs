@@ -1,23 +1,24 @@
-//! `rollcall node`: everything about one node.
+//! `rollcall node`: everything about one node; its indicators are [`super::readings`]'s.
 
 use std::fmt::Write;
 
 use rollcall_model::HardwareTopology;
 use rollcall_model::indicator::{INDICATORS, Indicator};
 
-use super::answer::{Assignment, Bit, Event, Node, NodeDetail};
+use super::answer::{Assignment, Event, Membership, Node, NodeDetail, is_true};
 use super::grid::{Column, Grid, Text};
 use super::hardware;
 use super::look::{Look, Tone, clean};
-use super::nodes::bit_row;
+use super::readings::{self, Known};
 use super::when::{age, moment, moment_and_age};
 
 /// Facts, hardware, health bits, assignments and the last events.
 #[must_use]
-pub fn render(detail: &NodeDetail, look: &Look) -> String {
-    let mut page = facts(&detail.node, look);
+pub fn render(detail: &NodeDetail, known: &Known, look: &Look) -> String {
+    let mut page = facts(&detail.node, &detail.memberships, look);
     page.push_str(&titled("hardware", &hardware_lines(detail), look));
-    page.push_str(&titled("health bits", &bits(detail, look), look));
+    let health = readings::render(&detail.node, &detail.bits, known, look);
+    page.push_str(&titled("health", &format!("{health}{}", remedies(&set_bits(detail, known), look)), look));
     page.push_str(&titled("assignments", &assignments(&detail.assignments, look), look));
     page.push_str(&titled("last events", &events(&detail.events, look), look));
     page
@@ -38,7 +39,7 @@ pub(super) fn lines(pairs: &[(&str, String)], look: &Look) -> String {
     })
 }
 
-fn facts(node: &Node, look: &Look) -> String {
+fn facts(node: &Node, memberships: &[Membership], look: &Look) -> String {
     let state = look.paint(&clean(&node.state), Tone::of_state(&node.state));
     let since = node.since.as_ref().map(|since| format!(" since {}", moment_and_age(since, look.now)));
     let told = |time: &Option<String>| time.as_ref().map_or_else(|| "-".into(), |at| moment_and_age(at, look.now));
@@ -55,8 +56,10 @@ fn facts(node: &Node, look: &Look) -> String {
             ("place", or_dash(node.place.as_deref())),
             ("physical group", group(node.physical_group.as_deref(), node.physical_group_id.as_deref())),
             ("logical group", group(node.logical_group.as_deref(), node.logical_group_id.as_deref())),
+            ("groups by rule", by_rule(memberships)),
             ("capability", or_dash(node.capability.as_deref())),
             ("epoch", epoch),
+            ("policy", policy(node, look)),
             ("first seen", told(&node.first_seen_at)),
             ("last change", told(&node.last_change_at)),
         ],
@@ -85,49 +88,42 @@ fn hardware_lines(detail: &NodeDetail) -> String {
     }
 }
 
-fn bits(detail: &NodeDetail, look: &Look) -> String {
-    if detail.bits.is_empty() {
-        return "no report yet\n".into();
-    }
-    let mut grid = Grid::new(vec![
-        Column::number("BIT"),
-        Column::fixed("INDICATOR"),
-        Column::fixed("STATE"),
-        Column::text("SINCE"),
-    ]);
-    for bit in &detail.bits {
-        grid.row([
-            Text::from(i64::from(bit.bit)),
-            Text::plain(&bit.indicator),
-            bit_state(bit),
-            Text::or_dash(bit.since.as_ref().map(|since| moment_and_age(since, look.now))),
-        ]);
-    }
-    let row = bit_row(detail.node.health_bits, detail.node.unmeasurable);
-    let legend = look.paint("bit 0 first; . clear, 1 set, ? not measurable", Tone::Faint);
-    format!("{row}  {legend}\n{}{}", grid.render(look), remedies(&detail.bits, look))
+/// Names of the groups whose rules it fulfils.
+fn by_rule(memberships: &[Membership]) -> String {
+    let names: Vec<String> =
+        memberships.iter().filter(|it| is_true(&it.by_rule)).map(|it| clean(&it.group_name)).collect();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }
 
-fn bit_state(bit: &Bit) -> Text {
-    match bit.state.as_str() {
-        "set" => {
-            let severity = INDICATORS.get(bit.bit as usize).map_or("warning", |known| known.severity.as_str());
-            Text::toned(format!("set ({severity})"), Tone::of_severity(severity))
+fn policy(node: &Node, look: &Look) -> String {
+    let obeys = match node.policy_version {
+        0 => "none; the dictionary's defaults hold".to_owned(),
+        version => format!("obeys version {version}"),
+    };
+    match &node.policy_problem {
+        Some(problem) => {
+            format!("{obeys}; {}", look.paint(&format!("refused a later one: {}", clean(problem)), Tone::Bad))
         }
-        "unmeasurable" => Text::toned("not measurable", Tone::Faint),
-        other => Text::plain(other),
+        None => obeys,
     }
+}
+
+/// The bits that are set, by the freshest word there is.
+fn set_bits(detail: &NodeDetail, known: &Known) -> Vec<&'static Indicator> {
+    let set = |name: &str| match known {
+        Known::Now(readings) => readings.indicators.iter().any(|it| it.name == name && it.set && it.reason.is_none()),
+        Known::Saved(_) => detail.bits.iter().any(|bit| bit.indicator == name && bit.state == "set"),
+    };
+    INDICATORS.iter().filter(|indicator| set(indicator.name)).collect()
 }
 
 /// What the set bits mean and what to do about them.
-fn remedies(bits: &[Bit], look: &Look) -> String {
-    let set = bits.iter().filter(|bit| bit.state == "set");
-    let known: Vec<&Indicator> = set.filter_map(|bit| INDICATORS.get(bit.bit as usize)).collect();
-    if known.is_empty() {
+fn remedies(set: &[&Indicator], look: &Look) -> String {
+    if set.is_empty() {
         return String::new();
     }
     let mut grid = Grid::new(vec![Column::fixed("BIT SET"), Column::text("MEANING"), Column::text("WHAT TO DO")]);
-    for indicator in known {
+    for indicator in set {
         grid.row([Text::plain(indicator.name), Text::plain(indicator.meaning), Text::plain(indicator.remedy)]);
     }
     format!("\n{}", grid.render(look))

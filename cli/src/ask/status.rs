@@ -7,7 +7,7 @@ use rollcall_model::NodeState;
 
 use super::answer::{Checkin, CheckinReport, Group, Status, Summary};
 use super::grid::{Column, Grid, Text};
-use super::look::{Look, Tone, clean, short};
+use super::look::{Look, Tone, clean, counted, short};
 
 /// The zone at a glance. Groups and check-in services lend their names; without them ids stand in.
 #[must_use]
@@ -23,13 +23,25 @@ pub fn render(status: &Status, groups: &[Group], checkins: &[Checkin], look: &Lo
     line("nodes", nodes(status, look));
     line("groups", kinds(status));
     line("alerts", alerts(status, look));
+    line("policy", policy(status.policy_version));
+    if status.combinations_waiting > 0 {
+        let waiting = counted(status.combinations_waiting, "combination waits", "combinations wait");
+        let text = format!("{waiting} for approval: `rollcall combinations`");
+        line("held", look.paint(&text, Tone::Warning));
+    }
     line("ignored", reasons(&status.ignored));
     line("neighbours", neighbours(&status.neighbours));
     let name = |id: &str| groups.iter().find(|group| group.group_id == id).map(|group| group.name.clone());
     page.push_str(&summaries(&status.summaries, name, look));
-    let name = |id: &str| checkins.iter().find(|checkin| checkin.checkin_id == id).map(|checkin| checkin.name.clone());
+    let name = |id: &str| {
+        checkins.iter().find(|checkin| checkin.checkin_id.as_deref() == Some(id)).map(|checkin| checkin.name.clone())
+    };
     page.push_str(&reports(&status.checkins, name, look));
     page
+}
+
+fn policy(version: u64) -> String {
+    if version == 0 { "none set".into() } else { format!("version {version}") }
 }
 
 fn broker(broker: &str, look: &Look) -> String {

@@ -2,18 +2,22 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_bus::{Connector, RabbitSettings};
 use rollcall_discovery::{Discovery, DiscoverySettings};
+use rollcall_group_controller::config::CheckinSettings;
+use rollcall_group_controller::launcher::{CheckinService, InProcess, Launcher, Life};
 use rollcall_model::Name;
 use rollcall_node_agent::Body;
+use rollcall_node_agent::config::ActionsConfig;
 use rollcall_node_agent::probes::ProbeConfig;
 use rollcall_node_agent::simulated::Machine;
 use rollcall_startup::{Exit, Failure, Shutdown};
 use rollcall_store::Store;
 use rollcall_zone_controller::config::{
-    AdmissionConfig, ApiConfig, ChannelsConfig, Config as ZoneConfig, LogicalGroupsConfig,
+    AdmissionConfig, ApiConfig, ChannelsConfig, CheckinConfig, Config as ZoneConfig, LogicalGroupsConfig, PlaceConfig,
 };
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -76,7 +80,6 @@ impl Fleet {
     /// Starts everything, the zone last: racks and nodes wait for its call. Says where the API listens.
     pub async fn start(&mut self) -> Result<SocketAddr, Failure> {
         self.start_racks()?;
-        self.start_checkin()?;
         self.start_nodes()?;
         self.start_zone().await
     }
@@ -144,6 +147,7 @@ impl Fleet {
                 extra: ["security", "power"].into_iter().filter_map(|p| p.parse().ok()).collect(),
             },
             logical_groups: LogicalGroupsConfig::default(),
+            checkin: CheckinConfig { places: vec![self.checkin_place()] },
         };
         let parts = rollcall_zone_controller::Parts {
             connector: self.connector.clone(),
@@ -162,27 +166,46 @@ impl Fleet {
         }
     }
 
-    fn start_checkin(&mut self) -> Result<(), Failure> {
-        let config = rollcall_checkin::config::Config {
+    /// The zone has the check-in service run where the first rack is.
+    fn checkin_place(&self) -> PlaceConfig {
+        PlaceConfig {
+            place: rack_name(0),
             name: name(&format!("checkin-{}", self.zone)),
-            zone: self.zone.clone(),
             ranges: ["127.0.0.0/8", "10.0.0.0/8"].iter().filter_map(|range| range.parse().ok()).collect(),
-            address: Some(IpAddr::from([127, 0, 0, 1])),
-            broker: self.broker_settings(),
-            discovery: self.discovery_settings(),
-        };
-        let parts = rollcall_checkin::Parts {
-            connector: self.connector.clone(),
-            seed: self.endpoint.clone(),
-            discovery: self.discovery()?,
-        };
-        let shutdown = self.shutdown.clone();
-        self.tasks
-            .spawn(async move { rollcall_checkin::run(config, parts, shutdown).await.map_err(|error| failed(&error)) });
-        Ok(())
+        }
+    }
+
+    /// How group controllers run check-in services: in this process, as everything else.
+    fn launcher(&self) -> Arc<dyn Launcher> {
+        let (connector, seed, directory) = (self.connector.clone(), self.endpoint.clone(), self.directory.clone());
+        let (broker, discovery) = (self.broker_settings(), self.discovery_settings());
+        Arc::new(InProcess::new(move |service: CheckinService, stop: Shutdown| -> Life {
+            let config = rollcall_checkin::config::Config {
+                state_dir: Some(directory.join(service.name.as_str())),
+                name: service.name,
+                zone: service.zone,
+                ranges: service.ranges,
+                address: Some(service.address.unwrap_or(IpAddr::from([127, 0, 0, 1]))),
+                broker: broker.clone(),
+                discovery: discovery.clone(),
+            };
+            let (connector, seed) = (connector.clone(), seed.clone());
+            Box::pin(async move {
+                let discovery = match Discovery::start(&config.discovery) {
+                    Ok(discovery) => discovery,
+                    Err(error) => return error.to_string(),
+                };
+                let parts = rollcall_checkin::Parts { connector, seed, discovery };
+                match rollcall_checkin::run(config, parts, stop).await {
+                    Ok(()) => "it was asked to end".into(),
+                    Err(error) => error.to_string(),
+                }
+            })
+        }))
     }
 
     fn start_racks(&mut self) -> Result<(), Failure> {
+        let launcher = self.launcher();
         for index in 0..self.arguments.racks {
             let rack = rack_name(index);
             let config = rollcall_group_controller::config::Config {
@@ -193,6 +216,7 @@ impl Fleet {
                 state_dir: self.directory.join(rack.as_str()),
                 group_id: rollcall_group_controller::config::GroupIdSource::Random,
                 addresses: vec![IpAddr::from([127, 0, 0, 1])],
+                checkin: CheckinSettings::default(),
                 broker: self.broker_settings(),
                 discovery: self.discovery_settings(),
             };
@@ -200,6 +224,7 @@ impl Fleet {
                 connector: self.connector.clone(),
                 seed: self.endpoint.clone(),
                 discovery: self.discovery()?,
+                launcher: Arc::clone(&launcher),
             };
             let shutdown = self.shutdown.clone();
             self.tasks.spawn(async move {
@@ -218,10 +243,14 @@ impl Fleet {
                 zone: self.zone.clone(),
                 name: None,
                 place: Some(rack_name(index % self.arguments.racks)),
+                place_from: None,
+                state_dir: Some(self.directory.join(format!("node-{}", index + 1))),
                 address: Some(if index == 0 { IpAddr::from([127, 0, 0, 1]) } else { IpAddr::from([10, 0, high, low]) }),
                 checkin: None,
                 sample_period_ms: 2_000,
                 probes: ProbeConfig::default(),
+                // Nothing is ever done to the real machine.
+                actions: if index == 0 { ActionsConfig::default() } else { simulated_actions() },
                 simulate: None,
                 broker: self.broker_settings(),
                 discovery: self.discovery_settings(),
@@ -248,6 +277,11 @@ impl Fleet {
         }
         Ok(())
     }
+}
+
+/// What may be done to machines that do not exist; nothing runs.
+fn simulated_actions() -> ActionsConfig {
+    ActionsConfig { identify: true, drain_command: vec!["/bin/true".into()], ..ActionsConfig::default() }
 }
 
 /// The wanted address, or one with a free port.

@@ -83,15 +83,23 @@ impl Printer {
     }
 
     /// How to go on from here.
-    pub fn how_to_ask(self, api: SocketAddr, database: &Path) {
+    pub fn how_to_ask(self, api: SocketAddr, database: &Path, policy: &Path, node: &str) {
         let other = if api.port() == 7655 { String::new() } else { format!(" --api http://{api}") };
+        let command = |command: &str| self.line(&format!("  rollcall{other} {command}"));
         self.line("");
         self.title("ask it, from another terminal:");
-        for command in
-            ["status", "nodes", "groups", "events --follow", "sql \"SELECT capability, nodes FROM v_capabilities\""]
-        {
-            self.line(&format!("  rollcall{other} {command}"));
+        for question in ["status", "nodes", "groups", "alerts", "events --follow", "analytics --indicator disk_space"] {
+            command(question);
         }
+        command(&format!("node {node}"));
+        command("sql \"SELECT capability, nodes FROM v_capabilities\"");
+        self.title("change it:");
+        command(&format!("policy set {}", policy.display()));
+        command(&format!("action {node} identify --seconds 5 --wait"));
+        command("group create warm --rule 'metrics.cpu_temperature > 45.0' --enter 2s");
+        command("group show warm");
+        command("channel send security \"the rear door is open\" --subject hall-1");
+        self.title("or without the command:");
         self.line(&format!("  curl http://{api}/v1/nodes"));
         self.line(&format!("  sqlite3 {} \"SELECT name, state, physical_group FROM v_nodes\"", database.display()));
         self.line("Ctrl-C ends the demo and everything it started.");
@@ -145,6 +153,14 @@ pub async fn joined(store: &Store, wanted: i64, shutdown: &Shutdown) {
     while !shutdown.is_requested() && count(store, HEARD).await < wanted {
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// A simulated node to try things on; the real machine where there is no other.
+pub async fn example_node(store: &Store) -> String {
+    const LAST: &str = "SELECT name FROM v_nodes ORDER BY address <> '127.0.0.1' DESC, name LIMIT 1";
+    let table = store.select(LAST, &[]).await.unwrap_or_default();
+    let name = table.rows.first().and_then(|row| row.first()?.as_str().map(str::to_owned));
+    name.unwrap_or_else(|| "NODE".into())
 }
 
 /// Says how the zone stands.

@@ -165,23 +165,54 @@ mod tests {
         use NodeState::{Degraded, Down, Healthy, Joining, Left, Suspect, Unknown};
         let silent = Verdict::Silent(Millis(9));
         for state in NodeState::ALL {
-            assert_eq!(follow(state, Verdict::Alive, false), None);
+            // What follows from suspicion, from silence, from silence in the dark, and from a closed connection.
             let (suspect, lost, dark, closed) = match state {
                 Joining | Healthy | Degraded => (Some(Suspect), Some(Down), Some(Unknown), Some(Down)),
                 Suspect => (None, Some(Down), Some(Unknown), Some(Down)),
                 Unknown => (None, Some(Down), None, Some(Down)),
                 Down | Left => (None, None, None, None),
             };
-            assert_eq!(follow(state, Verdict::Suspect, false), suspect, "{state}");
-            assert_eq!(follow(state, silent, false), lost, "{state}");
-            assert_eq!(follow(state, silent, true), dark, "{state}");
-            assert_eq!(follow(state, Verdict::Closed, true), closed, "{state}");
+            for (verdict, is_dark, next) in [
+                (Verdict::Alive, false, None),
+                (Verdict::Alive, true, None),
+                (Verdict::Suspect, false, suspect),
+                (Verdict::Suspect, true, suspect),
+                (silent, false, lost),
+                (silent, true, dark),
+                (Verdict::Closed, false, closed),
+                (Verdict::Closed, true, closed),
+            ] {
+                assert_eq!(follow(state, verdict, is_dark), next, "{state}, {verdict:?}, dark {is_dark}");
+            }
+        }
+    }
+
+    #[test]
+    fn in_the_dark_silence_alone_never_takes_a_node_down() {
+        for state in NodeState::ALL {
+            for verdict in [Verdict::Alive, Verdict::Suspect, Verdict::Silent(Millis(u64::MAX))] {
+                assert_ne!(follow(state, verdict, true), Some(NodeState::Down), "{state}, {verdict:?}");
+            }
         }
     }
 
     #[test]
     fn a_dark_rack_needs_three_nodes_and_three_in_ten() {
-        for (silent, watched, dark) in [(1, 3, false), (2, 4, false), (3, 10, true), (3, 11, false), (30, 100, true)] {
+        for (silent, watched, dark) in [
+            (0, 0, false),
+            (1, 1, false),
+            (2, 2, false),
+            (3, 3, true),
+            (1, 3, false),
+            (2, 4, false),
+            (3, 10, true),
+            (3, 11, false),
+            (4, 13, true),
+            (29, 100, false),
+            (30, 100, true),
+            (299, 1_000, false),
+            (300, 1_000, true),
+        ] {
             assert_eq!(is_dark(silent, watched), dark, "{silent} of {watched}");
         }
     }

@@ -55,7 +55,7 @@ impl Group {
         }
     }
 
-    pub(super) fn on_subscriber(&mut self, now: Now, subscriber: ZoneSubscriber) {
+    pub(super) fn on_subscriber(&mut self, now: Now, subscriber: ZoneSubscriber, effects: &mut Vec<Effect>) {
         let known = self.subscription.as_ref().map(|known| known.session);
         if subscriber.instance != self.settings.instance || subscriber.group != self.settings.group {
             if subscriber.group == self.settings.group && known.is_some_and(|known| subscriber.session > known) {
@@ -78,7 +78,8 @@ impl Group {
             return self.refuse("repeated");
         }
         self.zone = Some((subscriber.zone, subscriber.generation));
-        if known != Some(subscriber.session) {
+        let is_new = known != Some(subscriber.session);
+        if is_new {
             self.begin_session(now.tick);
             tracing::info!(target: "rollcall::step", step = "subscribed", group = %self.settings.name,
                 session = subscriber.session, "{} is subscribed to zone {}", self.settings.name, subscriber.zone_name);
@@ -86,6 +87,9 @@ impl Group {
         self.subscription = Some(subscriber);
         self.roster_parts.clear();
         self.named.clear();
+        if is_new {
+            self.tell_checkins_again(now, effects);
+        }
         self.rest_if_complete(now);
     }
 
@@ -93,6 +97,8 @@ impl Group {
         self.number = 0;
         self.inflight = None;
         self.dark.told = None;
+        self.parcels.drop_session();
+        self.policy.begin_session();
         self.excuse_all(now, RECONNECT_GRACE);
     }
 
@@ -118,8 +124,14 @@ impl Group {
             return self.refuse("repeated");
         }
         for member in saved.members {
-            self.named.insert(member.node);
+            let node = member.node;
+            self.named.insert(node);
             self.roster.adopt(now, member);
+            // What the zone has saved of a node it was told before.
+            if let Some(member) = self.roster.get(node) {
+                self.power.adopt(node, member.health.bits());
+            }
+            self.policy.welcome(now.tick, node);
         }
         self.rest_if_complete(now);
     }

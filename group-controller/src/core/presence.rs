@@ -87,6 +87,7 @@ impl Group {
         });
         let answer = self.sender.confirmed(now, route::DIRECT, route::node_inbox(node), membership);
         effects.push(Effect::Publish(Token::None, answer));
+        self.tell_policy(now, node, effects);
     }
 
     /// The group's queues, told to a node (G4).

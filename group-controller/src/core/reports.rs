@@ -6,8 +6,6 @@ use rollcall_model::{Millis, Now, UnixMillis, name, route};
 
 use super::{Effect, Group, Token};
 
-/// Summaries go out this often.
-const SUMMARY_PERIOD: Millis = Millis(5_000);
 /// An unconfirmed report is sent again after this.
 pub(super) const RESEND: Millis = Millis(1_000);
 
@@ -40,7 +38,13 @@ pub(super) struct Dark {
 }
 
 impl Group {
-    pub(super) fn on_published(&mut self, now: Now, token: Token, result: &Result<(), PublishError>) {
+    pub(super) fn on_published(
+        &mut self,
+        now: Now,
+        token: Token,
+        result: &Result<(), PublishError>,
+        effects: &mut Vec<Effect>,
+    ) {
         match (token, result) {
             // The confirm of a former report, late, says nothing of the one that is on its way.
             (Token::Changes { session, number }, Ok(())) => {
@@ -52,6 +56,7 @@ impl Group {
                 }
             }
             (Token::Probe(node), Err(PublishError::Unroutable { .. })) => self.on_connection_closed(now, node),
+            (Token::Parcel(number), result) => self.on_parcel_ended(number, result, effects),
             _ => {}
         }
     }
@@ -101,12 +106,18 @@ impl Group {
     }
 
     pub(super) fn summarise(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.next_summary = now.tick + SUMMARY_PERIOD;
-        let Some(session) = self.subscription.as_ref().map(|known| known.session) else { return };
+        self.next_summary = now.tick + self.policy.summary_period();
+        // Without a link nobody would get it: what was gathered goes into the next one.
+        let Some(session) = self.subscription.as_ref().map(|known| known.session).filter(|_| self.linked) else {
+            return;
+        };
+        let period_ms = now.tick.since(self.summarised);
+        self.summarised = now.tick;
         let (states, bits) = self.roster.counts();
-        let (statuses, refused) = (self.statuses, self.refused.clone());
-        let summary = Summary { group: self.settings.group, session, states, bits, statuses, refused };
-        let key = route::zone_key(name::ANALYTICS, self.settings.group);
+        let (statuses, refused, metrics) = (self.statuses, self.refused.clone(), self.distributions.finish());
+        let group = self.settings.group;
+        let summary = Summary { group, session, states, bits, statuses, refused, metrics, period_ms };
+        let key = route::zone_key(name::ANALYTICS, group);
         effects.push(Effect::Publish(Token::None, self.sender.lossy(now, route::ZONE, key, Packet::Summary(summary))));
     }
 }

@@ -8,6 +8,7 @@ use rollcall_model::wire::status::NodeStatus;
 use rollcall_model::{Health, InstanceId, Millis, Name, NodeId, NodeState, Now, SessionEpoch};
 
 use super::liveness::{JOINING_SPAN, Voice};
+use super::metrics::LatestReadings;
 
 /// A node of the group.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct Member {
     pub health: Health,
     /// Its voice.
     pub voice: Voice,
+    /// Its latest readings in this epoch; apart, since the hot path never looks at them.
+    pub readings: Option<Box<LatestReadings>>,
     /// What the zone was told last, or is being told; `None` when that is not known.
     told: Option<(SessionEpoch, NodeState, Health)>,
 }
@@ -106,6 +109,7 @@ impl Roster {
                 state: saved.state,
                 health: saved.health,
                 voice: Voice { heard: None, span, closed: None },
+                readings: None,
                 told,
             };
             self.members.insert(saved.node, member);
@@ -123,6 +127,7 @@ impl Roster {
             state: NodeState::Joining,
             health: Health::unmeasured(),
             voice: Voice { heard: Some(now.tick), span: JOINING_SPAN, closed: None },
+            readings: None,
             told: None,
         };
         let member = self.members.entry(node).or_insert(fresh);
@@ -217,6 +222,7 @@ impl Roster {
                 health: member.health,
                 at: rollcall_model::UnixMillis(at),
                 cause,
+                metrics: member.readings.as_ref().map_or_else(BTreeMap::new, |readings| readings.named()),
             });
         }
         changes
@@ -245,6 +251,7 @@ impl Member {
     fn begin_epoch(&mut self, epoch: SessionEpoch) {
         self.epoch = epoch;
         self.sequence = None;
+        self.readings = None;
     }
 
     fn is_told(&self) -> bool {

@@ -7,6 +7,9 @@ use rollcall_model::{Health, HealthBits, MessageId, NodeState, SessionEpoch, Uni
 use super::*;
 
 mod mending;
+mod obeying;
+mod orders;
+mod told;
 
 fn at(ms: u64) -> Now {
     Now { tick: Tick(ms), wall: UnixMillis(1_700_000_000_000 + ms) }

@@ -8,6 +8,9 @@ use super::liveness::{self, Verdict};
 use super::roster::Taken;
 use super::{Effect, Group, JUDGE_PERIOD, Token};
 
+/// How often what nobody waits for any more is forgotten.
+const SWEEP_PERIOD: Millis = Millis(10_000);
+
 impl Group {
     pub(super) fn on_status(&mut self, now: Now, status: &NodeStatus, effects: &mut Vec<Effect>) {
         self.statuses += 1;
@@ -16,7 +19,8 @@ impl Group {
             return self.refuse("other_dictionary");
         }
         match self.roster.hear(now, status) {
-            Taken::Same | Taken::Changed => {}
+            Taken::Same => {}
+            Taken::Changed => self.see_power(now, status.node),
             // Its epoch was overtaken by a former run's join that came late: asked, it checks in again.
             Taken::Refused("old_epoch") => self.ask(now, status.node, "old_epoch", effects),
             Taken::Refused(reason) => self.refuse(reason),
@@ -49,8 +53,19 @@ impl Group {
                 self.on_link_up(now, effects);
             }
         }
+        if self.linked {
+            self.resend_parcels(now, effects);
+            self.tick_policy(now, effects);
+            if self.power.next_deadline().is_some_and(|at| now.tick >= at) {
+                self.tell_power(now, effects);
+            }
+        }
+        self.tick_checkins(now, effects);
         if now.tick >= self.next_summary {
             self.summarise(now, effects);
+        }
+        if now.tick >= self.next_sweep {
+            self.next_sweep = now.tick + SWEEP_PERIOD;
             self.asked.retain(|_, asked| now.tick.since(*asked) < Millis(60_000));
             self.arrivals.retain(|_, (_, since)| now.tick.since(*since) < Millis(60_000));
         }

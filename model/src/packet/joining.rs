@@ -25,6 +25,10 @@ pub struct NodeSubscription {
     pub place: Option<Name>,
     /// What it is made of.
     pub hardware: HardwareTopology,
+    /// The latest epoch it was given, kept by the node across restarts; zero for none. A zone that lost its database,
+    /// and a check-in service that answers while the zone is away, give a greater one.
+    #[serde(default)]
+    pub epoch: SessionEpoch,
 }
 
 /// Check-in service → zone: the plan to be saved before the node is answered (Z5). Carries no choice left to make.
@@ -44,6 +48,10 @@ pub struct JoinRequest {
     pub table_version: u64,
     /// Why this group, for people.
     pub reason: String,
+    /// The epoch the service gave the node already, because the zone was away (C7); the zone saves it, or a greater one
+    /// if it has given that to somebody else.
+    #[serde(default)]
+    pub granted: Option<SessionEpoch>,
 }
 
 /// How a request ended.
@@ -137,8 +145,29 @@ pub struct GroupTable {
     pub attributes: Vec<crate::capability::Attribute>,
     /// Known combinations.
     pub entries: Vec<TableEntry>,
-    /// Whether an unknown combination makes a new group; otherwise it is refused.
+    /// Whether an unknown combination makes a new group.
     pub create_unknown: bool,
+    /// Whether one that makes no new group is handed to the zone, which holds it for approval; otherwise it is refused.
+    #[serde(default)]
+    pub hold_unknown: bool,
+    /// Every group controller, with its addresses and channels (C7).
+    #[serde(default)]
+    pub controllers: Vec<ControllerEntry>,
+}
+
+/// A group controller in the group table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ControllerEntry {
+    /// The group.
+    pub group: GroupId,
+    /// Its name.
+    pub name: Name,
+    /// Its place.
+    pub place: Name,
+    /// Where its controller is.
+    pub addresses: Vec<IpAddr>,
+    /// Its channels to the zone.
+    pub channels: Vec<Channel>,
 }
 
 /// A known combination.

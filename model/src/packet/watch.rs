@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{GroupId, Health, NodeId, NodeState, SessionEpoch, UnixMillis};
+use super::Quantiles;
+use crate::{GroupId, Health, Millis, NodeId, NodeState, SessionEpoch, UnixMillis};
 
 /// Group controller → zone, on the alerts channel: what changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,9 @@ pub struct NodeChange {
     pub at: UnixMillis,
     /// Why, for people: `status`, `connection closed`, `silent for 3.5 s` …
     pub cause: String,
+    /// The latest readings the group has of the node, by the indicator's name; empty when it has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, f64>,
 }
 
 /// Group controller → zone, on the alerts channel: something about the group as a whole.
@@ -73,4 +77,10 @@ pub struct Summary {
     pub statuses: u64,
     /// What was refused since the group controller started, by reason.
     pub refused: BTreeMap<String, u64>,
+    /// Readings of the group's nodes since the last summary, by the indicator's name (G7).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, Quantiles>,
+    /// How long they were gathered.
+    #[serde(default)]
+    pub period_ms: Millis,
 }

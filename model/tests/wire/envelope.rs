@@ -51,7 +51,19 @@ const fn kinds(packet: &Packet) -> usize {
         | Packet::CheckinReport(_)
         | Packet::IdentityClash(_)
         | Packet::HelloRequest(_)
-        | Packet::Hello(_) => 21,
+        | Packet::Hello(_)
+        | Packet::PolicyUpdate(_)
+        | Packet::NodePolicy(_)
+        | Packet::NodePolicyAck(_)
+        | Packet::PolicyReport(_)
+        | Packet::Metrics(_)
+        | Packet::ReadingsRequest(_)
+        | Packet::Readings(_)
+        | Packet::ActionOrder(_)
+        | Packet::ActionOutcome(_)
+        | Packet::ChannelMessage(_)
+        | Packet::CheckinOrder(_)
+        | Packet::CheckinPlaced(_) => 33,
     }
 }
 

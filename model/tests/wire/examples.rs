@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use rollcall_model::capability::Attribute;
 use rollcall_model::identifier::{Evidence, EvidenceSource};
 use rollcall_model::packet::{
-    Ack, Alerts, Arrival, ArrivalAccepted, ArrivalDecision, Assigned, Assignment, Channel, CheckinReport, Decision,
-    GroupAlarm, GroupTable, HelloRequest, IdentityClash, JoinAccepted, JoinDecision, JoinRequest, Membership,
-    NodeChange, NodeSubscription, Packet, Presence, PresenceRequest, Roster, RosterMember, Summary, TableEntry,
-    TableRequest, ZoneSubscriber,
+    Ack, Alerts, Arrival, ArrivalAccepted, ArrivalDecision, Assigned, Assignment, Channel, CheckinReport,
+    ControllerEntry, Decision, GroupAlarm, GroupTable, HelloRequest, IdentityClash, JoinAccepted, JoinDecision,
+    JoinRequest, Membership, NodeChange, NodeSubscription, Packet, Presence, PresenceRequest, Quantiles, Roster,
+    RosterMember, Summary, TableEntry, TableRequest, ZoneSubscriber,
 };
 use rollcall_model::wire::txt::{BrokerEndpoint, Hello};
 use rollcall_model::{
@@ -18,11 +18,11 @@ use rollcall_model::{
 
 use crate::hardware::hardware;
 
-fn zone() -> ZoneId {
+pub fn zone() -> ZoneId {
     "3f2a1c9e-0d4b-8c7e-9a55-6d0f7b1e2c34".parse().unwrap()
 }
 
-fn group() -> GroupId {
+pub fn group() -> GroupId {
     "0a010200-0000-8000-8000-000000000018".parse().unwrap()
 }
 
@@ -30,16 +30,20 @@ fn checkin() -> CheckinId {
     "9b2d0c54-6c57-8a30-bb0e-1f1d62d0f4aa".parse().unwrap()
 }
 
-fn instance() -> InstanceId {
+pub fn instance() -> InstanceId {
     "7d444840-9dc0-41d1-b245-5ffdce74fad2".parse().unwrap()
 }
 
-fn name(text: &str) -> Name {
+pub fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
 fn health() -> Health {
     Health::new(HealthBits::NONE.with(0, true).with(9, true), HealthBits::NONE.with(23, true)).unwrap()
+}
+
+pub fn readings() -> BTreeMap<String, f64> {
+    BTreeMap::from([("cpu_temperature".into(), 61.5), ("disk_space".into(), 83.25)])
 }
 
 fn channel() -> Channel {
@@ -65,7 +69,7 @@ fn identifier() -> NodeIdentifier {
     NodeIdentifier::from_evidence(evidence).unwrap()
 }
 
-fn node() -> NodeId {
+pub fn node() -> NodeId {
     identifier().node
 }
 
@@ -81,6 +85,7 @@ fn subscription() -> NodeSubscription {
         address: "10.1.2.3".parse().unwrap(),
         place: Some(name("rack-7")),
         hardware: hardware(),
+        epoch: SessionEpoch(3),
     }
 }
 
@@ -116,6 +121,7 @@ pub fn all() -> Vec<(&'static str, Packet)> {
     let mut all = joining();
     all.extend(placing());
     all.extend(watching());
+    all.extend(crate::orders::all());
     all
 }
 
@@ -136,6 +142,7 @@ fn joining() -> Vec<(&'static str, Packet)> {
         group_name: name("intel-25g"),
         table_version: 12,
         reason: "known combination".into(),
+        granted: Some(SessionEpoch(4)),
     };
     let clash = IdentityClash {
         identifier: identifier(),
@@ -220,6 +227,14 @@ fn placing() -> Vec<(&'static str, Packet)> {
         ],
         entries: vec![TableEntry { capability: capability(), group: group(), name: name("intel-25g") }],
         create_unknown: true,
+        hold_unknown: false,
+        controllers: vec![ControllerEntry {
+            group: group(),
+            name: name("rack-7"),
+            place: name("row-a.rack-7"),
+            addresses: vec!["10.1.2.1".parse().unwrap()],
+            channels: vec![channel()],
+        }],
     };
     let arrival = Arrival { group: group(), session: 3, presence: presence() };
     vec![
@@ -248,6 +263,7 @@ fn watching() -> Vec<(&'static str, Packet)> {
         health: health(),
         at: UnixMillis(1_700_000_000_500),
         cause: "silent for 3.5 s".into(),
+        metrics: readings(),
     };
     let alarm = GroupAlarm {
         group: group(),
@@ -258,6 +274,7 @@ fn watching() -> Vec<(&'static str, Packet)> {
         members: 40,
         at: UnixMillis(1_700_000_000_600),
     };
+    let quantiles = Quantiles { count: 40, min: 31.0, p50: 44.5, p90: 61.0, p99: 88.5, max: 93.0 };
     let summary = Summary {
         group: group(),
         session: 3,
@@ -265,6 +282,8 @@ fn watching() -> Vec<(&'static str, Packet)> {
         bits: BTreeMap::from([("cpu_temperature".to_owned(), 2), ("agent_quality".to_owned(), 1)]),
         statuses: 123_456,
         refused: BTreeMap::from([("bad_length".into(), 1)]),
+        metrics: BTreeMap::from([("cpu_temperature".into(), quantiles)]),
+        period_ms: Millis(10_000),
     };
     let report = CheckinReport {
         checkin: checkin(),

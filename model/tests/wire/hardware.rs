@@ -1,7 +1,7 @@
 //! The hardware of the examples: every list has an entry, and unknown values stand among known ones.
 
 use rollcall_model::HardwareTopology;
-use rollcall_model::hardware::{Accelerator, Cache, Cpu, Memory, MemoryModule, Nic, NumaNode, Storage};
+use rollcall_model::hardware::{Accelerator, Cache, Chassis, Cpu, Memory, MemoryModule, Nic, NumaNode, Storage};
 
 pub fn hardware() -> HardwareTopology {
     HardwareTopology {
@@ -15,6 +15,8 @@ pub fn hardware() -> HardwareTopology {
             bus_address: Some("0000:17:00.0".into()),
             pci_id: Some("15b3:1015".into()),
             speed_mbps: None,
+            best_mbps: Some(25_000),
+            firmware: Some("22.39.2048".into()),
         }],
         storage: vec![Storage {
             name: "nvme0n1".into(),
@@ -29,6 +31,7 @@ pub fn hardware() -> HardwareTopology {
         }],
         virtualisation: Some("none".into()),
         kernel: Some("6.1.0-28-amd64".into()),
+        chassis: Chassis { vendor: Some("Dell Inc.".into()), product: None, serial: Some("5CH4551".into()) },
     }
 }
 

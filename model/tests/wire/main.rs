@@ -5,4 +5,5 @@
 mod envelope;
 mod examples;
 mod hardware;
+mod orders;
 mod status;

@@ -1,10 +1,21 @@
 //! The agent's decisions, as tables of events and effects.
 
-use rollcall_model::identifier::{Evidence, EvidenceSource};
-use rollcall_model::packet::PresenceRequest;
-use rollcall_model::{Capability, GroupId, HealthBits, MessageId, UnixMillis, ZoneId};
+use std::slice::from_ref;
 
+use rollcall_model::identifier::{Evidence, EvidenceSource};
+use rollcall_model::packet::{ActionKind, Assignment, Decision, NodePolicy, PresenceRequest};
+use rollcall_model::policy::IndicatorSetting;
+use rollcall_model::wire::status::{self, NodeStatus};
+use rollcall_model::{Capability, GroupId, Health, HealthBits, MessageId, UnixMillis, ZoneId};
+
+use super::question::LAST_PAUSE;
 use super::*;
+use crate::simulated::{at_once, showing};
+
+mod actions;
+mod hardware;
+mod policy;
+mod telling;
 
 fn at(ms: u64) -> Now {
     Now { tick: Tick(ms), wall: UnixMillis(1_700_000_000_000 + ms) }
@@ -18,7 +29,7 @@ fn delivered(packet: Packet) -> Event {
     Event::Delivered(Envelope::new(MessageId::derived_from("m"), "inbox.x", UnixMillis(0), packet))
 }
 
-fn agent() -> Agent {
+fn settings() -> Settings {
     let evidence = Evidence {
         source: EvidenceSource::Simulated,
         product_uuid: Some("n".into()),
@@ -27,15 +38,29 @@ fn agent() -> Agent {
         machine_id: None,
         mac: None,
     };
-    Agent::new(Settings {
+    Settings {
         identifier: NodeIdentifier::from_evidence(evidence).unwrap(),
         name: name("n"),
         address: [10, 1, 0, 9].into(),
         place: None,
         instance: InstanceId::derived_from("run"),
         hardware: HardwareTopology::default(),
+        epoch: SessionEpoch(0),
         keep_alive: Millis(1_000),
-    })
+        sample_period: Millis(5_000),
+        unpoliced: at_once(),
+        allowed: Allowed::default(),
+        remembered: Vec::new(),
+        untold: Vec::new(),
+    }
+}
+
+fn agent() -> Agent {
+    Agent::new(settings())
+}
+
+fn sampled(bits: u32) -> Event {
+    Event::Sampled(showing(health(bits), Tick(0)))
 }
 
 fn assignment(agent: &Agent, instance: &str, epoch: u32) -> Event {
@@ -72,7 +97,10 @@ fn health(bits: u32) -> Health {
 fn kinds(effects: &[Effect]) -> Vec<&'static str> {
     effects
         .iter()
-        .filter_map(|effect| if let Effect::Publish(message) = effect { Some(message.kind) } else { None })
+        .filter_map(|effect| match effect {
+            Effect::Publish(message) | Effect::Assure(_, message) => Some(message.kind),
+            _ => None,
+        })
         .collect()
 }
 
@@ -86,15 +114,46 @@ fn statuses(effects: &[Effect]) -> Vec<NodeStatus> {
         .collect()
 }
 
+/// The packets of a kind, with where they go and what is wanted when they are confirmed.
+fn packets(effects: &[Effect], kind: &str) -> Vec<(String, Packet, Option<Receipt>)> {
+    let packet = |effect: &Effect| {
+        let (message, receipt) = match effect {
+            Effect::Publish(message) => (message, None),
+            Effect::Assure(receipt, message) => (message, Some(*receipt)),
+            _ => return None,
+        };
+        (message.kind == kind).then(|| {
+            let packet = Envelope::decode(&message.body).expect("a control packet").packet;
+            (message.routing_key.clone(), packet, receipt)
+        })
+    };
+    effects.iter().filter_map(packet).collect()
+}
+
+/// Lets time pass until then, tick by tick; what was wanted in between.
+fn until(agent: &mut Agent, end: u64) -> Vec<(u64, Effect)> {
+    let mut effects = Vec::new();
+    while let Some(due) = agent.next_deadline().filter(|due| due.0 <= end) {
+        let fresh = agent.step(at(due.0), Event::Tick);
+        assert!(!fresh.is_empty(), "woken at {} for nothing", due.0);
+        effects.extend(fresh.into_iter().map(|effect| (due.0, effect)));
+    }
+    effects
+}
+
 /// An agent that speaks, at 0 ms.
 fn member() -> Agent {
-    let mut agent = agent();
+    joined(agent())
+}
+
+/// An agent that was told its group and epoch, at 0 ms.
+fn joined(mut agent: Agent) -> Agent {
     agent.step(at(0), Event::CheckinFound(CheckinId::derived_from("c")));
     agent.step(at(0), Event::LinkUp);
     let (assignment, membership) = (assignment(&agent, "run", 4), membership(&agent));
     agent.step(at(0), assignment);
     agent.step(at(0), membership);
-    assert_eq!(statuses(&agent.step(at(0), Event::Sampled(health(0)))).len(), 1);
+    assert_eq!(statuses(&agent.step(at(0), sampled(0))).len(), 1);
     agent
 }
 
@@ -125,12 +184,16 @@ fn both_questions_are_asked_at_once_and_repeated_with_growing_pauses() {
 #[test]
 fn a_status_is_sent_at_once_when_health_changes_and_else_at_the_pace_it_was_told() {
     let mut agent = member();
-    assert!(statuses(&agent.step(at(500), Event::Sampled(health(0)))).is_empty());
-    let changed = statuses(&agent.step(at(600), Event::Sampled(health(8))));
+    assert!(statuses(&agent.step(at(500), sampled(0))).is_empty());
+    let changed = statuses(&agent.step(at(600), sampled(8)));
     assert_eq!((changed[0].health, changed[0].epoch, changed[0].sequence), (health(8), SessionEpoch(4), 2));
     assert_eq!(changed[0].longest_silence, Millis(7_000), "3.5 keep-alives of 2 s");
-    assert_eq!(agent.next_deadline(), Some(Tick(2_600)));
-    assert_eq!(statuses(&agent.step(at(2_600), Event::Tick))[0].sequence, 3);
+    let after: Vec<u64> = until(&mut agent, 4_600)
+        .into_iter()
+        .filter(|(_, of)| !statuses(from_ref(of)).is_empty())
+        .map(|(at, _)| at)
+        .collect();
+    assert_eq!(after, [2_600, 4_600]);
 }
 
 #[test]
@@ -167,10 +230,12 @@ fn a_refusal_is_not_argued_with() {
 fn after_a_lost_link_the_node_keeps_its_epoch_and_speaks_at_once() {
     let mut agent = member();
     agent.step(at(500), Event::LinkDown);
-    assert!(agent.step(at(9_000), Event::Sampled(health(1))).is_empty());
+    assert!(agent.step(at(9_000), sampled(1)).is_empty());
     assert_eq!(agent.next_deadline(), None, "no wake-up for nothing");
     let back = agent.step(at(10_000), Event::LinkUp);
-    assert_eq!(kinds(&back), ["status"], "neither question is open");
+    let (first, rest) = (kinds(&back)[0], &kinds(&back)[1..]);
+    assert_eq!(first, "status");
+    assert!(rest.iter().all(|kind| *kind == "metrics"), "neither question is open: {rest:?}");
     assert_eq!(statuses(&back)[0].epoch, SessionEpoch(4));
 }
 
@@ -184,7 +249,7 @@ fn a_rack_that_does_not_know_the_node_is_told_again_and_the_epoch_is_asked_for_o
     assert_eq!(kinds(&agent.step(at(20), request())), ["presence"]);
     let same = assignment(&agent, "run", epoch.0);
     agent.step(at(30), same);
-    assert!(agent.next_deadline() > Some(Tick(500)), "the same epoch again: no doubt is left");
+    assert!(agent.doubt.is_none(), "the same epoch again");
     assert_eq!(kinds(&agent.step(at(40), request())), ["presence", "node_subscription"]);
     let newer = assignment(&agent, "run", epoch.0 + 2);
     agent.step(at(50), newer);

@@ -2,6 +2,7 @@
 
 use rollcall_model::hardware::{Accelerator, Nic, Storage};
 
+use super::ethtool::Ethtool;
 use super::tree::Tree;
 
 const NET: &str = "sys/class/net";
@@ -22,13 +23,17 @@ pub(crate) fn network_devices(tree: &Tree) -> Vec<String> {
 
 /// Reads the network interfaces.
 pub(super) fn nics(tree: &Tree) -> Vec<Nic> {
+    let ethtool = Ethtool::find(tree);
     network_devices(tree)
         .into_iter()
         .map(|name| {
             let below = format!("{NET}/{name}");
             let device = tree.resolved(&format!("{below}/device"));
             let pci = device.as_deref().and_then(pci_ancestor);
+            let told = ethtool.as_ref().and_then(|ethtool| ethtool.firmware(&name));
             Nic {
+                best_mbps: ethtool.as_ref().and_then(|ethtool| ethtool.speeds(&name).supported),
+                firmware: told.or_else(|| firmware(tree, &below)),
                 mac: hardware_address(tree, &name),
                 driver: tree.link_name(&format!("{below}/device/driver")),
                 bus_address: pci.or(device.as_deref()).and_then(|path| path.rsplit('/').next()).map(str::to_owned),
@@ -52,6 +57,12 @@ pub(crate) fn hardware_address(tree: &Tree, name: &str) -> Option<String> {
 fn speed_mbps(tree: &Tree, name: &str) -> Option<u32> {
     let speed: i64 = tree.number(&format!("{NET}/{name}/speed"))?;
     u32::try_from(speed).ok().filter(|speed| *speed > 0 && *speed < u32::MAX)
+}
+
+/// Version of an adapter's firmware, where its InfiniBand or RoCE side shows it.
+fn firmware(tree: &Tree, below: &str) -> Option<String> {
+    let adapters = format!("{below}/device/infiniband");
+    tree.names(&adapters).iter().find_map(|adapter| tree.line(&format!("{adapters}/{adapter}/fw_ver")))
 }
 
 /// The nearest PCI device on the way up from a device: that of a virtio interface is its parent.
@@ -79,12 +90,20 @@ fn pci_id(tree: &Tree, below: &str) -> Option<String> {
     Some(format!("{vendor:04x}:{device:04x}"))
 }
 
+/// Names of the block devices that are drives.
+pub(crate) fn drives(tree: &Tree) -> Vec<String> {
+    let mut names = tree.names(BLOCK);
+    names.retain(|name| {
+        !NOT_A_DRIVE.iter().any(|prefix| name.starts_with(prefix))
+            && tree.number::<u8>(&format!("{BLOCK}/{name}/hidden")) != Some(1)
+    });
+    names
+}
+
 /// Reads the drives.
 pub(super) fn storage(tree: &Tree) -> Vec<Storage> {
-    tree.names(BLOCK)
+    drives(tree)
         .into_iter()
-        .filter(|name| !NOT_A_DRIVE.iter().any(|prefix| name.starts_with(prefix)))
-        .filter(|name| tree.number::<u8>(&format!("{BLOCK}/{name}/hidden")) != Some(1))
         .map(|name| Storage {
             // The kernel counts sectors of 512 bytes here, whatever the drive's own are.
             size_bytes: tree

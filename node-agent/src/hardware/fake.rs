@@ -1,19 +1,19 @@
 //! Machines made of files, for tests: layouts as the kernel's documents describe them.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 /// A root with the files that were asked for, gone when dropped.
-pub(crate) struct Fake(TempDir);
+pub(crate) struct Fake(TempDir, Vec<TempDir>);
 
 impl Fake {
     /// A machine that tells nothing at all.
     pub(crate) fn new() -> Self {
         // Thousands of small files: in memory where that is possible.
-        Self(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
+        Self(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap(), Vec::new())
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -55,6 +55,21 @@ impl Fake {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::create_dir_all(self.path(target)).unwrap();
         symlink(format!("{}{target}", "../".repeat(ups)), path).unwrap();
+        self
+    }
+
+    /// A program in `/usr/sbin`: a script of the shell.
+    pub(crate) fn with_program(mut self, name: &str, script: &str) -> Self {
+        // Memory file systems may forbid to run what lies on them.
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join(name);
+        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        let path = self.path(&format!("usr/sbin/{name}"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let _ = fs::remove_file(&path);
+        symlink(file, path).unwrap();
+        self.1.push(place);
         self
     }
 
@@ -128,6 +143,11 @@ pub(crate) fn memory_module(slot: &str, mib: u32, kind: u8, mts: u16) -> Vec<u8>
     place(0x15, &mts.to_le_bytes());
     place(0x20, &mts.to_le_bytes());
     structure(17, 0x1100, &fields, &[slot])
+}
+
+/// Type 3: a case with this serial number.
+pub(crate) fn chassis(serial: &str) -> Vec<u8> {
+    structure(3, 0x0300, &[1, 0x1c, 0, 2, 0, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0], &["HPE", serial])
 }
 
 /// Type 1 with this UUID.

@@ -12,12 +12,12 @@ pub(super) fn read(tree: &Tree, tables: Option<&Tables>) -> Memory {
     technologies.sort_unstable();
     technologies.dedup();
     let technology = (!technologies.is_empty()).then(|| technologies.join("+"));
-    Memory {
-        total_bytes: tree.text("proc/meminfo").and_then(|text| kilobytes(&text, "MemTotal:")),
-        technology,
-        ecc: tables.and_then(Tables::corrects_memory_errors),
-        modules,
-    }
+    Memory { total_bytes: total_bytes(tree), technology, ecc: tables.and_then(Tables::corrects_memory_errors), modules }
+}
+
+/// Bytes of memory the kernel can use.
+pub(super) fn total_bytes(tree: &Tree) -> Option<u64> {
+    tree.text("proc/meminfo").and_then(|text| kilobytes(&text, "MemTotal:"))
 }
 
 /// Bytes of the line with this word in a text such as `/proc/meminfo`.

@@ -4,7 +4,7 @@ use rollcall_model::hardware::MemoryModule;
 use smbioslib::{
     MemoryArrayErrorCorrection, MemoryArrayUse, MemoryDeviceType, MemorySize, MemorySizeExtended, MemorySpeed,
     MemorySpeedExtended, SMBiosBaseboardInformation, SMBiosData, SMBiosMemoryDevice, SMBiosPhysicalMemoryArray,
-    SMBiosSystemInformation, SMBiosVersion, SystemUuidData,
+    SMBiosSystemChassisInformation, SMBiosSystemInformation, SMBiosVersion, SystemUuidData,
 };
 
 use super::tree::{Tree, printable};
@@ -44,6 +44,20 @@ impl Tables {
     /// Serial number of the board, type 2.
     pub(crate) fn board_serial(&self) -> Option<String> {
         let serial = self.data.first::<SMBiosBaseboardInformation<'_>>()?.serial_number().to_utf8_lossy();
+        serial.and_then(|text| printable(&text))
+    }
+
+    /// Maker and product name of the system, type 1.
+    pub(crate) fn system(&self) -> (Option<String>, Option<String>) {
+        let Some(system) = self.data.first::<SMBiosSystemInformation<'_>>() else { return (None, None) };
+        let [maker, product] = [system.manufacturer(), system.product_name()]
+            .map(|text| text.to_utf8_lossy().and_then(|text| printable(&text)));
+        (maker, product)
+    }
+
+    /// Serial number of the case, type 3.
+    pub(crate) fn chassis_serial(&self) -> Option<String> {
+        let serial = self.data.first::<SMBiosSystemChassisInformation<'_>>()?.serial_number().to_utf8_lossy();
         serial.and_then(|text| printable(&text))
     }
 

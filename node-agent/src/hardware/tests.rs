@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::fake::{Fake, memory_array, memory_module, system_information};
+use super::fake::{Fake, chassis, memory_array, memory_module, system_information};
 use super::*;
 
 const XEON: &str = "\
@@ -112,6 +112,40 @@ fn devices_are_told_from_what_only_looks_like_one() {
 }
 
 #[test]
+fn drivers_tell_firmware_and_best_speed_where_they_can_be_asked() {
+    assert_eq!(read(server().root()).nics[0].best_mbps, None, "without ethtool it is unknown");
+    let asked = server().with_program(
+        "ethtool",
+        r#"case "$*" in
+             "-i eth1") printf 'driver: ixgbe\nfirmware-version: 0x800007b8, 20.0.16\nbus-info: 0000:01:00.0\n';;
+             eth1) printf 'Settings for eth1:\n\tSupported link modes:   1000baseT/Full\n\t    10000baseT/Full\n';;
+             "-i eth2") printf 'driver: e1000e\nfirmware-version: N/A\n';;
+             *) exit 1;;
+           esac"#,
+    );
+    let nics = read(asked.root()).nics;
+    assert_eq!((nics[0].best_mbps, nics[0].firmware.as_deref()), (Some(10_000), Some("0x800007b8, 20.0.16")));
+    assert_eq!((nics[1].best_mbps, nics[1].firmware.as_deref()), (None, None));
+    let shown = server().with("sys/class/net/eth2/device/infiniband/mlx5_0/fw_ver", "16.35.2000\n");
+    assert_eq!(read(shown.root()).nics[1].firmware.as_deref(), Some("16.35.2000"));
+}
+
+#[test]
+fn the_case_is_named_by_the_firmware_and_placeholders_are_unknown() {
+    let told = read(server().with("sys/class/dmi/id/chassis_serial", "7XKZ2R3\n").root()).chassis;
+    let texts = |chassis: &rollcall_model::hardware::Chassis| {
+        [&chassis.vendor, &chassis.product, &chassis.serial].map(|text| text.clone().unwrap_or_default())
+    };
+    assert_eq!(texts(&told), ["Dell Inc.", "PowerEdge R650", "7XKZ2R3"]);
+    let tables = Fake::new().with_tables(&[system_information([7; 16]), chassis("SGH1234ABC")]);
+    assert_eq!(texts(&read(tables.root()).chassis), ["Dell Inc.", "PowerEdge R650", "SGH1234ABC"]);
+    let board =
+        [("sys_vendor", "To Be Filled By O.E.M."), ("product_name", "HP"), ("chassis_serial", "Default string")];
+    let unknown = Fake::new().with_all("sys/class/dmi/id", &board);
+    assert_eq!(texts(&read(unknown.root()).chassis), ["", "HP", ""]);
+}
+
+#[test]
 fn a_virtio_interface_shows_the_pci_device_it_sits_on() {
     let virtio = "sys/devices/pci0000:00/0000:00:03.0/virtio2";
     let machine = Fake::new()
@@ -182,7 +216,7 @@ fn this_machine_is_read_for_real() {
 }
 
 /// Every file that is read of a machine's hardware and identity.
-const FILES: [&str; 34] = [
+const FILES: [&str; 37] = [
     "proc/cpuinfo",
     "proc/meminfo",
     "proc/sys/kernel/osrelease",
@@ -202,6 +236,9 @@ const FILES: [&str; 34] = [
     "sys/class/dmi/id/sys_vendor",
     "sys/class/dmi/id/product_uuid",
     "sys/class/dmi/id/board_serial",
+    "sys/class/dmi/id/chassis_serial",
+    "sys/class/dmi/id/product_name",
+    "sys/class/net/eth1/device/infiniband/mlx5_0/fw_ver",
     "sys/class/net/eth1/address",
     "sys/class/net/eth1/speed",
     "sys/class/net/eth1/addr_assign_type",

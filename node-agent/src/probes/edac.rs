@@ -2,31 +2,43 @@
 
 use rollcall_model::{Millis, Tick};
 
-use super::window::Window;
+use super::window::Counters;
 use super::{Findings, Probe, Reason, bit};
 use crate::hardware::Tree;
 
 const CONTROLLERS: &str = "sys/devices/system/edac/mc";
 
+/// No controller lives to count more errors than this.
+const BELIEVABLE: u64 = 1 << 40;
+
 pub(super) struct Edac {
     tree: Tree,
-    corrected: Window,
+    corrected: Counters,
 }
 
 impl Edac {
     pub(super) fn new(tree: &Tree) -> Self {
-        Self { tree: tree.clone(), corrected: Window::new(Millis(3_600_000)) }
+        Self { tree: tree.clone(), corrected: Counters::new(Millis(3_600_000)) }
     }
 
-    fn total(&self, controllers: &[(u32, String)], counter: &str) -> Result<u64, Reason> {
-        let mut counts = controllers.iter().map(|(_, below)| self.tree.number::<u64>(&format!("{below}/{counter}")));
-        let sum = counts.try_fold(0_u64, |sum, count| count.map(|count| sum.saturating_add(count)));
-        sum.ok_or_else(|| format!("a memory controller in /{CONTROLLERS} does not tell its {counter}").into())
+    /// A counter of every controller that tells it; or why none does.
+    fn counts(&self, controllers: &[(u32, String)], counter: &str) -> Result<Vec<(String, u64)>, Reason> {
+        let told = controllers.iter().filter_map(|(_, below)| {
+            let file = format!("{below}/{counter}");
+            let count = self.tree.number::<u64>(&file).filter(|count| *count <= BELIEVABLE)?;
+            Some((file, count))
+        });
+        let told: Vec<(String, u64)> = told.collect();
+        // What one controller does not tell may be the bad news: only bad news of the others outweighs that.
+        if told.len() == controllers.len() || told.iter().any(|(_, count)| *count > 0) {
+            return Ok(told);
+        }
+        Err(format!("a memory controller in /{CONTROLLERS} does not tell its {counter}").into())
     }
 }
 
 impl Probe for Edac {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "memory errors"
     }
 
@@ -46,9 +58,11 @@ impl Probe for Edac {
             }
             return;
         }
-        let corrected = self.total(&controllers, "ce_count");
-        findings.say(bit::MEMORY_CORRECTABLE, corrected.map(|total| self.corrected.observe(now, total)));
-        let uncorrected = self.total(&controllers, "ue_count");
-        findings.say(bit::MEMORY_UNCORRECTABLE, uncorrected.map(|total| total as f64));
+        let corrected = self.counts(&controllers, "ce_count");
+        let corrected = corrected.map(|counts| self.corrected.observe(now, counts.into_iter()));
+        findings.say(bit::MEMORY_CORRECTABLE, corrected);
+        let uncorrected = self.counts(&controllers, "ue_count");
+        let uncorrected = uncorrected.map(|counts| counts.iter().map(|(_, count)| *count as f64).sum());
+        findings.say(bit::MEMORY_UNCORRECTABLE, uncorrected);
     }
 }

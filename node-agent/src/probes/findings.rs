@@ -41,6 +41,18 @@ impl Sample {
     }
 }
 
+impl Sample {
+    /// Takes a further reading of an indicator that may have one: the higher counts, and a reading more than a reason.
+    pub(crate) fn join(&mut self, index: usize, found: Result<f64, Reason>) {
+        let before = self.readings.get(index).copied().flatten();
+        match (before, found) {
+            (Some(before), Ok(value)) if value.is_finite() => self.set(index, Ok(before.max(value))),
+            (Some(_), _) => {}
+            (None, found) => self.set(index, found),
+        }
+    }
+}
+
 /// What one probe found. Reused from one measurement to the next.
 #[derive(Debug, Default)]
 pub struct Findings {

@@ -1,4 +1,4 @@
-//! What the kernel counts about itself: runnable tasks, memory, kills for want of it, faults.
+//! What the kernel counts about itself: runnable tasks, memory, kills for want of it.
 
 use rollcall_model::{Millis, Tick};
 
@@ -8,20 +8,19 @@ use super::{Findings, Probe, Reason, bit};
 use crate::hardware::{Tree, list_length};
 
 const MINUTE: Millis = Millis(60_000);
-const HOUR: Millis = Millis(3_600_000);
-
-/// Flags of `/proc/sys/kernel/tainted` that tell of a fault: machine check, oops, soft lock-up.
-const FAULT_FLAGS: [u32; 3] = [4, 7, 14];
+/// More processors than this no kernel has.
+const MOST_CPUS: u32 = 1 << 16;
+/// More tasks than this no kernel has (`PID_MAX_LIMIT`).
+const MOST_TASKS: u32 = 1 << 22;
 
 pub(super) struct Kernel {
     loadavg: Kept,
     online: Kept,
     meminfo: Kept,
     vmstat: Kept,
-    tainted: Kept,
-    hung_tasks: Kept,
+    /// Of the agent's own cgroup, version 2.
+    memory_events: Option<Kept>,
     kills: Window,
-    hung: Window,
 }
 
 impl Kernel {
@@ -31,10 +30,8 @@ impl Kernel {
             online: Kept::new(tree, "sys/devices/system/cpu/online"),
             meminfo: Kept::new(tree, "proc/meminfo"),
             vmstat: Kept::new(tree, "proc/vmstat"),
-            tainted: Kept::new(tree, "proc/sys/kernel/tainted"),
-            hung_tasks: Kept::new(tree, "proc/sys/kernel/hung_task_detect_count"),
+            memory_events: own_cgroup(tree).map(|below| Kept::new(tree, &format!("{below}/memory.events"))),
             kills: Window::new(MINUTE),
-            hung: Window::new(HOUR),
         }
     }
 
@@ -44,10 +41,11 @@ impl Kernel {
         let runnable = {
             let text = self.loadavg.read()?;
             let field = text.split_whitespace().nth(3).and_then(|field| field.split('/').next()?.parse::<u32>().ok());
-            field.ok_or_else(|| unclear("proc/loadavg"))?
+            field.filter(|runnable| *runnable <= MOST_TASKS).ok_or_else(|| unclear("proc/loadavg"))?
         };
         let text = self.online.read()?;
-        let cpus = list_length(&text).ok_or_else(|| unclear("sys/devices/system/cpu/online"))?;
+        let cpus = list_length(&text).filter(|cpus| *cpus <= MOST_CPUS);
+        let cpus = cpus.ok_or_else(|| unclear("sys/devices/system/cpu/online"))?;
         Ok(f64::from(runnable.saturating_sub(1)) / f64::from(cpus))
     }
 
@@ -58,40 +56,42 @@ impl Kernel {
             line.trim_end_matches("kB").trim().parse::<f64>().ok()
         };
         match (value("MemAvailable:"), value("MemTotal:")) {
-            (Some(available), Some(total)) if total > 0.0 => Ok(100.0 * available / total),
+            (Some(available), Some(total)) if total > 0.0 && (0.0..=total).contains(&available) => {
+                Ok(100.0 * available / total)
+            }
             _ => Err(unclear("proc/meminfo")),
         }
     }
 
+    /// `/proc/vmstat` counts every kill on the machine, those within a cgroup's limit too. Where it does not count,
+    /// the agent's own cgroup tells at least of itself.
     fn oom_kills(&mut self, now: Tick) -> Result<f64, Reason> {
-        let text = self.vmstat.read()?;
-        let total =
-            text.lines().find_map(|line| line.strip_prefix("oom_kill ")).and_then(|value| value.trim().parse().ok());
+        let counted = |file: &mut Kept| {
+            let text = file.read().ok()?;
+            text.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse::<u64>().ok()
+        };
+        let everywhere = counted(&mut self.vmstat);
+        let total = everywhere.or_else(|| counted(self.memory_events.as_mut()?));
         let total = total.ok_or(Reason::Borrowed("this kernel does not count kills for want of memory"))?;
         Ok(self.kills.observe(now, total))
     }
+}
 
-    /// Flags stay until a reboot, which is also the remedy; hung tasks count for an hour.
-    fn faults(&mut self, now: Tick) -> Result<f64, Reason> {
-        let tainted: u64 = {
-            let text = self.tainted.read()?;
-            text.trim().parse().map_err(|_| unclear("proc/sys/kernel/tainted"))?
-        };
-        let flags = FAULT_FLAGS.iter().filter(|flag| tainted >> **flag & 1 == 1).count();
-        // Kernels before 6.13 do not count hung tasks.
-        let total = self.hung_tasks.read().ok().and_then(|text| text.trim().parse().ok());
-        let hung = total.map_or(0.0, |total| self.hung.observe(now, total));
-        Ok(flags as f64 + hung)
-    }
+/// Directory of the agent's own cgroup, from the line `0::/…` of `/proc/self/cgroup`; none within version 1.
+fn own_cgroup(tree: &Tree) -> Option<String> {
+    let text = tree.text("proc/self/cgroup")?;
+    let path = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let inside = !path.split('/').any(|part| part == "..");
+    inside.then(|| format!("sys/fs/cgroup/{path}"))
 }
 
 impl Probe for Kernel {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "kernel"
     }
 
     fn indicators(&self) -> &'static [usize] {
-        &[bit::RUN_QUEUE, bit::MEMORY_AVAILABLE, bit::OOM_KILLS, bit::KERNEL_FAULTS]
+        &[bit::RUN_QUEUE, bit::MEMORY_AVAILABLE, bit::OOM_KILLS]
     }
 
     fn period(&self) -> Millis {
@@ -102,6 +102,5 @@ impl Probe for Kernel {
         findings.say(bit::RUN_QUEUE, self.run_queue());
         findings.say(bit::MEMORY_AVAILABLE, self.memory_available());
         findings.say(bit::OOM_KILLS, self.oom_kills(now));
-        findings.say(bit::KERNEL_FAULTS, self.faults(now));
     }
 }

@@ -1,6 +1,8 @@
-//! Space and inodes of the watched file systems. Asking a file system whose server is gone hangs.
+//! Space and inodes of a watched file system. Asking one whose server is gone hangs: each has a probe of its own, so
+//! that one that hangs costs the others nothing.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use rollcall_model::{Millis, Tick};
 use rustix::fs::StatVfs;
@@ -8,25 +10,25 @@ use rustix::fs::StatVfs;
 use super::{Findings, Probe, Reason, bit};
 use crate::hardware::Tree;
 
-pub(super) struct Mounts {
-    tree: Tree,
-    watched: Vec<PathBuf>,
+/// Asks a file system.
+pub(super) type Ask = fn(&Path) -> io::Result<StatVfs>;
+
+pub(super) struct Mount {
+    name: String,
+    place: PathBuf,
+    watched: PathBuf,
+    ask: Ask,
 }
 
-impl Mounts {
-    pub(super) fn new(tree: &Tree, watched: &[PathBuf]) -> Self {
-        Self { tree: tree.clone(), watched: watched.to_vec() }
+impl Mount {
+    pub(super) fn new(tree: &Tree, watched: &Path) -> Self {
+        Self::asked_by(tree, watched, |place| Ok(rustix::fs::statvfs(place)?))
     }
 
-    /// The fullest file system, by a measure that not all of them have.
-    fn fullest(&self, measure: fn(&StatVfs) -> Option<f64>, none: &'static str) -> Result<f64, Reason> {
-        let mut fullest = None;
-        for mount in &self.watched {
-            let told = rustix::fs::statvfs(self.tree.path(mount))
-                .map_err(|error| Reason::from(format!("{} cannot be asked: {error}", mount.display())))?;
-            fullest = measure(&told).into_iter().chain(fullest).reduce(f64::max);
-        }
-        fullest.ok_or(Reason::Borrowed(none))
+    /// The same, asked in another way.
+    pub(super) fn asked_by(tree: &Tree, watched: &Path, ask: Ask) -> Self {
+        let name = format!("file system at {}", watched.display());
+        Self { name, place: tree.path(watched), watched: watched.to_owned(), ask }
     }
 }
 
@@ -42,12 +44,12 @@ fn inodes(told: &StatVfs) -> Option<f64> {
 }
 
 fn percent(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| 100.0 * part as f64 / whole as f64)
+    (whole > 0 && part <= whole).then(|| 100.0 * part as f64 / whole as f64)
 }
 
-impl Probe for Mounts {
-    fn name(&self) -> &'static str {
-        "mounts"
+impl Probe for Mount {
+    fn name(&self) -> &str {
+        &self.name
     }
 
     fn indicators(&self) -> &'static [usize] {
@@ -55,11 +57,19 @@ impl Probe for Mounts {
     }
 
     fn period(&self) -> Millis {
-        Millis(10_000)
+        Millis(1_000)
     }
 
     fn measure(&mut self, _now: Tick, findings: &mut Findings) {
-        findings.say(bit::DISK_SPACE, self.fullest(space, "no watched file system tells its size"));
-        findings.say(bit::DISK_INODES, self.fullest(inodes, "no watched file system has a fixed number of inodes"));
+        let told = (self.ask)(&self.place)
+            .map_err(|error| Reason::from(format!("{} cannot be asked: {error}", self.watched.display())));
+        let why = |what: &str| Reason::from(format!("the file system at {} {what}", self.watched.display()));
+        let full = told
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|told| space(told).ok_or_else(|| why("does not tell its size")));
+        findings.say(bit::DISK_SPACE, full);
+        let inodes = told.and_then(|told| inodes(&told).ok_or_else(|| why("has no fixed number of inodes")));
+        findings.say(bit::DISK_INODES, inodes);
     }
 }

@@ -4,23 +4,35 @@ use std::collections::BTreeMap;
 
 use rollcall_model::{Millis, Tick};
 
+use super::aside::Aside;
 use super::kept::{Kept, unclear};
 use super::{Findings, Probe, Reason, bit};
-use crate::hardware::{Tree, network_devices};
+use crate::hardware::{Ethtool, Speeds, Tree, network_devices};
 
 const NET: &str = "sys/class/net";
 const IFF_UP: u32 = 1;
+/// How long drivers are left alone after they were asked for possible speeds.
+const ASK_AGAIN: Millis = Millis(30_000);
+/// No link carries more bytes in a second; a larger step is a counter that began anew.
+const MOST_BYTES: f64 = 1e12;
+/// Nor more packets.
+const MOST_PACKETS: f64 = 1e10;
 
 pub(super) struct Network {
     tree: Tree,
+    watched: Vec<String>,
     counters: Kept,
     interfaces: BTreeMap<String, Interface>,
+    question: Aside<BTreeMap<String, Speeds>>,
+    /// Whether a link changed since drivers were last asked for possible speeds.
+    stale: bool,
 }
 
 /// What is remembered of an interface.
 #[derive(Default)]
 struct Interface {
     was_up: bool,
+    /// Best speed seen, or that both ends offer.
     best_mbps: Option<u32>,
     /// Down or slower than its best, at the last look.
     unwell: bool,
@@ -46,24 +58,29 @@ impl Counters {
         Some(Self { received_bytes: at(0)?, sent_bytes: at(8)?, lost: at(2)? + at(3)? + at(10)? + at(11)? })
     }
 
-    /// Growth per second; `None` when a counter went back or no time passed.
+    /// Growth per second; `None` when a counter went back or leapt, or no time passed.
     fn since(self, earlier: Self, span: Millis) -> Option<Self> {
-        let rate = |now: f64, then: f64| (now >= then && span.0 > 0).then(|| (now - then) * 1_000.0 / span.0 as f64);
+        let rate = |now: f64, then: f64, most: f64| {
+            let rate = (now >= then && span.0 > 0).then(|| (now - then) * 1_000.0 / span.0 as f64);
+            rate.filter(|rate| *rate <= most)
+        };
         Some(Self {
-            received_bytes: rate(self.received_bytes, earlier.received_bytes)?,
-            sent_bytes: rate(self.sent_bytes, earlier.sent_bytes)?,
-            lost: rate(self.lost, earlier.lost)?,
+            received_bytes: rate(self.received_bytes, earlier.received_bytes, MOST_BYTES)?,
+            sent_bytes: rate(self.sent_bytes, earlier.sent_bytes, MOST_BYTES)?,
+            lost: rate(self.lost, earlier.lost, MOST_PACKETS)?,
         })
     }
 }
 
 impl Interface {
-    /// An interface its administrator switched off is not broken, and starts anew when switched on.
-    fn follow_link(&mut self, tree: &Tree, name: &str) {
+    /// An interface its administrator switched off is not broken, and starts anew when switched on; a cable that was
+    /// never plugged in is no loss. Says whether speed or carrier changed.
+    fn follow_link(&mut self, tree: &Tree, name: &str) -> bool {
+        let before = self.mbps;
         let flags = tree.hexadecimal(&format!("{NET}/{name}/flags"));
         if flags.is_some_and(|flags| flags & IFF_UP == 0) {
             *self = Self::default();
-            return;
+            return before.is_some();
         }
         let carrier = tree.number::<u8>(&format!("{NET}/{name}/carrier")) == Some(1);
         let speed: Option<i64> = if carrier { tree.number(&format!("{NET}/{name}/speed")) } else { None };
@@ -71,6 +88,7 @@ impl Interface {
         self.was_up |= carrier;
         self.best_mbps = self.best_mbps.max(self.mbps);
         self.unwell = self.was_up && (!carrier || (self.mbps.is_some() && self.mbps < self.best_mbps));
+        self.mbps != before
     }
 
     fn follow_counters(&mut self, now: Tick, counters: Option<Counters>) {
@@ -79,21 +97,59 @@ impl Interface {
         self.last = Some((now, counters));
     }
 
-    /// The busier direction, in percent of the speed.
+    /// The busier direction, in percent of the speed. Counters are read a moment late now and then, so a little more
+    /// than everything is possible; much more is not, and tells nothing. Interfaces without a medium carry what they can.
     fn saturation(&self) -> Option<f64> {
         let (rates, mbps) = (self.per_second?, self.mbps?);
-        Some(100.0 * rates.received_bytes.max(rates.sent_bytes) * 8.0 / (f64::from(mbps) * 1e6))
+        let share = 100.0 * rates.received_bytes.max(rates.sent_bytes) * 8.0 / (f64::from(mbps) * 1e6);
+        (share <= 200.0).then_some(share)
     }
 }
 
 impl Network {
-    pub(super) fn new(tree: &Tree) -> Self {
-        Self { tree: tree.clone(), counters: Kept::new(tree, "proc/net/dev"), interfaces: BTreeMap::new() }
+    /// Watches the interfaces that are devices, and those named.
+    pub(super) fn new(tree: &Tree, watched: &[String]) -> Self {
+        Self {
+            tree: tree.clone(),
+            watched: watched.to_vec(),
+            counters: Kept::new(tree, "proc/net/dev"),
+            interfaces: BTreeMap::new(),
+            question: Aside::new("speeds", ASK_AGAIN),
+            stale: true,
+        }
+    }
+
+    fn present(&self) -> Vec<String> {
+        let mut present = network_devices(&self.tree);
+        let named = self.watched.iter().filter(|name| !name.contains('/'));
+        let named = named.filter(|name| self.tree.exists(&format!("{NET}/{name}/flags")));
+        present.extend(named.cloned());
+        present.sort_unstable();
+        present.dedup();
+        present
+    }
+
+    /// Asks drivers aside, when a link changed, which speed both ends of the cable offer: a link that came up slower
+    /// than that is told from one whose switch cannot do more.
+    fn follow_offers(&mut self, now: Tick) {
+        for (name, speeds) in self.question.take().unwrap_or_default() {
+            if let Some(interface) = self.interfaces.get_mut(&name).filter(|interface| interface.mbps.is_some()) {
+                interface.best_mbps = interface.best_mbps.max(speeds.common);
+            }
+        }
+        if !self.stale || !self.question.is_due(now) {
+            return;
+        }
+        self.stale = false;
+        let Some(ethtool) = Ethtool::find(&self.tree) else { return };
+        let up = self.interfaces.iter().filter(|(_, interface)| interface.mbps.is_some());
+        let up: Vec<String> = up.map(|(name, _)| name.clone()).collect();
+        self.question.ask(now, move || up.into_iter().map(|name| (name.clone(), ethtool.speeds(&name))).collect());
     }
 
     /// Interfaces that are gone though their link was up stay, as links that are down.
     fn look(&mut self) {
-        let present = network_devices(&self.tree);
+        let present = self.present();
         for (name, interface) in &mut self.interfaces {
             if !present.contains(name) {
                 *interface = Interface { was_up: interface.was_up, unwell: interface.was_up, ..Interface::default() };
@@ -102,7 +158,7 @@ impl Network {
         self.interfaces.retain(|name, interface| interface.was_up || present.contains(name));
         for name in present {
             let interface = self.interfaces.entry(name.clone()).or_default();
-            interface.follow_link(&self.tree, &name);
+            self.stale |= interface.follow_link(&self.tree, &name);
         }
     }
 
@@ -125,7 +181,7 @@ impl Network {
 }
 
 impl Probe for Network {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "network"
     }
 
@@ -134,10 +190,11 @@ impl Probe for Network {
     }
 
     fn period(&self) -> Millis {
-        Millis(5_000)
+        Millis(1_000)
     }
 
     fn measure(&mut self, now: Tick, findings: &mut Findings) {
+        self.follow_offers(now);
         self.look();
         if self.interfaces.is_empty() {
             for indicator in self.indicators() {

@@ -25,7 +25,7 @@ impl Pressure {
 }
 
 impl Probe for Pressure {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "pressure"
     }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use rollcall_model::{Millis, Tick};
 
 use super::kept::Kept;
-use super::{Findings, Probe, Reason, bit};
+use super::thermometer::{Believable, Thermometer, highest};
+use super::{Findings, Probe, Reason, bit, chips};
 use crate::hardware::Tree;
 
-const HWMON: &str = "sys/class/hwmon";
 const ZONES: &str = "sys/class/thermal";
 const LOOK_AGAIN: Millis = Millis(60_000);
 
@@ -19,14 +19,15 @@ const PROCESSORS: [&str; 8] =
 const GRAPHICS: [&str; 4] = ["amdgpu", "radeon", "nouveau", "nvidia"];
 /// Words in the labels of sensors in the air that enters.
 const INLETS: [&str; 3] = ["inlet", "ambient", "intake"];
-/// Degrees that a working sensor may report.
-const PLAUSIBLE: std::ops::RangeInclusive<f64> = -50.0..=150.0;
+/// Processors switch themselves off below 126 °C.
+const PROCESSOR: Believable = Believable { degrees: -40.0..=125.0, leap: 40.0 };
+const AIR: Believable = Believable { degrees: -40.0..=85.0, leap: 25.0 };
 
 pub(super) struct Sensors {
     tree: Tree,
     looked: Option<Tick>,
-    processors: Vec<Kept>,
-    inlets: Vec<Kept>,
+    processors: Vec<Thermometer>,
+    inlets: Vec<Thermometer>,
     fans: Vec<Fan>,
     /// Fans that were seen turning.
     turned: BTreeSet<String>,
@@ -59,18 +60,22 @@ impl Sensors {
             return;
         }
         self.looked = Some(now);
-        (self.processors, self.inlets, self.fans) = (Vec::new(), Vec::new(), Vec::new());
-        for (_, chip) in self.tree.numbered(HWMON, "hwmon") {
+        let processors = std::mem::take(&mut self.processors);
+        let inlets = std::mem::take(&mut self.inlets);
+        self.fans.clear();
+        for chip in chips::all(&self.tree) {
             self.look_at(&chip);
         }
         if self.processors.is_empty() {
             for (_, zone) in self.tree.numbered(ZONES, "thermal_zone") {
                 let kind = self.tree.line(&format!("{zone}/type")).unwrap_or_default().to_lowercase();
                 if kind == "x86_pkg_temp" || kind.contains("cpu") || kind.contains("soc") {
-                    self.processors.push(Kept::new(&self.tree, &format!("{zone}/temp")));
+                    self.processors.push(Thermometer::new(&self.tree, &format!("{zone}/temp"), None, PROCESSOR));
                 }
             }
         }
+        self.processors.iter_mut().for_each(|sensor| sensor.remember(&processors));
+        self.inlets.iter_mut().for_each(|sensor| sensor.remember(&inlets));
     }
 
     fn look_at(&mut self, chip: &str) {
@@ -86,12 +91,14 @@ impl Sensors {
                 (sensor, label)
             })
             .collect();
-        let kept = |(sensor, _): &Labelled| Kept::new(&self.tree, &format!("{sensor}_input"));
+        let sensor = |(below, _): &Labelled, believable: Believable| {
+            Thermometer::new(&self.tree, &format!("{below}_input"), Some(format!("{below}_fault")), believable)
+        };
         if PROCESSORS.contains(&driver.as_str()) {
-            self.processors.extend(hottest_of(&temperatures).iter().map(kept));
+            self.processors.extend(hottest_of(&temperatures).iter().map(|one| sensor(one, PROCESSOR)));
         }
         let inlets = temperatures.iter().filter(|(_, label)| INLETS.iter().any(|word| label.contains(word)));
-        self.inlets.extend(inlets.map(kept));
+        self.inlets.extend(inlets.map(|one| sensor(one, AIR)));
         if !GRAPHICS.contains(&driver.as_str()) {
             for below in files.iter().filter(|file| file.starts_with("fan")).filter_map(input) {
                 let speed = Kept::new(&self.tree, &format!("{below}_input"));
@@ -132,18 +139,8 @@ fn hottest_of(sensors: &[Labelled]) -> Vec<Labelled> {
     if dies.is_empty() { sensors.to_vec() } else { dies }
 }
 
-/// The highest of some temperatures in °C; sensors that fail or report nonsense are passed over.
-fn highest(sensors: &mut [Kept], none: &'static str) -> Result<f64, Reason> {
-    let degrees = sensors.iter_mut().filter_map(|sensor| {
-        let text = sensor.read().ok()?;
-        let degrees = text.trim().parse::<f64>().ok()? / 1_000.0;
-        PLAUSIBLE.contains(&degrees).then_some(degrees)
-    });
-    degrees.reduce(f64::max).ok_or(Reason::Borrowed(none))
-}
-
 impl Probe for Sensors {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "sensors"
     }
 
@@ -157,10 +154,10 @@ impl Probe for Sensors {
 
     fn measure(&mut self, now: Tick, findings: &mut Findings) {
         self.look(now);
-        let processors = highest(&mut self.processors, "no temperature sensor of a processor answers");
+        let processors = highest(&mut self.processors, &self.tree, "no temperature sensor of a processor answers");
         findings.say(bit::CPU_TEMPERATURE, processors);
         findings.say(bit::FAN, self.failed_fans());
-        let inlets = highest(&mut self.inlets, "no sensor is labelled as inlet or ambient");
+        let inlets = highest(&mut self.inlets, &self.tree, "no sensor is labelled as inlet, ambient or intake");
         findings.say(bit::INLET_TEMPERATURE, inlets);
     }
 }

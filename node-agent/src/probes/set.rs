@@ -5,8 +5,9 @@ use std::path::Path;
 
 use rollcall_model::{Millis, Tick};
 
+use super::kernel_log::KernelLog;
 use super::{Findings, Probe, ProbeConfig, Reason, Sample, bit};
-use super::{clock, edac, kernel, mounts, network, power, pressure, sensors, storage, throttle};
+use super::{clock, drives, edac, faults, file_systems, kernel, mounts, network, power, pressure, sensors, throttle};
 use crate::hardware::Tree;
 
 /// A probe asked a little early is asked now, not a whole sampling period late.
@@ -21,7 +22,7 @@ pub struct ProbeSet {
 /// A probe's place in the set. The probe itself is away while a thread measures with it.
 struct Slot {
     probe: Option<Box<dyn Probe>>,
-    name: &'static str,
+    name: String,
     indicators: &'static [usize],
     period: Millis,
     asked: Option<Tick>,
@@ -31,27 +32,32 @@ struct Slot {
 
 impl fmt::Debug for ProbeSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.slots.iter().map(|slot| slot.name)).finish()
+        f.debug_list().entries(self.slots.iter().map(|slot| &slot.name)).finish()
     }
 }
 
 impl ProbeSet {
-    /// The probes for the machine below `root` (`/` in production). Touches no file yet.
+    /// The probes for the machine below `root` (`/` in production). Asks no device anything yet.
     #[must_use]
     pub fn new(root: &Path, config: &ProbeConfig) -> Self {
         let tree = Tree::new(root);
-        let probes: Vec<Box<dyn Probe>> = vec![
+        let log = KernelLog::new(&tree);
+        let mut probes: Vec<Box<dyn Probe>> = vec![
             Box::new(pressure::Pressure::new(&tree)),
             Box::new(kernel::Kernel::new(&tree)),
-            Box::new(network::Network::new(&tree)),
+            Box::new(faults::Faults::new(&tree, &log)),
+            Box::new(network::Network::new(&tree, &config.interfaces)),
             Box::new(sensors::Sensors::new(&tree)),
             Box::new(edac::Edac::new(&tree)),
             Box::new(power::Power::new(&tree)),
             Box::new(throttle::Throttle::new(&tree)),
-            Box::new(storage::Storage::new(&tree)),
-            Box::new(mounts::Mounts::new(&tree, &config.mounts)),
+            Box::new(drives::Drives::new(&tree, &log)),
+            Box::new(file_systems::FileSystems::new(&tree, &log)),
             Box::new(clock::Clock::new(&tree)),
         ];
+        for watched in &config.mounts {
+            probes.push(Box::new(mounts::Mount::new(&tree, watched)));
+        }
         Self::of(probes, config.deadline_ms)
     }
 
@@ -59,7 +65,7 @@ impl ProbeSet {
     #[must_use]
     pub fn of(probes: Vec<Box<dyn Probe>>, deadline: Millis) -> Self {
         let slot = |probe: Box<dyn Probe>| Slot {
-            name: probe.name(),
+            name: probe.name().to_owned(),
             indicators: probe.indicators(),
             period: probe.period(),
             probe: Some(probe),
@@ -105,31 +111,32 @@ impl ProbeSet {
     }
 
     /// Takes a probe back with what it found; says its name if it was thought to hang.
-    pub(super) fn give_back(&mut self, index: usize, probe: Box<dyn Probe>, found: Findings) -> Option<&'static str> {
+    pub(super) fn give_back(&mut self, index: usize, probe: Box<dyn Probe>, found: Findings) -> Option<&str> {
         let slot = self.slots.get_mut(index)?;
         (slot.probe, slot.found) = (Some(probe), found);
-        slot.hangs_since.take().map(|_| slot.name)
+        slot.hangs_since.take().map(|_| slot.name.as_str())
     }
 
     /// Says that a probe did not come back in time.
-    pub(super) fn hangs(&mut self, index: usize, since: Tick) -> Option<&'static str> {
+    pub(super) fn hangs(&mut self, index: usize, since: Tick) -> Option<&str> {
         let slot = self.slots.get_mut(index)?;
         slot.hangs_since.get_or_insert(since);
-        Some(slot.name)
+        Some(&slot.name)
     }
 
-    /// The sample as far as it is known, with how late it is in milliseconds.
+    /// The sample as far as it is known, with how late it is in milliseconds. Where several probes answer for one
+    /// indicator, the highest reading counts; one that hangs or fails takes away its own part only.
     pub(super) fn compose(&self, now: Tick, late: Millis) -> Sample {
         let mut sample = Sample::empty(now);
         let mut quality = late.0;
         for slot in &self.slots {
             for (indicator, found) in slot.found.rows() {
-                sample.set(*indicator, found.clone());
+                sample.join(*indicator, found.clone());
             }
             if let Some(since) = slot.hangs_since {
                 quality = quality.max(now.since(since).0.max(self.deadline.0));
                 for indicator in slot.indicators {
-                    sample.set(*indicator, Err(hanging(slot.name, now.since(since))));
+                    sample.join(*indicator, Err(hanging(&slot.name, now.since(since))));
                 }
             }
         }

@@ -1,8 +1,11 @@
 //! Probes on machines made of files, and on the real one. The sampler's threads are tested in `tests/threads.rs`.
 
+mod asked;
+mod garbage;
+mod hanging;
+mod log;
 mod threads;
 
-use proptest::prelude::*;
 use rollcall_model::health::INDICATORS;
 use rollcall_model::indicator;
 use rollcall_model::threshold::Evaluator;
@@ -320,65 +323,5 @@ fn this_machine_is_measured_for_real() {
     ];
     for bit in percentages {
         assert!(sample.readings[bit].is_none_or(|share| (0.0..=100.0).contains(&share)));
-    }
-}
-
-const FILES: [&str; 28] = [
-    "proc/loadavg",
-    "proc/meminfo",
-    "proc/vmstat",
-    "proc/net/dev",
-    "proc/self/mountinfo",
-    "proc/pressure/cpu",
-    "proc/pressure/memory",
-    "proc/sys/kernel/tainted",
-    "proc/sys/kernel/hung_task_detect_count",
-    "sys/devices/system/cpu/online",
-    "sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count",
-    "sys/devices/system/cpu/cpu0/topology/core_cpus_list",
-    "sys/devices/system/cpu/cpufreq/policy0/bios_limit",
-    "sys/devices/system/cpu/cpufreq/policy0/scaling_available_frequencies",
-    "sys/devices/system/edac/mc/mc0/ce_count",
-    "sys/devices/system/edac/mc/mc0/ue_count",
-    "sys/class/hwmon/hwmon0/name",
-    "sys/class/hwmon/hwmon0/temp1_input",
-    "sys/class/hwmon/hwmon0/in1_label",
-    "sys/class/hwmon/hwmon1/fan1_input",
-    "sys/class/hwmon/hwmon1/power1_cap",
-    "sys/class/power_supply/AC/online",
-    "sys/class/power_supply/AC/health",
-    "sys/class/nvme/nvme0/state",
-    "sys/fs/ext4/sda1/errors_count",
-    "sys/class/net/eth1/carrier",
-    "sys/class/net/eth1/speed",
-    "sys/class/net/eth1/flags",
-];
-
-fn garbage() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![
-        prop::collection::vec(any::<u8>(), 0..200),
-        "(-?[0-9]{1,25}[ ,:/-]{0,2}){0,20}\n?".prop_map(String::into_bytes),
-        "(eth1: |oom_kill |MemTotal: |full avg10=|8:1 - ext4 /dev/a )[0-9a-z. -]{0,60}\n".prop_map(String::into_bytes),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
-
-    #[test]
-    fn garbage_in_any_file_gives_numbers_or_reasons(
-        rounds in prop::collection::vec(prop::collection::vec((0..FILES.len(), garbage()), 1..6), 1..4),
-    ) {
-        let machine = server();
-        let mut set = probes(&machine);
-        for (round, places) in rounds.into_iter().enumerate() {
-            for (place, bytes) in places {
-                machine.put(FILES[place], bytes);
-            }
-            let sample = sample_at(&mut set, round as u64 * 10);
-            for reading in sample.readings.into_iter().flatten() {
-                prop_assert!(reading.is_finite());
-            }
-        }
     }
 }

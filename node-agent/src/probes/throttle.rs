@@ -2,7 +2,7 @@
 
 use rollcall_model::{Millis, Tick};
 
-use super::window::Window;
+use super::window::Counters;
 use super::{Findings, Probe, bit};
 use crate::hardware::{Tree, list_first};
 
@@ -14,12 +14,12 @@ pub(super) struct Throttle {
     /// Counters, one per core and one per package; siblings repeat those of their core.
     counters: Vec<String>,
     looked: Option<Tick>,
-    events: Window,
+    events: Counters,
 }
 
 impl Throttle {
     pub(super) fn new(tree: &Tree) -> Self {
-        Self { tree: tree.clone(), counters: Vec::new(), looked: None, events: Window::new(Millis(60_000)) }
+        Self { tree: tree.clone(), counters: Vec::new(), looked: None, events: Counters::new(Millis(60_000)) }
     }
 
     fn look(&mut self, now: Tick) {
@@ -48,7 +48,7 @@ impl Throttle {
 }
 
 impl Probe for Throttle {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "throttling"
     }
 
@@ -62,11 +62,13 @@ impl Probe for Throttle {
 
     fn measure(&mut self, now: Tick, findings: &mut Findings) {
         self.look(now);
-        let mut counts = self.counters.iter().filter_map(|below| self.tree.number::<u64>(below)).peekable();
-        let found = match counts.peek() {
-            None => Err("the processors do not count how often they slow down".into()),
-            Some(_) => Ok(counts.fold(0_u64, u64::saturating_add)),
+        let counts = self.counters.iter().filter_map(|below| Some((below.clone(), self.tree.number::<u64>(below)?)));
+        let counts: Vec<(String, u64)> = counts.collect();
+        let found = if counts.is_empty() {
+            Err("the processors do not count how often they slow down".into())
+        } else {
+            Ok(self.events.observe(now, counts.into_iter()))
         };
-        findings.say(bit::CPU_THROTTLED, found.map(|total| self.events.observe(now, total)));
+        findings.say(bit::CPU_THROTTLED, found);
     }
 }

@@ -1,7 +1,7 @@
 //! The kinds of server that simulated machines are drawn from.
 
 use rollcall_model::hardware::{
-    Accelerator, Cache, Cpu, HardwareTopology, Memory, MemoryModule, Nic, NumaNode, Storage,
+    Accelerator, Cache, Chassis, Cpu, HardwareTopology, Memory, MemoryModule, Nic, NumaNode, Storage,
 };
 
 use super::dice::Dice;
@@ -198,6 +198,12 @@ pub(super) fn draw(dice: &mut Dice, index: u32) -> HardwareTopology {
             .collect(),
         virtualisation: Some("none".into()),
         kernel: Some(format!("6.12.57+deb13-{}", if kind.vendor == "ARM" { "arm64" } else { "amd64" })),
+        chassis: Chassis {
+            vendor: Some("Rollcall simulated".into()),
+            product: Some(format!("{}-socket server", kind.sockets)),
+            // Blades stand four to a case.
+            serial: Some(format!("SIM{:05}", index / 4)),
+        },
     }
 }
 
@@ -277,6 +283,8 @@ fn nics(kind: &Kind, index: u32, roll: u64) -> Vec<Nic> {
         bus_address: Some(format!("0000:01:00.{port}")),
         pci_id: Some(kind.nic_pci.into()),
         speed_mbps: Some(kind.nic_mbps),
+        best_mbps: Some(kind.nic_mbps),
+        firmware: Some(format!("sim {}", kind.nic_driver)),
     };
     (0..2).map(nic).collect()
 }

@@ -39,6 +39,11 @@ impl Plan {
             instance: Some(*instance),
             created_ms: created,
             joined_ms: Some(at),
+            rule: None,
+            enter_dwell_ms: None,
+            leave_dwell_ms: None,
+            dissolved_ms: None,
+            dissolved_by: None,
         };
         self.stored.groups.insert(*group, row);
         self.writes.touched.groups.insert(*group);
@@ -76,6 +81,11 @@ impl Plan {
             instance: None,
             created_ms: at,
             joined_ms: None,
+            rule: None,
+            enter_dwell_ms: None,
+            leave_dwell_ms: None,
+            dissolved_ms: None,
+            dissolved_by: None,
         };
         self.stored.groups.insert(*group, row);
         self.writes.touched.groups.insert(*group);

@@ -1,13 +1,15 @@
-//! Rows with a beginning and an end: alerts, assignments, hardware. At most one of a kind is open at a time, whether
-//! it was open in the database or was opened earlier in the same batch.
+//! Rows with a beginning and an end: alerts, assignments, memberships, hardware. At most one of a kind is open at a
+//! time, whether it was open in the database or was opened earlier in the same batch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_model::{GroupId, NodeId, UnixMillis};
 
 use super::{Stored, Writes};
 use crate::GroupKind;
-use crate::row::{AlertEnd, AlertRow, AssignmentEnd, AssignmentRow, HardwareEnd, HardwareRow};
+use crate::row::{
+    AlertEnd, AlertRow, AssignmentEnd, AssignmentRow, HardwareEnd, HardwareRow, MembershipEnd, MembershipRow,
+};
 
 /// What an alert is about: one node, or a whole group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +36,10 @@ pub(super) struct History {
     open_hardware: BTreeMap<NodeId, Open<()>>,
     hardware: Vec<HardwareRow>,
     hardware_ends: Vec<HardwareEnd>,
+    open_memberships: BTreeMap<(NodeId, GroupId), Open<()>>,
+    memberships: Vec<MembershipRow>,
+    membership_ends: Vec<MembershipEnd>,
+    ended_alerts: BTreeSet<i64>,
 }
 
 impl History {
@@ -52,6 +58,9 @@ impl History {
         for node in stored.hardware.keys() {
             history.open_hardware.insert(*node, Open::Stored(()));
         }
+        for open in stored.memberships.drain(..) {
+            history.open_memberships.insert((open.node_id, open.group_id), Open::Stored(()));
+        }
         history
     }
 
@@ -62,6 +71,8 @@ impl History {
         writes.assignment_ends = self.assignment_ends;
         writes.hardware = self.hardware;
         writes.hardware_ends = self.hardware_ends;
+        writes.memberships = self.memberships;
+        writes.membership_ends = self.membership_ends;
     }
 
     /// Opens an alert unless one of this kind is open; says whether it did.
@@ -80,10 +91,56 @@ impl History {
     pub(super) fn clear(&mut self, about: About, kind: &str, at: UnixMillis) -> bool {
         match self.open_alerts.remove(&(about, kind.to_owned())) {
             None => return false,
-            Some(Open::Stored(alert_id)) => self.alert_ends.push(AlertEnd { alert_id, cleared_ms: at }),
+            Some(Open::Stored(alert_id)) => {
+                self.ended_alerts.insert(alert_id);
+                self.alert_ends.push(AlertEnd { alert_id, cleared_ms: at });
+            }
             Some(Open::New(place)) => self.alerts[place].cleared_ms = Some(at),
         }
         true
+    }
+
+    /// Whether an alert of the database was ended in this batch.
+    pub(super) fn is_ended(&self, alert_id: i64) -> bool {
+        self.ended_alerts.contains(&alert_id)
+    }
+
+    /// Begins a membership unless it is in force; says whether it did.
+    pub(super) fn enter(&mut self, row: MembershipRow) -> bool {
+        let key = (row.node_id, row.group_id);
+        if self.open_memberships.contains_key(&key) {
+            return false;
+        }
+        self.open_memberships.insert(key, Open::New(self.memberships.len()));
+        self.memberships.push(row);
+        true
+    }
+
+    /// Ends the membership, where it is in force; says whether it was.
+    pub(super) fn leave(&mut self, key: (NodeId, GroupId), until_ms: UnixMillis, reason: &str) -> bool {
+        let (node_id, group_id) = key;
+        match self.open_memberships.remove(&key) {
+            None => return false,
+            Some(Open::Stored(())) => {
+                let left_reason = reason.to_owned();
+                self.membership_ends.push(MembershipEnd { node_id, group_id, until_ms, left_reason });
+            }
+            Some(Open::New(place)) => {
+                let left = &mut self.memberships[place];
+                (left.until_ms, left.left_reason) = (Some(until_ms), Some(reason.to_owned()));
+            }
+        }
+        true
+    }
+
+    /// Ends every membership of the group; says how many there were.
+    pub(super) fn leave_all(&mut self, group: GroupId, until_ms: UnixMillis, reason: &str) -> usize {
+        let members: Vec<(NodeId, GroupId)> =
+            self.open_memberships.keys().filter(|(_, of)| *of == group).copied().collect();
+        for member in &members {
+            self.leave(*member, until_ms, reason);
+        }
+        members.len()
     }
 
     /// Ends the node's assignment of this kind, where there is one, and begins the new one.

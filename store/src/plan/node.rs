@@ -127,7 +127,7 @@ impl Plan {
     /// Writes the hardware where it differs from what is known; says whether it replaced something.
     fn hardware_told(&mut self, node: NodeId, hardware: &HardwareTopology, at: UnixMillis) -> bool {
         let Ok(topology) = serde_json::to_string(hardware) else { return false };
-        if self.stored.hardware.get(&node) == Some(&topology) {
+        if self.stored.hardware.get(&node).is_some_and(|had| is_same(had, &topology, hardware)) {
             return false;
         }
         let row = HardwareRow {
@@ -144,6 +144,11 @@ impl Plan {
         self.history.rebuild(row);
         self.stored.hardware.insert(node, topology).is_some()
     }
+}
+
+/// A topology an older version wrote lacks what came later: what it says counts, not its text.
+fn is_same(had: &str, told: &str, hardware: &HardwareTopology) -> bool {
+    had == told || serde_json::from_str::<HardwareTopology>(had).is_ok_and(|had| had == *hardware)
 }
 
 fn assignment(

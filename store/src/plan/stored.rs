@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_model::{CheckinId, GroupId, NodeId, UnixMillis};
+use rollcall_model::{ActionId, Capability, CheckinId, GroupId, Name, NodeId, Purpose, UnixMillis};
 
+use super::{Writes, written};
 use crate::Change;
-use crate::row::{Bookmark, CheckinRow, GroupRow, OpenAlert, PlacedNode, ZoneRow};
+use crate::row::{
+    ActionRow, Bookmark, CheckinPlaceRow, CheckinRow, CombinationRow, GroupRow, KnownNode, MessageRow, NodePolicyRow,
+    OpenAlert, OpenMembership, PlacedNode, PolicyRow, UnseenAlert, ZoneRow,
+};
 
 /// Whose rows the planner must see.
 #[derive(Debug, Default)]
@@ -22,6 +26,24 @@ pub(crate) struct Subjects {
     pub hardware: BTreeSet<NodeId>,
     /// The open alerts about these whole groups, and when the latest was raised.
     pub alarms: BTreeSet<GroupId>,
+    /// Whether the policy in force.
+    pub policy: bool,
+    /// Name and policy of these nodes.
+    pub known: BTreeSet<NodeId>,
+    /// The groups by rule these nodes are in.
+    pub entrants: BTreeSet<NodeId>,
+    /// Who is in these groups by rule.
+    pub dissolving: BTreeSet<GroupId>,
+    /// These alerts, where they are open and nobody has seen them.
+    pub alerts: BTreeSet<i64>,
+    /// These orders, with name and policy of their nodes.
+    pub actions: BTreeSet<ActionId>,
+    /// How far these channels are numbered, and what they hold of these moments.
+    pub messages: BTreeSet<(Purpose, UnixMillis)>,
+    /// These combinations, where they were held.
+    pub combinations: BTreeSet<Capability>,
+    /// These check-in services at places.
+    pub places: BTreeSet<Name>,
 }
 
 /// What a backend found about the subjects.
@@ -43,6 +65,48 @@ pub(crate) struct Stored {
     pub alerts: Vec<OpenAlert>,
     /// When the latest alert about a whole group was raised.
     pub alarmed: BTreeMap<GroupId, UnixMillis>,
+    /// The policy in force.
+    pub policy: Option<PolicyRow>,
+    /// Name and policy of nodes.
+    pub known: BTreeMap<NodeId, KnownNode>,
+    /// Who is in which group by rule.
+    pub memberships: Vec<OpenMembership>,
+    /// Alerts somebody may acknowledge.
+    pub unseen: BTreeMap<i64, UnseenAlert>,
+    /// Orders.
+    pub actions: BTreeMap<ActionId, ActionRow>,
+    /// How far channels are numbered.
+    pub channel_ends: BTreeMap<Purpose, u64>,
+    /// Messages of a channel and moment.
+    pub messages: BTreeMap<(Purpose, UnixMillis), Vec<MessageRow>>,
+    /// Combinations nobody foresaw.
+    pub combinations: BTreeMap<Capability, CombinationRow>,
+    /// Check-in services at places.
+    pub places: BTreeMap<Name, CheckinPlaceRow>,
+}
+
+impl Stored {
+    /// Hands over the facts that changed.
+    pub(super) fn touched(self, writes: &mut Writes) {
+        let touched = std::mem::take(&mut writes.touched);
+        writes.zone = self.zone.filter(|_| touched.zone);
+        writes.groups = self.groups.into_values().filter(|row| touched.groups.contains(&row.group_id)).collect();
+        writes.checkins =
+            self.checkins.into_values().filter(|row| touched.checkins.contains(&row.checkin_id)).collect();
+        let nodes = self.nodes.into_values().map(|row| row.node);
+        writes.nodes = nodes.filter(|row| touched.nodes.contains(&row.node_id)).collect();
+        let policies = self.known.into_values().filter(|known| touched.policies.contains(&known.node_id));
+        writes.node_policies = policies.map(obeyed).collect();
+        writes.actions = self.actions.into_values().filter(|row| touched.actions.contains(&row.action_id)).collect();
+        let combinations = self.combinations.into_values();
+        writes.combinations = combinations.filter(|row| touched.combinations.contains(&row.capability)).collect();
+        writes.places = self.places.into_values().filter(|row| touched.places.contains(&row.name)).collect();
+    }
+}
+
+fn obeyed(known: KnownNode) -> NodePolicyRow {
+    let KnownNode { node_id, version, applied_ms, refused_version, refused_ms, problem, .. } = known;
+    NodePolicyRow { node_id, version, applied_ms, refused_version, refused_ms, problem }
 }
 
 /// Whose rows the planner must see for these changes.
@@ -70,8 +134,66 @@ pub(crate) fn subjects(changes: &[Change]) -> Subjects {
                 subjects.groups.insert(*group);
                 subjects.alarms.insert(*group);
             }
-            Change::Noted { .. } => {}
+            _ => subjects.of_later(change),
         }
     }
     subjects
+}
+
+impl Subjects {
+    /// Policies, groups by rule, and what follows from health.
+    fn of_later(&mut self, change: &Change) {
+        match change {
+            Change::PolicySet { .. } => self.policy = true,
+            Change::PolicyApplied { nodes, .. } => self.known.extend(nodes),
+            Change::PolicyRefused { node, .. } => {
+                self.known.insert(*node);
+            }
+            Change::RuleGroupSet { group, .. } => {
+                self.groups.insert(*group);
+            }
+            Change::CheckinPlaced { name, group, .. } => {
+                self.groups.insert(*group);
+                self.places.insert(name.clone());
+            }
+            Change::GroupDissolved { group, .. } => {
+                self.groups.insert(*group);
+                self.dissolving.insert(*group);
+            }
+            Change::NodeEntered { node, group, .. } | Change::NodeLeft { node, group, .. } => {
+                self.groups.insert(*group);
+                self.known.insert(*node);
+                self.entrants.insert(*node);
+            }
+            Change::AlertAcknowledged { alert, .. } => {
+                self.alerts.insert(*alert);
+            }
+            Change::ActionOrdered { action_id, node, .. } => {
+                self.actions.insert(*action_id);
+                self.known.insert(*node);
+            }
+            Change::ActionMoved { action_id, .. } => {
+                self.actions.insert(*action_id);
+            }
+            Change::ChannelMessage { message, .. } => {
+                self.messages.insert((message.channel.clone(), written(message.at)));
+            }
+            Change::Analytics { summary, .. } => {
+                self.groups.insert(summary.group);
+            }
+            Change::CombinationHeld { capability, .. } | Change::CombinationDecided { capability, .. } => {
+                self.combinations.insert(capability.clone());
+            }
+            // Noted needs nothing; the others are the topology's own, and were gone through.
+            Change::Noted { .. }
+            | Change::ZoneStarted { .. }
+            | Change::GroupJoined { .. }
+            | Change::GroupCreated { .. }
+            | Change::CheckinRegistered { .. }
+            | Change::NodeJoined { .. }
+            | Change::NodePlaced { .. }
+            | Change::NodeChanged { .. }
+            | Change::GroupAlarm { .. } => {}
+        }
+    }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_model::{CheckinId, GroupId, NodeId};
+use rollcall_model::{ActionId, Capability, CheckinId, GroupId, Name, NodeId, UnixMillis};
 
 use crate::row::{
-    AlertEnd, AlertRow, AssignmentEnd, AssignmentRow, BitRow, CapabilityRow, ChannelRow, CheckinRow, EventRow,
-    GroupRow, HardwareEnd, HardwareRow, HealthRow, NodeRow, ZoneRow,
+    AcknowledgementRow, ActionRow, AlertEnd, AlertRow, AnalyticsRow, AssignmentEnd, AssignmentRow, BitRow,
+    CapabilityRow, ChannelCut, ChannelRow, CheckinPlaceRow, CheckinRow, CombinationRow, EventRow, GroupRow,
+    HardwareEnd, HardwareRow, HealthRow, MembershipEnd, MembershipRow, MessageRow, NodePolicyRow, NodeRow, PolicyRow,
+    ZoneRow,
 };
 
 /// Facts are written over, history is ended and begun, the rest is appended.
@@ -42,6 +44,30 @@ pub(crate) struct Writes {
     pub alert_ends: Vec<AlertEnd>,
     /// Append.
     pub alerts: Vec<AlertRow>,
+    /// Write into the alert, where it is open and unseen.
+    pub acknowledgements: Vec<AcknowledgementRow>,
+    /// Append.
+    pub policies: Vec<PolicyRow>,
+    /// Insert or replace.
+    pub node_policies: Vec<NodePolicyRow>,
+    /// End, before any new row.
+    pub membership_ends: Vec<MembershipEnd>,
+    /// Append.
+    pub memberships: Vec<MembershipRow>,
+    /// Insert or replace.
+    pub actions: Vec<ActionRow>,
+    /// Insert or replace.
+    pub combinations: Vec<CombinationRow>,
+    /// Insert or replace.
+    pub places: Vec<CheckinPlaceRow>,
+    /// Append.
+    pub messages: Vec<MessageRow>,
+    /// Remove, after new ones are written.
+    pub channel_cuts: Vec<ChannelCut>,
+    /// Insert or replace.
+    pub analytics: Vec<AnalyticsRow>,
+    /// Remove what is older, after new ones are written.
+    pub analytics_before: Option<UnixMillis>,
     /// Append.
     pub events: Vec<EventRow>,
     /// Whose facts changed while planning; empty once the plan is made.
@@ -55,4 +81,9 @@ pub(super) struct Touched {
     pub groups: BTreeSet<GroupId>,
     pub checkins: BTreeSet<CheckinId>,
     pub nodes: BTreeSet<NodeId>,
+    /// Whose policy.
+    pub policies: BTreeSet<NodeId>,
+    pub actions: BTreeSet<ActionId>,
+    pub combinations: BTreeSet<Capability>,
+    pub places: BTreeSet<Name>,
 }

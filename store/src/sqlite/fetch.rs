@@ -1,24 +1,26 @@
-//! Reads what the planner and a starting zone controller need.
+//! Reads what the planner needs.
 
 use std::collections::BTreeSet;
 
-use rollcall_model::{GroupId, Health, NodeId, UnixMillis};
+use rollcall_model::{GroupId, NodeId, UnixMillis};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
-use super::shape::{CHECKINS, GROUPS, NODES, Sql, ZONE};
+use super::shape::{ACTIONS, CHECKINS, COMBINATIONS, GROUPS, MESSAGES, NODES, PLACES, POLICIES, Sql, ZONE};
 use crate::plan::{Stored, Subjects};
-use crate::row::{Bookmark, CheckinRow, GroupRow, OpenAlert, PlacedNode, ZoneRow};
-use crate::{CommitError, Damaged, GroupRecord, LoadError, NodeRecord, Snapshot, ZoneRecord};
+use crate::row::{
+    ActionRow, Bookmark, ChannelEnd, CheckinPlaceRow, CheckinRow, CombinationRow, GroupRow, KnownNode, MessageRow,
+    OpenAlert, OpenMembership, PlacedNode, PolicyRow, UnseenAlert, ZoneRow,
+};
+use crate::{CommitError, Damaged, LoadError};
 
-const PLACES: &str = "LEFT JOIN assignments p ON p.node_id = t.node_id AND p.kind = 'physical' AND p.until_ms IS NULL \
-                      LEFT JOIN assignments l ON l.node_id = t.node_id AND l.kind = 'logical' AND l.until_ms IS NULL";
+/// The groups a node is in.
+pub(super) const WHERE_PLACED: &str = "\
+     LEFT JOIN assignments p ON p.node_id = t.node_id AND p.kind = 'physical' AND p.until_ms IS NULL \
+     LEFT JOIN assignments l ON l.node_id = t.node_id AND l.kind = 'logical' AND l.until_ms IS NULL";
 
-static THE_ZONE: Sql = Sql::new(|| format!("SELECT json_object({}) FROM zone t", ZONE.object()));
-
-static ALL_GROUPS: Sql =
-    Sql::new(|| format!("SELECT json_object({}) FROM groups t ORDER BY t.group_id", GROUPS.object()));
+pub(super) static THE_ZONE: Sql = Sql::new(|| format!("SELECT json_object({}) FROM zone t", ZONE.object()));
 
 static THESE_GROUPS: Sql = Sql::new(|| {
     format!(
@@ -32,12 +34,10 @@ static THESE_CHECKINS: Sql = Sql::new(|| {
     format!("SELECT json_object({}) FROM json_each(?1) i JOIN checkins t ON t.checkin_id = i.value", CHECKINS.object())
 });
 
-static ALL_NODES: Sql = Sql::new(|| format!("SELECT {} FROM nodes t {PLACES} ORDER BY t.node_id", placed()));
-
 static THESE_NODES: Sql =
-    Sql::new(|| format!("SELECT {} FROM json_each(?1) i JOIN nodes t ON t.node_id = i.value {PLACES}", placed()));
+    Sql::new(|| format!("SELECT {} FROM json_each(?1) i JOIN nodes t ON t.node_id = i.value {WHERE_PLACED}", placed()));
 
-fn placed() -> String {
+pub(super) fn placed() -> String {
     format!("json_object({}, 'physical', p.group_id, 'logical', l.group_id)", NODES.object())
 }
 
@@ -58,6 +58,54 @@ const GROUP_ALERTS: &str = "SELECT json_object('alert_id', t.alert_id, 'group_id
 
 const ALARMED: &str = "SELECT json_object('group_id', t.group_id, 'raised_ms', max(t.raised_ms)) \
      FROM json_each(?1) i JOIN alerts t ON t.group_id = i.value AND t.node_id IS NULL GROUP BY t.group_id";
+
+pub(super) static THE_POLICY: Sql =
+    Sql::new(|| format!("SELECT json_object({}) FROM policies t ORDER BY t.version DESC LIMIT 1", POLICIES.object()));
+
+const KNOWN: &str = "SELECT json_object('node_id', t.node_id, 'name', t.name, 'version', coalesce(p.version, 0), \
+     'applied_ms', p.applied_ms, 'refused_version', p.refused_version, 'refused_ms', p.refused_ms, \
+     'problem', p.problem) \
+     FROM json_each(?1) i JOIN nodes t ON t.node_id = i.value LEFT JOIN node_policies p ON p.node_id = t.node_id";
+
+/// The index is named: a node may have left many groups.
+const MEMBERSHIPS_OF: &str = "SELECT json_object('node_id', t.node_id, 'group_id', t.group_id) \
+     FROM json_each(?1) i JOIN memberships t INDEXED BY one_current_membership \
+     ON t.node_id = i.value AND t.until_ms IS NULL";
+
+const MEMBERS_OF: &str = "SELECT json_object('node_id', t.node_id, 'group_id', t.group_id) \
+     FROM json_each(?1) i JOIN memberships t ON t.group_id = i.value AND t.until_ms IS NULL";
+
+const UNSEEN: &str = "SELECT json_object('alert_id', t.alert_id, 'group_id', t.group_id, 'node_id', t.node_id, \
+     'kind', t.kind, 'message', t.message) FROM json_each(?1) i JOIN alerts t ON t.alert_id = i.value \
+     AND t.cleared_ms IS NULL AND t.acknowledged_ms IS NULL";
+
+static THESE_ACTIONS: Sql = Sql::new(|| {
+    format!("SELECT json_object({}) FROM json_each(?1) i JOIN actions t ON t.action_id = i.value", ACTIONS.object())
+});
+
+const CHANNEL_ENDS: &str = "SELECT json_object('channel', i.channel, 'number', \
+     coalesce((SELECT max(t.number) FROM channel_messages t WHERE t.channel = i.channel), 0)) \
+     FROM (SELECT DISTINCT value ->> 0 AS channel FROM json_each(?1)) i";
+
+/// The index is named: left alone, SQLite goes through the whole channel for every moment.
+static THESE_MESSAGES: Sql = Sql::new(|| {
+    format!(
+        "SELECT json_object({}) FROM json_each(?1) i \
+         JOIN channel_messages t INDEXED BY channel_messages_by_time ON t.channel = i.value ->> 0 AND t.sent_ms = i.value ->> 1",
+        MESSAGES.object()
+    )
+});
+
+static THESE_COMBINATIONS: Sql = Sql::new(|| {
+    format!(
+        "SELECT json_object({}) FROM json_each(?1) i JOIN held_combinations t ON t.capability = i.value",
+        COMBINATIONS.object()
+    )
+});
+
+static THESE_PLACES: Sql = Sql::new(|| {
+    format!("SELECT json_object({}) FROM json_each(?1) i JOIN checkin_places t ON t.name = i.value", PLACES.object())
+});
 
 #[derive(Deserialize)]
 struct NodeTopology {
@@ -104,48 +152,66 @@ pub(super) async fn stored(connection: &mut SqliteConnection, subjects: &Subject
         let rows = rows::<Alarmed>(connection, "alerts", ALARMED, &ids).await?;
         stored.alarmed = rows.into_iter().map(|row| (row.group_id, row.raised_ms)).collect();
     }
+    wanted(connection, subjects, &mut stored).await?;
+    told(connection, subjects, &mut stored).await?;
     Ok(stored)
 }
 
-/// Everything a starting zone controller needs.
-pub(super) async fn snapshot(connection: &mut SqliteConnection) -> Result<Snapshot, LoadError> {
-    let zone = rows::<ZoneRow>(connection, "zone", &THE_ZONE, &[]).await?.pop();
-    let groups = rows::<GroupRow>(connection, "groups", &ALL_GROUPS, &[]).await?;
-    let nodes = rows::<PlacedNode>(connection, "nodes", &ALL_NODES, &[]).await?;
-    Ok(Snapshot {
-        zone: zone.map(|row| ZoneRecord { zone: row.zone_id, name: row.name, generation: row.generation }),
-        groups: groups.into_iter().map(group_record).collect(),
-        nodes: nodes.into_iter().map(node_record).collect(),
-    })
+/// Policies, orders, groups by rule.
+async fn wanted(
+    connection: &mut SqliteConnection,
+    subjects: &Subjects,
+    stored: &mut Stored,
+) -> Result<(), CommitError> {
+    if subjects.policy {
+        stored.policy = rows::<PolicyRow>(connection, "policies", &THE_POLICY, &[]).await?.pop();
+    }
+    if !subjects.actions.is_empty() {
+        let rows = rows::<ActionRow>(connection, "actions", &THESE_ACTIONS, &[list(&subjects.actions)]).await?;
+        stored.actions = rows.into_iter().map(|row| (row.action_id, row)).collect();
+    }
+    let acted_on = stored.actions.values().map(|row| row.node_id);
+    let known: BTreeSet<NodeId> = subjects.known.iter().copied().chain(acted_on).collect();
+    if !known.is_empty() {
+        let rows = rows::<KnownNode>(connection, "nodes", KNOWN, &[list(&known)]).await?;
+        stored.known = rows.into_iter().map(|row| (row.node_id, row)).collect();
+    }
+    if !subjects.entrants.is_empty() {
+        let ids = [list(&subjects.entrants)];
+        stored.memberships = rows::<OpenMembership>(connection, "memberships", MEMBERSHIPS_OF, &ids).await?;
+    }
+    if !subjects.dissolving.is_empty() {
+        let ids = [list(&subjects.dissolving)];
+        stored.memberships.extend(rows::<OpenMembership>(connection, "memberships", MEMBERS_OF, &ids).await?);
+    }
+    if !subjects.alerts.is_empty() {
+        let rows = rows::<UnseenAlert>(connection, "alerts", UNSEEN, &[list(&subjects.alerts)]).await?;
+        stored.unseen = rows.into_iter().map(|row| (row.alert_id, row)).collect();
+    }
+    Ok(())
 }
 
-fn group_record(row: GroupRow) -> GroupRecord {
-    GroupRecord {
-        group: row.group_id,
-        kind: row.kind,
-        name: row.name,
-        place: row.place,
-        capability: row.capability,
-        session: row.session,
-        instance: row.instance,
+/// Messages on channels, combinations, places.
+async fn told(connection: &mut SqliteConnection, subjects: &Subjects, stored: &mut Stored) -> Result<(), CommitError> {
+    if !subjects.messages.is_empty() {
+        let moments = [list(&subjects.messages)];
+        let ends = rows::<ChannelEnd>(connection, "channel_messages", CHANNEL_ENDS, &moments).await?;
+        stored.channel_ends = ends.into_iter().map(|row| (row.channel, row.number)).collect();
+        for row in rows::<MessageRow>(connection, "channel_messages", &THESE_MESSAGES, &moments).await? {
+            stored.messages.entry((row.channel.clone(), row.sent_ms)).or_default().push(row);
+        }
     }
-}
-
-fn node_record(row: PlacedNode) -> NodeRecord {
-    let PlacedNode { node, physical, logical } = row;
-    NodeRecord {
-        node: node.node_id,
-        name: node.name,
-        address: node.address,
-        instance: node.instance,
-        epoch: node.epoch,
-        logical,
-        physical,
-        state: node.state,
-        // The table's own check keeps masked bits from being set.
-        health: Health::new(node.bits, node.mask).unwrap_or_else(|_| Health::unmeasured()),
-        last_change: (node.change_session, node.change_number),
+    if !subjects.combinations.is_empty() {
+        let ids = [list(&subjects.combinations)];
+        let rows = rows::<CombinationRow>(connection, "held_combinations", &THESE_COMBINATIONS, &ids).await?;
+        stored.combinations = rows.into_iter().map(|row| (row.capability.clone(), row)).collect();
     }
+    if !subjects.places.is_empty() {
+        let names = [list(&subjects.places)];
+        let rows = rows::<CheckinPlaceRow>(connection, "checkin_places", &THESE_PLACES, &names).await?;
+        stored.places = rows.into_iter().map(|row| (row.name.clone(), row)).collect();
+    }
+    Ok(())
 }
 
 fn list<T: Serialize>(ids: &BTreeSet<T>) -> String {
@@ -154,7 +220,7 @@ fn list<T: Serialize>(ids: &BTreeSet<T>) -> String {
 }
 
 /// Either of the errors that reading rows can end in.
-enum RowsError {
+pub(super) enum RowsError {
     Damaged(Damaged),
     Database(sqlx::Error),
 }
@@ -177,7 +243,7 @@ impl From<RowsError> for LoadError {
     }
 }
 
-async fn rows<T: DeserializeOwned>(
+pub(super) async fn rows<T: DeserializeOwned>(
     connection: &mut SqliteConnection,
     table: &'static str,
     sql: &'static str,

@@ -9,8 +9,10 @@ pub(super) struct Shape {
     pub table: &'static str,
     pub key: &'static [&'static str],
     pub columns: &'static [&'static str],
-    /// Columns among them that hold JSON lists.
+    /// Columns among them that hold JSON lists and maps.
     pub lists: &'static [&'static str],
+    /// Columns among them that hold yes or no.
+    pub flags: &'static [&'static str],
 }
 
 impl Shape {
@@ -41,9 +43,14 @@ impl Shape {
         let pairs: Vec<String> = self
             .columns
             .iter()
-            .map(|column| match self.lists.contains(column) {
-                true => format!("'{column}', json(t.{column})"),
-                false => format!("'{column}', t.{column}"),
+            .map(|column| {
+                if self.lists.contains(column) {
+                    format!("'{column}', json(t.{column})")
+                } else if self.flags.contains(column) {
+                    format!("'{column}', json(CASE t.{column} WHEN 1 THEN 'true' ELSE 'false' END)")
+                } else {
+                    format!("'{column}', t.{column}")
+                }
             })
             .collect();
         pairs.join(", ")
@@ -55,6 +62,7 @@ pub(super) const ZONE: Shape = Shape {
     key: &["zone_id"],
     columns: &["zone_id", "name", "generation", "created_ms", "started_ms"],
     lists: &[],
+    flags: &[],
 };
 
 pub(super) const GROUPS: Shape = Shape {
@@ -72,8 +80,14 @@ pub(super) const GROUPS: Shape = Shape {
         "instance",
         "created_ms",
         "joined_ms",
+        "rule",
+        "enter_dwell_ms",
+        "leave_dwell_ms",
+        "dissolved_ms",
+        "dissolved_by",
     ],
     lists: &["addresses"],
+    flags: &[],
 };
 
 pub(super) const CHECKINS: Shape = Shape {
@@ -81,6 +95,7 @@ pub(super) const CHECKINS: Shape = Shape {
     key: &["checkin_id"],
     columns: &["checkin_id", "name", "address", "ranges", "first_seen_ms", "last_seen_ms"],
     lists: &["ranges"],
+    flags: &[],
 };
 
 pub(super) const NODES: Shape = Shape {
@@ -109,6 +124,7 @@ pub(super) const NODES: Shape = Shape {
         "evidence",
     ],
     lists: &[],
+    flags: &[],
 };
 
 pub(super) const HARDWARE: Shape = Shape {
@@ -116,6 +132,7 @@ pub(super) const HARDWARE: Shape = Shape {
     key: &[],
     columns: &["node_id", "from_ms", "until_ms", "cpu", "cores", "threads", "memory_bytes", "nics", "topology"],
     lists: &[],
+    flags: &[],
 };
 
 pub(super) const ASSIGNMENTS: Shape = Shape {
@@ -133,6 +150,7 @@ pub(super) const ASSIGNMENTS: Shape = Shape {
         "change_number",
     ],
     lists: &[],
+    flags: &[],
 };
 
 pub(super) const BITS: Shape = Shape {
@@ -140,6 +158,7 @@ pub(super) const BITS: Shape = Shape {
     key: &["node_id", "bit"],
     columns: &["node_id", "bit", "state", "since_ms"],
     lists: &[],
+    flags: &[],
 };
 
 pub(super) const HEALTH: Shape = Shape {
@@ -147,6 +166,7 @@ pub(super) const HEALTH: Shape = Shape {
     key: &[],
     columns: &["node_id", "group_id", "at_ms", "epoch", "state", "bits", "mask", "cause"],
     lists: &[],
+    flags: &[],
 };
 
 pub(super) const EVENTS: Shape = Shape {
@@ -154,6 +174,85 @@ pub(super) const EVENTS: Shape = Shape {
     key: &[],
     columns: &["at_ms", "kind", "subject_type", "subject_id", "message", "detail"],
     lists: &[],
+    flags: &[],
+};
+
+pub(super) const POLICIES: Shape = Shape {
+    table: "policies",
+    key: &["version"],
+    columns: &["version", "document", "set_ms", "set_by", "comment"],
+    lists: &[],
+    flags: &[],
+};
+
+pub(super) const NODE_POLICIES: Shape = Shape {
+    table: "node_policies",
+    key: &["node_id"],
+    columns: &["node_id", "version", "applied_ms", "refused_version", "refused_ms", "problem"],
+    lists: &[],
+    flags: &[],
+};
+
+pub(super) const MEMBERSHIPS: Shape = Shape {
+    table: "memberships",
+    key: &[],
+    columns: &["node_id", "group_id", "from_ms", "reason", "until_ms", "left_reason"],
+    lists: &[],
+    flags: &[],
+};
+
+pub(super) const ACTIONS: Shape = Shape {
+    table: "actions",
+    key: &["action_id"],
+    columns: &[
+        "action_id",
+        "node_id",
+        "kind",
+        "action",
+        "ordered_by",
+        "automatic",
+        "deadline_ms",
+        "time_limit_ms",
+        "state",
+        "message",
+        "ordered_ms",
+        "begun_ms",
+        "ended_ms",
+    ],
+    lists: &["action"],
+    flags: &["automatic"],
+};
+
+pub(super) const COMBINATIONS: Shape = Shape {
+    table: "held_combinations",
+    key: &["capability"],
+    columns: &["capability", "state", "node_id", "node_name", "held_ms", "decided_ms", "decided_by"],
+    lists: &[],
+    flags: &[],
+};
+
+pub(super) const PLACES: Shape = Shape {
+    table: "checkin_places",
+    key: &["name"],
+    columns: &["name", "group_id", "running", "message", "since_ms"],
+    lists: &[],
+    flags: &["running"],
+};
+
+pub(super) const MESSAGES: Shape = Shape {
+    table: "channel_messages",
+    key: &["channel", "number"],
+    columns: &["channel", "number", "sent_ms", "sender", "what", "subject", "severity", "message", "detail"],
+    lists: &[],
+    flags: &[],
+};
+
+pub(super) const ANALYTICS: Shape = Shape {
+    table: "analytics",
+    key: &["group_id", "at_ms"],
+    columns: &["group_id", "at_ms", "session", "period_ms", "states", "bits", "metrics", "statuses", "refused"],
+    lists: &["states", "bits", "metrics", "refused"],
+    flags: &[],
 };
 
 /// A statement that is made from a shape when first used.

@@ -3,7 +3,10 @@
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
-use super::shape::{ASSIGNMENTS, BITS, CHECKINS, EVENTS, GROUPS, HARDWARE, HEALTH, NODES, Sql, ZONE};
+use super::shape::{
+    ACTIONS, ANALYTICS, ASSIGNMENTS, BITS, CHECKINS, COMBINATIONS, EVENTS, GROUPS, HARDWARE, HEALTH, MEMBERSHIPS,
+    MESSAGES, NODE_POLICIES, NODES, PLACES, POLICIES, Sql, ZONE,
+};
 use crate::plan::Writes;
 
 static ZONE_SQL: Sql = Sql::new(|| ZONE.upsert());
@@ -15,6 +18,14 @@ static ASSIGNMENTS_SQL: Sql = Sql::new(|| ASSIGNMENTS.insert());
 static BITS_SQL: Sql = Sql::new(|| BITS.upsert());
 static HEALTH_SQL: Sql = Sql::new(|| HEALTH.insert());
 static EVENTS_SQL: Sql = Sql::new(|| EVENTS.insert());
+static POLICIES_SQL: Sql = Sql::new(|| POLICIES.insert());
+static NODE_POLICIES_SQL: Sql = Sql::new(|| NODE_POLICIES.upsert());
+static MEMBERSHIPS_SQL: Sql = Sql::new(|| MEMBERSHIPS.insert());
+static ACTIONS_SQL: Sql = Sql::new(|| ACTIONS.upsert());
+static COMBINATIONS_SQL: Sql = Sql::new(|| COMBINATIONS.upsert());
+static PLACES_SQL: Sql = Sql::new(|| PLACES.upsert());
+static MESSAGES_SQL: Sql = Sql::new(|| MESSAGES.insert());
+static ANALYTICS_SQL: Sql = Sql::new(|| ANALYTICS.upsert());
 
 const CAPABILITIES_SQL: &str = "INSERT INTO capabilities (capability, digest, first_seen_ms) \
      SELECT value ->> 'capability', value ->> 'digest', value ->> 'first_seen_ms' FROM json_each(?1) WHERE true \
@@ -50,6 +61,23 @@ const ALERTS_SQL: &str = "INSERT INTO alerts (group_id, node_id, kind, severity,
      CASE WHEN value ->> 'cleared_ms' IS NULL THEN 'raised' ELSE 'cleared' END, value ->> 'raised_ms', \
      value ->> 'cleared_ms', value ->> 'message' FROM json_each(?1) WHERE true ORDER BY key";
 
+const ACKNOWLEDGED: &str = "UPDATE alerts SET acknowledged_ms = seen.value ->> 'acknowledged_ms', \
+     acknowledged_by = seen.value ->> 'acknowledged_by', comment = seen.value ->> 'comment' \
+     FROM json_each(?1) AS seen WHERE alerts.alert_id = seen.value ->> 'alert_id' \
+     AND alerts.cleared_ms IS NULL AND alerts.acknowledged_ms IS NULL";
+
+const MEMBERSHIP_ENDS: &str = "UPDATE memberships SET until_ms = ended.value ->> 'until_ms', \
+     left_reason = ended.value ->> 'left_reason' \
+     FROM json_each(?1) AS ended WHERE memberships.node_id = ended.value ->> 'node_id' \
+     AND memberships.group_id = ended.value ->> 'group_id' AND memberships.until_ms IS NULL";
+
+/// A range of the primary key: nothing is counted or looked through.
+const MESSAGES_GONE: &str =
+    "DELETE FROM channel_messages WHERE channel = ?1 ->> 'channel' AND number <= ?1 ->> 'number'";
+
+/// The old end of an index: nothing is looked through.
+const ANALYTICS_GONE: &str = "DELETE FROM analytics WHERE at_ms < ?1 ->> '$'";
+
 /// Writes everything, in an order that satisfies every reference.
 pub(super) async fn all(connection: &mut SqliteConnection, writes: &Writes) -> Result<(), sqlx::Error> {
     put(connection, &ZONE_SQL, writes.zone.as_slice()).await?;
@@ -70,7 +98,34 @@ pub(super) async fn all(connection: &mut SqliteConnection, writes: &Writes) -> R
     put(connection, &HEALTH_SQL, &writes.health).await?;
     put(connection, ALERT_ENDS, &writes.alert_ends).await?;
     put(connection, ALERTS_SQL, &writes.alerts).await?;
+    put(connection, ACKNOWLEDGED, &writes.acknowledgements).await?;
+    wanted(connection, writes).await?;
+    told(connection, writes).await?;
     put(connection, &EVENTS_SQL, &writes.events).await
+}
+
+/// Policies, groups by rule, orders, and what was decided on combinations and places.
+async fn wanted(connection: &mut SqliteConnection, writes: &Writes) -> Result<(), sqlx::Error> {
+    put(connection, &POLICIES_SQL, &writes.policies).await?;
+    put(connection, &NODE_POLICIES_SQL, &writes.node_policies).await?;
+    put(connection, MEMBERSHIP_ENDS, &writes.membership_ends).await?;
+    put(connection, &MEMBERSHIPS_SQL, &writes.memberships).await?;
+    put(connection, &ACTIONS_SQL, &writes.actions).await?;
+    put(connection, &COMBINATIONS_SQL, &writes.combinations).await?;
+    put(connection, &PLACES_SQL, &writes.places).await
+}
+
+/// What is kept for a while, and the end of what was kept long enough.
+async fn told(connection: &mut SqliteConnection, writes: &Writes) -> Result<(), sqlx::Error> {
+    put(connection, &MESSAGES_SQL, &writes.messages).await?;
+    for cut in &writes.channel_cuts {
+        sqlx::query(MESSAGES_GONE).bind(json(cut)?).execute(&mut *connection).await?;
+    }
+    put(connection, &ANALYTICS_SQL, &writes.analytics).await?;
+    if let Some(before) = &writes.analytics_before {
+        sqlx::query(ANALYTICS_GONE).bind(json(before)?).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 async fn put<T: Serialize>(

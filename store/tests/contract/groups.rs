@@ -5,7 +5,7 @@ use rollcall_store::{Change, GroupKind, GroupRecord, NodeRecord, Snapshot, Store
 
 use crate::world::{
     address, at, beginning, bits, capability, changed, channel, checkin_registered, column, combination_created,
-    joined, name, node, one, placed, rack, rack_joined, rows, zone, zone_started,
+    hardware, joined, name, node, one, placed, rack, rack_joined, rows, zone, zone_started,
 };
 
 pub async fn a_snapshot_holds_what_was_committed(store: &Store) {
@@ -20,6 +20,8 @@ pub async fn a_snapshot_holds_what_was_committed(store: &Store) {
         capability: Some(capability(kind)),
         session: 0,
         instance: None,
+        rule: None,
+        addresses: Vec::new(),
     };
     let physical = |number: u32| GroupRecord {
         group: rack(number),
@@ -29,6 +31,8 @@ pub async fn a_snapshot_holds_what_was_committed(store: &Store) {
         capability: None,
         session: 1,
         instance: Some(InstanceId::derived_from(&format!("rack {number} run 1"))),
+        rule: None,
+        addresses: vec![address(number << 8)],
     };
     let first = NodeRecord {
         node: node(1),
@@ -41,6 +45,10 @@ pub async fn a_snapshot_holds_what_was_committed(store: &Store) {
         state: NodeState::Degraded,
         health: bits(&["fan"]),
         last_change: (1, 4),
+        place: None,
+        capability: Some(capability(1)),
+        hardware: Some(Box::new(hardware(1))),
+        policy: 0,
     };
     let second = NodeRecord {
         node: node(2),
@@ -53,11 +61,16 @@ pub async fn a_snapshot_holds_what_was_committed(store: &Store) {
         state: NodeState::Joining,
         health: Health::unmeasured(),
         last_change: (0, 0),
+        place: None,
+        capability: None,
+        hardware: None,
+        policy: 0,
     };
     let mut expected = Snapshot {
         zone: Some(ZoneRecord { zone: zone(), name: name("east"), generation: 2 }),
         groups: vec![physical(1), physical(2), logical(1), logical(2)],
         nodes: vec![first, second],
+        ..Snapshot::default()
     };
     expected.groups.sort_by_key(|group| group.group);
     expected.nodes.sort_by_key(|node| node.node);

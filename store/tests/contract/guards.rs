@@ -140,3 +140,15 @@ pub async fn two_hundred_joins_are_one_quick_commit(store: &Store) {
     // Well under 100 ms on an idle machine; the bound leaves room for a busy one.
     assert!(took.as_millis() < 1_000, "took {took:?}");
 }
+
+/// A zone controller that crashed before it told anybody does it all again.
+pub async fn everything_that_is_wanted_may_be_committed_again(store: &Store) {
+    store.commit(&beginning(3)).await.unwrap();
+    let changes = crate::wanted::everything_wanted();
+    for change in &changes {
+        store.commit(std::slice::from_ref(change)).await.unwrap();
+        let before = everything(store).await;
+        store.commit(std::slice::from_ref(change)).await.unwrap();
+        assert_eq!(everything(store).await, before, "{change:?}");
+    }
+}

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rollcall_model::{Health, HealthBits, NodeState};
 use rollcall_store::{AskLimits, Change, Store};
 
+use crate::wanted::{acknowledged, everything_wanted};
 use crate::world::{at, beginning, bits, changed, joined, placed, rack};
 
 const GUIDE: &str = include_str!("../../../docs/sql.md");
@@ -33,6 +34,8 @@ async fn fleet(store: &Store) {
         ])
         .await
         .unwrap();
+    store.commit(&everything_wanted()).await.unwrap();
+    store.commit(&[changed(1, 901, NodeState::Healthy, no_fan, "status"), acknowledged(1, 1_100)]).await.unwrap();
 }
 
 pub async fn every_example_of_the_sql_guide_runs(store: &Store) {

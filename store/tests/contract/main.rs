@@ -1,17 +1,24 @@
 //! What every backend of the store must do. A case takes an empty store and never asks which database it is;
-//! `sqlite_files` alone is about SQLite's files.
+//! `sqlite_files` and `sqlite_upgrade` alone are about SQLite's files.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod asking;
+mod channels;
+mod combinations;
 mod groups;
 mod guards;
 mod guide;
 mod health;
 mod nodes;
+mod orders;
+mod policies;
 mod repetition;
+mod rules;
 mod sqlite_files;
+mod sqlite_upgrade;
 mod views;
+mod wanted;
 mod world;
 
 use rollcall_store::Store;
@@ -76,6 +83,33 @@ contract! {
     health::a_repeated_or_older_change_is_skipped,
     health::unmeasurable_is_never_shown_as_clear,
     health::messages_say_what_changed_and_why,
+    policies::the_newest_policy_is_in_force_and_old_ones_stay,
+    policies::a_policy_of_an_older_version_or_another_text_is_refused,
+    policies::the_version_a_node_obeys_only_grows,
+    policies::a_refusal_is_told_until_the_node_obeys,
+    policies::ten_thousand_nodes_that_obey_are_one_quick_commit,
+    rules::a_node_is_in_several_groups_by_rule_at_once_and_in_its_others,
+    rules::entering_and_leaving_again_change_nothing,
+    rules::a_rule_may_change_and_its_members_stay,
+    rules::a_dissolved_group_is_left_by_all_and_never_comes_back,
+    rules::only_groups_by_rule_can_be_entered_and_dissolved,
+    rules::groups_by_rule_count_their_members_and_what_is_wrong_with_them,
+    rules::a_thousand_entries_are_one_quick_commit,
+    orders::an_order_goes_on_and_never_back,
+    orders::a_starting_zone_gets_the_orders_that_are_not_final,
+    orders::an_alert_is_acknowledged_once_and_stays_open,
+    orders::acknowledging_what_is_not_there_or_over_changes_nothing,
+    orders::open_alerts_are_rolled_up_by_group_and_severity,
+    channels::messages_are_numbered_by_channel_and_a_repetition_is_none,
+    channels::a_message_may_carry_any_json,
+    channels::the_newest_ten_thousand_of_a_channel_are_kept,
+    channels::summaries_tell_states_bits_and_quantiles_by_period,
+    channels::summaries_are_kept_for_seven_days,
+    channels::retention_looks_through_nothing,
+    combinations::a_combination_waits_until_somebody_decides,
+    combinations::a_combination_may_be_decided_on_before_it_comes_and_again,
+    combinations::a_checkin_service_is_shown_with_its_place,
+    guards::everything_that_is_wanted_may_be_committed_again,
     asking::columns_are_named_when_no_row_is,
     asking::values_keep_their_kind,
     asking::the_row_limit_cuts_and_says_so,

@@ -4,6 +4,7 @@ use rollcall_model::{Health, NodeState, UnixMillis};
 use rollcall_store::{Change, Store};
 use serde_json::{Value, json};
 
+use crate::wanted::everything_wanted;
 use crate::world::{START, beginning, bits, changed, column, one, placed, rows};
 
 /// Every view there is.
@@ -26,14 +27,25 @@ pub async fn every_view_answers_on_an_empty_and_a_full_store(store: &Store) {
         "v_alerts",
         "v_events",
         "v_capabilities",
+        "v_policies",
+        "v_group_alerts",
+        "v_rule_groups",
+        "v_memberships",
+        "v_rule_history",
+        "v_actions",
+        "v_channel_messages",
+        "v_analytics",
+        "v_group_metrics",
+        "v_combinations",
     ] {
         assert!(views.iter().any(|view| view == expected), "{expected} is missing in {views:?}");
     }
     for view in views.iter().filter(|view| *view != "v_indicators") {
         assert_eq!(rows(store, &format!("SELECT * FROM {view}")).await, Vec::<Vec<Value>>::new(), "{view}");
     }
-    let mut changes = beginning(2);
+    let mut changes = beginning(3);
     changes.push(changed(1, 1, NodeState::Down, bits(&["fan"]), "silent"));
+    changes.extend(everything_wanted());
     store.commit(&changes).await.unwrap();
     for view in &views {
         assert!(!rows(store, &format!("SELECT * FROM {view}")).await.is_empty(), "{view}");

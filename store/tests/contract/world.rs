@@ -218,6 +218,14 @@ pub async fn everything(store: &Store) -> Vec<(&'static str, Vec<Vec<Value>>)> {
         ("node_health_bits", "SELECT * FROM node_health_bits ORDER BY node_id, bit"),
         ("health_history", "SELECT * FROM health_history ORDER BY history_id"),
         ("alerts", "SELECT * FROM alerts ORDER BY alert_id"),
+        ("policies", "SELECT * FROM policies ORDER BY version"),
+        ("node_policies", "SELECT * FROM node_policies ORDER BY node_id"),
+        ("memberships", "SELECT * FROM memberships ORDER BY membership_id"),
+        ("actions", "SELECT * FROM actions ORDER BY action_id"),
+        ("held_combinations", "SELECT * FROM held_combinations ORDER BY capability"),
+        ("checkin_places", "SELECT * FROM checkin_places ORDER BY name"),
+        ("channel_messages", "SELECT * FROM channel_messages ORDER BY channel, number"),
+        ("analytics", "SELECT * FROM analytics ORDER BY group_id, at_ms"),
         ("events", "SELECT * FROM events ORDER BY event_id"),
     ];
     let mut found = Vec::new();

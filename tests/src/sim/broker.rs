@@ -41,6 +41,7 @@ impl World {
         }
         let process = &mut self.processes[pid];
         process.session = Some(session);
+        process.kept.clear();
         process.consumers = consumers;
         process.back_at = self.agenda.now();
         self.note_of(pid, "connected");
@@ -136,6 +137,7 @@ impl World {
                 (Lane::Joins, route::JOINS.to_owned()),
                 (Lane::Alerts, "zone.alerts".to_owned()),
                 (Lane::Analytics, "zone.analytics".to_owned()),
+                (Lane::Policies, "zone.policies".to_owned()),
             ]),
             Role::Checkin(number) => {
                 lanes.push((Lane::Subscriptions, route::checkin_queue(self.scene.checkin(number))));
@@ -146,6 +148,9 @@ impl World {
                     (Lane::Presence, queue(PRESENCE)),
                     (Lane::Health, queue(route::HEALTH)),
                     (Lane::BrokerEvents, queue(BROKER_EVENTS)),
+                    (Lane::Metrics, queue(route::METRICS)),
+                    (Lane::HealthAlerts, queue(route::HEALTH_ALERTS)),
+                    (Lane::HealthActions, queue(route::HEALTH_ACTIONS)),
                 ]);
             }
             Role::Node(_) => {}

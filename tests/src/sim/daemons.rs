@@ -3,6 +3,7 @@
 mod checkin;
 mod group;
 mod node;
+mod orders;
 mod zone;
 
 use super::life::Death;

@@ -134,9 +134,9 @@ impl World {
     /// The node takes its readings.
     pub(super) fn samples(&mut self, number: usize) {
         let pid = self.scene.pid(Role::Node(number));
-        let health = self.nodes[number].health;
+        let sample = self.nodes[number].sample(self.now_of(pid).tick);
         if self.processes[pid].is_running() {
-            self.node_event(pid, rollcall_node_agent::core::Event::Sampled(health));
+            self.node_event(pid, rollcall_node_agent::core::Event::Sampled(sample));
         }
     }
 

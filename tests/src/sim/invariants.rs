@@ -2,6 +2,9 @@
 
 pub mod a_stalled_observer_blames_nobody;
 pub mod an_alert_for_every_lasting_change;
+pub mod every_order_ends;
+pub mod everyone_obeys_the_policy;
+pub mod no_action_takes_effect_twice;
 pub mod no_assignment_without_a_row;
 pub mod no_core_spins;
 pub mod no_epoch_goes_back;
@@ -9,6 +12,7 @@ pub mod nobody_gets_what_he_cannot_take;
 pub mod nobody_is_down_who_speaks;
 pub mod one_group_per_kind;
 pub mod rosters_equal_the_store;
+pub mod rule_groups_follow_their_rules;
 pub mod saved_state_equals_truth_at_rest;
 pub mod the_store_never_refuses;
 

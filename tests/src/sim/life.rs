@@ -44,7 +44,8 @@ impl World {
             Role::Zone => return self.zone_begins(pid, instance),
             Role::Checkin(number) => {
                 let settings = self.scene.checkin_settings(number, instance);
-                let core = rollcall_checkin::core::Checkin::new(settings);
+                let memory = self.memories[number].clone();
+                let core = rollcall_checkin::core::Checkin::resumed(settings, memory);
                 self.processes[pid].core = Some(Core::Checkin(Box::new(core)));
             }
             Role::Group(number) => {
@@ -79,6 +80,7 @@ impl World {
         self.processes[pid].core = Some(Core::Zone(Box::new(zone)));
         self.announce(pid, hello);
         self.zone_effects(pid, effects);
+        self.arm(pid);
     }
 
     /// A process ends without a word; what it had not acknowledged is delivered again.
@@ -88,6 +90,7 @@ impl World {
         process.core = None;
         process.armed = None;
         process.consumers.clear();
+        process.kept.clear();
         let session = process.session.take();
         self.note_of(pid, format_args!("ends: {death:?}"));
         self.tally.count(match death {

@@ -1,5 +1,8 @@
 //! A process: a core, its connection, and what stands between it and the world.
 
+use std::collections::BTreeMap;
+
+use rollcall_bus::Receipt;
 use rollcall_bus::local::{ConsumerId, SessionId};
 use rollcall_checkin::core::Checkin;
 use rollcall_group_controller::core::Group;
@@ -39,10 +42,14 @@ pub(super) enum Lane {
     Joins,
     Alerts,
     Analytics,
+    Policies,
     Subscriptions,
     Presence,
     Health,
     BrokerEvents,
+    Metrics,
+    HealthAlerts,
+    HealthActions,
 }
 
 /// A process, running or not.
@@ -56,6 +63,8 @@ pub(super) struct Process {
     pub core: Option<Core>,
     pub session: Option<SessionId>,
     pub consumers: Vec<(Lane, ConsumerId)>,
+    /// Deliveries that are acknowledged later, by the number the core gave them.
+    pub kept: BTreeMap<u64, Receipt>,
     /// Whether the network carries nothing to and from it.
     pub cut: bool,
     pub paused_until: u64,
@@ -77,6 +86,7 @@ impl Process {
             core: None,
             session: None,
             consumers: Vec::new(),
+            kept: BTreeMap::new(),
             cut: false,
             paused_until: 0,
             back_at: 0,
@@ -97,7 +107,7 @@ impl Process {
     /// When the core wants to be called, on the world's clock.
     pub fn deadline(&self) -> Option<u64> {
         let tick = match self.core.as_ref()? {
-            Core::Zone(_) => return None,
+            Core::Zone(zone) => zone.next_deadline()?,
             Core::Checkin(checkin) => checkin.next_deadline(),
             Core::Group(group) => group.next_deadline(),
             Core::Node(agent, _) => agent.next_deadline()?,

@@ -4,8 +4,10 @@ use rollcall_model::{GroupId, Health, HealthBits, NodeId, NodeState, SessionEpoc
 use rollcall_store::{GroupKind, Table};
 use serde_json::Value;
 
+use super::commands::{RULE_BIT, RULE_GROUP};
 use super::invariants::{
-    Placement, SavedAlert, SavedNode, an_alert_for_every_lasting_change, one_group_per_kind, rosters_equal_the_store,
+    Placement, SavedAlert, SavedNode, Violations, an_alert_for_every_lasting_change, every_order_ends,
+    everyone_obeys_the_policy, one_group_per_kind, rosters_equal_the_store, rule_groups_follow_their_rules,
     saved_state_equals_truth_at_rest,
 };
 use super::process::{Core, Role, WALL};
@@ -44,6 +46,10 @@ impl World {
                 _ => {}
             }
         }
+        violations.extend(self.check_obedience());
+        violations.extend(self.check_rule_group(&saved));
+        let orders = self.ask("SELECT action_id, state, node FROM v_actions", order);
+        violations.extend(every_order_ends::check(&orders));
         for row in &saved {
             self.journal.note(self.agenda.now(), "store", format_args!("{row:?}"));
         }
@@ -52,6 +58,37 @@ impl World {
             self.tally.count("worlds with parked messages");
         }
         self.watch.violations.extend(violations);
+    }
+
+    fn check_obedience(&mut self) -> Violations {
+        let versions = self.ask("SELECT max(version) FROM v_policies", |row| Some(row.first()?.as_u64()));
+        let Some(Some(version)) = versions.first().copied() else { return Vec::new() };
+        self.tally.count("worlds with a policy");
+        let saved = self.ask("SELECT node_id, policy_version FROM v_nodes", |row| {
+            Some((node(row.first()?)?, row.get(1)?.as_u64()))
+        });
+        let mut live = Vec::new();
+        for process in &self.processes {
+            if let (Some(Core::Node(agent, _)), Role::Node(number)) = (&process.core, process.role) {
+                let truth = &self.nodes[number];
+                let known = saved.iter().find(|(id, _)| *id == truth.node()).and_then(|(_, version)| *version);
+                live.push((truth.name.clone(), agent.policy(), known));
+            }
+        }
+        everyone_obeys_the_policy::check(version, &live)
+    }
+
+    fn check_rule_group(&mut self, saved: &[SavedNode]) -> Violations {
+        let made = self.ask("SELECT name FROM v_rule_groups", |row| Some(row.first()?.as_str()? == RULE_GROUP));
+        if !made.contains(&true) {
+            return Vec::new();
+        }
+        self.tally.count("worlds with a group by rule");
+        let members = self.ask("SELECT node_id, group_name FROM v_memberships", |row| {
+            Some((node(row.first()?)?, row.get(1)?.as_str()? == RULE_GROUP))
+        });
+        let members = members.into_iter().filter(|(_, is_it)| *is_it).map(|(id, _)| id).collect();
+        rule_groups_follow_their_rules::check(RULE_GROUP, RULE_BIT, &members, saved)
     }
 
     fn epoch_of(&self, number: usize) -> Option<SessionEpoch> {
@@ -90,6 +127,11 @@ fn group(value: &Value) -> Option<GroupId> {
 
 fn small(value: &Value) -> Option<u32> {
     u32::try_from(value.as_u64()?).ok()
+}
+
+fn order(row: &[Value]) -> Option<(String, String, String)> {
+    let [action, state, node] = row else { return None };
+    Some((action.as_str()?.to_owned(), state.as_str()?.to_owned(), node.as_str()?.to_owned()))
 }
 
 fn placement(row: &[Value]) -> Option<Placement> {

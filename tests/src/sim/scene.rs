@@ -3,8 +3,10 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
+use rollcall_model::policy::Resolved;
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{Capability, CheckinId, GroupId, InstanceId, Millis, Name, NodeId, Purpose, ZoneId, route};
+use rollcall_node_agent::core::actions::Allowed;
 use rollcall_zone_controller::core::{Admission, TablePolicy};
 
 use super::chance::Chance;
@@ -38,6 +40,15 @@ fn net(text: &str) -> ipnet::IpNet {
         Ok(net) => net,
         Err(error) => unreachable!("{text} is a network: {error}"),
     }
+}
+
+/// The dictionary without dwells: readings here are taken once a second.
+fn prompt() -> Resolved {
+    let mut resolved = Resolved::default();
+    for threshold in &mut resolved.thresholds {
+        threshold.dwell = Millis(0);
+    }
+    resolved
 }
 
 impl Scene {
@@ -109,6 +120,7 @@ impl Scene {
                 create_unknown: true,
             },
             keep_alive: Millis(1_000),
+            places: Vec::new(),
         }
     }
 
@@ -151,7 +163,13 @@ impl Scene {
             place: node.knows_place.then(|| name(&format!("place-{}", node.rack))),
             instance,
             hardware: node.hardware(),
+            epoch: node.kept,
             keep_alive: Millis(1_000),
+            sample_period: Millis(1_000),
+            unpoliced: prompt(),
+            allowed: Allowed { identify: true, ..Allowed::default() },
+            remembered: node.journal.values().cloned().collect(),
+            untold: node.journal.keys().copied().collect(),
         }
     }
 

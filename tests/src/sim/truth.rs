@@ -1,8 +1,16 @@
 //! What is true of the nodes, whoever knows it.
 
+use std::collections::BTreeMap;
+
 use rollcall_model::hardware::{Cpu, Memory, Nic};
 use rollcall_model::identifier::{Evidence, EvidenceSource};
-use rollcall_model::{Capability, GroupId, HardwareTopology, Health, HealthBits, Name, NodeId, NodeIdentifier};
+use rollcall_model::indicator::{INDICATORS, Side};
+use rollcall_model::packet::ActionOutcome;
+use rollcall_model::{
+    ActionId, Capability, GroupId, HardwareTopology, Health, HealthBits, Name, NodeId, NodeIdentifier, SessionEpoch,
+    Tick,
+};
+use rollcall_node_agent::probes::Sample;
 
 /// How a node ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +44,12 @@ pub struct NodeTruth {
     pub spoke: bool,
     /// How it ended.
     pub end: End,
+    /// The epoch on its disk.
+    pub kept: SessionEpoch,
+    /// The orders on its disk, and how they ended or would if this run ended now.
+    pub journal: BTreeMap<ActionId, ActionOutcome>,
+    /// How often each order took effect.
+    pub acted: BTreeMap<ActionId, u32>,
 }
 
 /// How many kinds of hardware there are.
@@ -71,6 +85,9 @@ impl NodeTruth {
             bit_since: [0; 24],
             spoke: false,
             end: End::No,
+            kept: SessionEpoch::default(),
+            journal: BTreeMap::new(),
+            acted: BTreeMap::new(),
         }
     }
 
@@ -90,6 +107,25 @@ impl NodeTruth {
     #[must_use]
     pub fn logical(&self) -> GroupId {
         Capability::of(&self.hardware(), &[]).group_id()
+    }
+
+    /// The readings that its health follows from, by the dictionary's limits.
+    #[must_use]
+    pub fn sample(&self, now: Tick) -> Sample {
+        let mut sample = Sample::empty(now);
+        for indicator in &INDICATORS[..MEASURED] {
+            let threshold = indicator.threshold;
+            let bad = self.health.bits().get(indicator.bit);
+            let reading = match (threshold.side, bad) {
+                (Side::Above, true) => threshold.limit + 1.0,
+                (Side::Above, false) => threshold.clear - 1.0,
+                (Side::Below, true) => threshold.limit - 1.0,
+                (Side::Below, false) => threshold.clear + 1.0,
+            };
+            sample.readings[indicator.bit] = Some(reading);
+            sample.reasons[indicator.bit] = None;
+        }
+        sample
     }
 
     /// Turns one bit over.

@@ -1,9 +1,9 @@
 //! What the invariants are told while things happen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_bus::{Delivery, Outgoing};
-use rollcall_model::packet::{Decision, Packet};
+use rollcall_model::packet::{Decision, JoinRequest, Packet};
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{GroupId, InstanceId, NodeId, NodeState, SessionEpoch};
 use rollcall_store::{Change, Snapshot};
@@ -44,6 +44,8 @@ pub(super) struct Watch {
     saved: Snapshot,
     /// Every join that was saved: who got which epoch.
     pub joins: no_assignment_without_a_row::Joins,
+    /// Every join a check-in service granted of its own accord.
+    granted: BTreeSet<(NodeId, InstanceId, SessionEpoch)>,
     agents: BTreeMap<NodeId, SessionEpoch>,
     answers: BTreeMap<NodeId, SessionEpoch>,
     rosters: BTreeMap<(Pid, u32), BTreeMap<NodeId, (SessionEpoch, NodeState)>>,
@@ -87,7 +89,19 @@ impl Watch {
         self.changes.push(an_alert_for_every_lasting_change::Lasting { number, bit, set, at });
     }
 
+    /// A check-in service wrote down that it grants this join.
+    pub fn granted(&mut self, request: &JoinRequest) {
+        let subscription = &request.subscription;
+        if let Some(epoch) = request.granted {
+            self.granted.insert((subscription.identifier.node, subscription.instance, epoch));
+        }
+    }
+
     fn assignment(&mut self, to: NodeId, instance: InstanceId, epoch: SessionEpoch, group: GroupId) {
+        // What was granted while the zone was away is on the service's disk, and the zone takes it up later (C7).
+        if self.granted.contains(&(to, instance, epoch)) {
+            return;
+        }
         let why = no_assignment_without_a_row::check(&self.joins, &self.saved, (to, instance), epoch, group);
         self.violations.extend(why);
     }

@@ -18,6 +18,7 @@ const BATCH: usize = 256;
 pub(super) enum Mark {
     Token(Token),
     Key(String),
+    Receipt(rollcall_node_agent::core::Receipt),
 }
 
 /// Who is to hear how a publish ended.
@@ -142,6 +143,11 @@ impl World {
 
     /// Settles a batch: what is to be parked is parked, the rest acknowledged.
     pub(super) fn settle(&mut self, pid: Pid, batch: &[Delivery], parked: &[(usize, String)]) {
+        self.settle_but(pid, batch, parked, &[]);
+    }
+
+    /// The same, but those in `kept` are acknowledged later.
+    pub(super) fn settle_but(&mut self, pid: Pid, batch: &[Delivery], parked: &[(usize, String)], kept: &[usize]) {
         let now = rollcall_model::Tick(self.now());
         for (place, reason) in parked {
             let delivery = &batch[*place];
@@ -155,7 +161,7 @@ impl World {
             self.broker.park(now, delivery, reason);
         }
         for (place, delivery) in batch.iter().enumerate() {
-            if parked.iter().all(|(other, _)| *other != place) {
+            if parked.iter().all(|(other, _)| *other != place) && !kept.contains(&place) {
                 self.broker.ack(delivery.receipt());
             }
         }

@@ -2,12 +2,15 @@
 
 use rollcall_bus::local::{Broker, SessionId};
 use rollcall_bus::{Outgoing, PublishError};
+use rollcall_checkin::memory::Memory;
+use rollcall_model::packet::ActionOutcome;
 use rollcall_model::wire::txt::Announcement;
 use rollcall_store::Store;
 use tokio::runtime::Runtime;
 
 use super::agenda::Agenda;
 use super::chance::{Chance, Rates};
+use super::commands::Commands;
 use super::dns::Dns;
 use super::journal::{Journal, Keep};
 use super::process::{Lane, Pid, Process, Role};
@@ -47,6 +50,12 @@ pub(super) enum Happening {
     BrokerBack,
     /// The network carries again for this process.
     Heal { pid: Pid },
+    /// Every node takes its readings, and one sample asks for the next.
+    Samples,
+    /// Somebody asks the zone to do something.
+    Command,
+    /// An action on a node ends.
+    ActionEnds { pid: Pid, life: u32, outcome: Box<ActionOutcome> },
     /// Something goes wrong.
     Mishap,
     /// The health of some node changes.
@@ -94,6 +103,9 @@ pub struct World {
     pub(super) store: Store,
     pub(super) runtime: Runtime,
     pub(super) watch: Watch,
+    /// What the check-in services remember on their disks.
+    pub(super) memories: Vec<Memory>,
+    pub(super) commands: Commands,
 }
 
 impl World {
@@ -131,6 +143,8 @@ impl World {
             processes,
             dns: Dns::default(),
             watch: Watch::default(),
+            memories: vec![Memory::default(); scene.checkins],
+            commands: Commands::default(),
             scene,
             nodes,
             store,
@@ -151,6 +165,8 @@ impl World {
         self.agenda.enter(first, Happening::Mishap);
         self.agenda.enter(3_000, Happening::HealthTurns);
         self.agenda.enter(8_000, Happening::AskAround);
+        self.agenda.enter(1_000, Happening::Samples);
+        self.agenda.enter(6_000, Happening::Command);
         self.agenda.enter(FAULTS_END, Happening::Calm);
     }
 
@@ -223,6 +239,9 @@ impl World {
             Happening::SessionDead { session } => self.session_dead(session),
             Happening::BrokerBack => self.broker_back(),
             Happening::Heal { pid } => self.heal(pid),
+            Happening::Samples => self.all_sample(),
+            Happening::Command => self.somebody_commands(),
+            Happening::ActionEnds { pid, outcome, .. } => self.action_ends(pid, *outcome),
             Happening::Mishap => self.mishap(),
             Happening::HealthTurns => self.health_turns(),
             Happening::Calm => self.calm(),
@@ -239,6 +258,7 @@ impl World {
             | Happening::Deliver { pid, life, .. }
             | Happening::Sight { pid, life, .. }
             | Happening::Gone { pid, life, .. }
+            | Happening::ActionEnds { pid, life, .. }
             | Happening::Link { pid, life, .. } => (*pid, *life),
             Happening::Start { pid, life } | Happening::Connect { pid, life } => {
                 return (self.processes[*pid].life == *life).then_some(happening);
@@ -263,7 +283,7 @@ impl World {
         }
         self.processes[pid].armed = None;
         match self.processes[pid].role {
-            Role::Zone => {}
+            Role::Zone => self.zone_ticks(pid),
             Role::Checkin(_) => self.checkin_event(pid, rollcall_checkin::core::Event::Tick),
             Role::Group(_) => {
                 self.group_event(pid, rollcall_group_controller::core::Event::Tick);
@@ -298,7 +318,7 @@ impl World {
         match self.processes[pid].role {
             Role::Zone => {}
             Role::Checkin(_) if up => self.checkin_event(pid, rollcall_checkin::core::Event::LinkUp),
-            Role::Checkin(_) => {}
+            Role::Checkin(_) => self.checkin_event(pid, rollcall_checkin::core::Event::LinkDown),
             Role::Group(_) => {
                 use rollcall_group_controller::core::Event;
                 self.group_event(pid, if up { Event::LinkUp } else { Event::LinkDown });
@@ -316,9 +336,18 @@ impl World {
                 self.group_event(pid, rollcall_group_controller::core::Event::Published { token, result });
             }
             Mark::Key(routing_key) if matches!(result, Err(PublishError::Unroutable { .. })) => {
-                self.zone_unroutable(pid, routing_key);
+                match self.processes[pid].role {
+                    Role::Checkin(_) => {
+                        self.checkin_event(pid, rollcall_checkin::core::Event::Unroutable { routing_key });
+                    }
+                    _ => self.zone_unroutable(pid, routing_key),
+                }
             }
             Mark::Key(_) => {}
+            Mark::Receipt(receipt) if result.is_ok() => {
+                self.node_event(pid, rollcall_node_agent::core::Event::Confirmed(receipt));
+            }
+            Mark::Receipt(_) => {}
         }
     }
 }

@@ -80,6 +80,33 @@ impl Api {
         serde_json::from_value(table["rows"].clone()).map_err(|error| error.to_string())
     }
 
+    /// Sends a request with a JSON body; the status code and the JSON answer.
+    ///
+    /// # Panics
+    /// When nobody answers, or not in JSON.
+    pub async fn command(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        self.send(method, path, body.to_string(), "application/json").await
+    }
+
+    /// Sets a policy; the status code and the JSON answer.
+    ///
+    /// # Panics
+    /// When nobody answers, or not in JSON.
+    pub async fn set_policy(&self, document: &str) -> (u16, Value) {
+        self.send("PUT", "/v1/policy?comment=test", document.to_owned(), "application/toml").await
+    }
+
+    async fn send(&self, method: &str, path: &str, body: String, kind: &str) -> (u16, Value) {
+        let url = format!("http://{}{path}", self.address);
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let request = self.client.request(method, url).header("content-type", kind).body(body);
+        let answer = request.send().await.unwrap_or_else(|error| panic!("{path}: {error}"));
+        let code = answer.status().as_u16();
+        let text = answer.text().await.unwrap_or_default();
+        let value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path} answers {code} {text:?}"));
+        (code, value)
+    }
+
     /// The one number a query gives.
     ///
     /// # Errors

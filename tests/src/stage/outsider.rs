@@ -8,7 +8,8 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ConnectionProperties};
 
 /// Queues that outlive their daemons under one name in every zone.
-const LASTING: [&str; 4] = ["zone.joins", "zone.alerts", "zone.analytics", "zone.parked"];
+const LASTING: [&str; 6] =
+    ["zone.joins", "zone.alerts", "zone.policies", "zone.analytics", "zone.security", "zone.parked"];
 
 /// A connection of its own.
 pub struct Outsider {

@@ -70,6 +70,18 @@ impl Stage {
         Daemon::new(self.directory(), name, "rollcall-node-agent", &config)
     }
 
+    /// The agent of this very machine, with more of a configuration: top-level keys first, then tables.
+    #[must_use]
+    pub fn real_agent(&self, place: &str, keys: &str, tables: &str) -> Daemon {
+        let directory = self.directory().display();
+        let config = format!(
+            "zone = \"{ZONE}\"\nname = \"real\"\nplace = {place:?}\naddress = \"10.0.9.9\"\nsample_period_ms = 1000\n\
+             state_dir = \"{directory}/real\"\n{keys}\n{}{tables}\n",
+            self.edges()
+        );
+        Daemon::new(self.directory(), "real", "rollcall-node-agent", &config)
+    }
+
     /// An agent that is told by its configuration whom to ask, since it hears no mDNS.
     #[must_use]
     pub fn agent_without_mdns(&self, index: usize, place: &str, address: &str) -> Daemon {

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rollcall_tests::stage::{Brokers, Namespace, PATIENCE, Stage, node_name, until};
 use tokio::time::{Instant, sleep_until};
 
-fn now_ms() -> i64 {
+/// The wall clock, ms since 1970.
+pub fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
     i64::try_from(since.as_millis()).expect("not that far in the future")
 }

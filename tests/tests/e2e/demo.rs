@@ -29,6 +29,16 @@ impl Demo {
         std::fs::read_to_string(self.directory.path().join("demo.log")).unwrap_or_default()
     }
 
+    /// Waits until its zone stands. It starts a broker of its own first, which takes long on a busy machine.
+    async fn stands(&self) {
+        until("the zone to stand", PATIENCE * 3, async || {
+            let said = self.said();
+            assert!(self.process.is_running() || said.contains("the zone stands"), "it has ended:\n{said}");
+            said.contains("the zone stands").then_some(())
+        })
+        .await;
+    }
+
     /// Ended well, and nothing of it is left: no process that works in its directory, no file.
     async fn ends(&self, within: Duration) {
         let Ok(status) = timeout(within, self.process.ended()).await else {
@@ -65,13 +75,13 @@ fn users_of(directory: &Path) -> Vec<String> {
 
 pub async fn the_demo_ends_by_itself_and_leaves_nothing(_: &Brokers) {
     let demo = Demo::start(&["--for", "15s"]);
-    until("the zone to stand", PATIENCE, async || demo.said().contains("the zone stands").then_some(())).await;
+    demo.stands().await;
     demo.ends(Duration::from_secs(45)).await;
 }
 
 pub async fn the_demo_ends_when_interrupted_and_leaves_nothing(_: &Brokers) {
     let demo = Demo::start(&[]);
-    until("the zone to stand", PATIENCE, async || demo.said().contains("the zone stands").then_some(())).await;
+    demo.stands().await;
     demo.process.signal(Signal::INT);
     demo.ends(Duration::from_secs(25)).await;
 }

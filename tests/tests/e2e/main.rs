@@ -3,11 +3,17 @@
 //! The cases run one after the other, each on a stage of its own, for they measure times on a machine that may be
 //! small. They share a RabbitMQ; a second one is there to be killed, and for a second zone.
 
+mod actions;
 mod broker_lost;
 mod coming_up;
+mod darkness;
 mod deaths;
 mod demo;
+mod groups;
+mod health;
 mod packets;
+mod places;
+mod policies;
 mod restarts;
 mod starting;
 mod strangers;
@@ -59,6 +65,20 @@ fn main() -> ExitCode {
         deaths::a_halted_agent_that_goes_on_is_never_down,
         deaths::an_agent_that_ends_in_order_has_left,
         deaths::an_agent_that_is_cut_off_is_down_within_four_seconds_and_comes_back,
+        darkness::a_rack_of_which_many_fall_silent_is_unknown_and_raises_one_alarm,
+        darkness::a_group_controller_halted_for_twenty_seconds_blames_nobody,
+        health::a_full_file_system_sets_its_bit_its_group_and_its_alert_and_clears_them,
+        health::busy_processors_set_the_run_queue_bit_as_the_policy_says,
+        health::a_process_killed_for_want_of_memory_sets_the_bit_of_oom_kills,
+        health::a_link_that_goes_down_sets_its_bit_until_it_is_up_again,
+        policies::a_policy_reaches_every_node_and_outlives_restarts,
+        policies::a_policy_nobody_can_obey_is_refused_and_nothing_changes,
+        actions::an_action_takes_effect_once_however_often_it_comes,
+        actions::an_action_for_a_node_that_is_gone_is_refused_with_the_reason,
+        groups::a_group_by_rule_is_tried_made_followed_and_dissolved,
+        groups::a_rule_that_cannot_be_is_refused_with_the_place_and_the_reason,
+        places::a_checkin_service_is_run_where_the_zone_wants_it_and_replaced,
+        places::known_nodes_check_in_while_the_zone_is_away,
         strangers::acks_that_do_not_count_are_ignored_and_counted_by_reason,
         strangers::a_node_out_of_range_is_refused_with_a_readable_reason,
         strangers::a_second_agent_with_one_identity_is_reported_and_the_first_stays,

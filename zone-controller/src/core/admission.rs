@@ -5,7 +5,8 @@ use rollcall_model::wire::txt::Hello;
 use rollcall_model::{GroupId, InstanceId, Name, Now, name, route};
 use rollcall_store::{Change, GroupKind, GroupRecord};
 
-use super::{Effect, Zone, note};
+use super::ignored::note;
+use super::{Effect, Zone};
 
 /// Which group controllers may join, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +75,11 @@ impl Zone {
 
     fn join_group(&mut self, now: Now, ack: &Ack, effects: &mut Vec<Effect>) {
         let known = self.groups.get(&ack.group);
+        let told = known.map(|group| (&group.name, group.place.as_ref(), &group.addresses));
+        if told != Some((&ack.name, Some(&ack.place), &ack.addresses)) {
+            // Check-in services know where the group controllers are (C7).
+            self.table_version += 1;
+        }
         let session = match known {
             // The same run asks again: the answer was lost, or the zone restarted. Nothing new to save.
             Some(group) if group.instance == Some(ack.instance) => group.session,
@@ -102,10 +108,14 @@ impl Zone {
                 capability: None,
                 session,
                 instance: Some(ack.instance),
+                rule: None,
+                addresses: ack.addresses.clone(),
             },
         );
         tracing::info!(target: "rollcall::step", step = "group_joined", group = %ack.name, session, "group {} joined", ack.name);
         self.tell_roster(now, ack.group, (ack.instance, session), effects);
+        self.policy_to_group(now, ack.group, effects);
+        self.place_checkins(now, ack.group, effects);
     }
 
     /// The answer to an ACK: the membership, and everybody who stands in the group.
@@ -175,7 +185,7 @@ impl Zone {
     }
 
     /// A group's channels (Z6): where each is, its queue and its key.
-    fn channels(&self, group: GroupId) -> Vec<Channel> {
+    pub(super) fn channels(&self, group: GroupId) -> Vec<Channel> {
         self.settings
             .channels
             .iter()

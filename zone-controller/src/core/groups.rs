@@ -1,11 +1,16 @@
-//! The group table (C5): which combination of hardware belongs to which logical group.
+//! The group table (C5, C7): which combination of hardware belongs to which logical group, what becomes of unknown ones,
+//! and where the group controllers are.
 
 use rollcall_model::capability::Attribute;
-use rollcall_model::packet::{GroupTable, Packet, TableEntry, TableRequest};
-use rollcall_model::{Capability, GroupId, Name, Now, UnixMillis, route};
+use rollcall_model::packet::{ControllerEntry, GroupTable, Packet, TableEntry, TableRequest};
+use rollcall_model::policy::UnknownCombinations;
+use rollcall_model::{Capability, CheckinId, GroupId, Millis, Name, Now, Tick, route};
 use rollcall_store::{Change, GroupKind, GroupRecord};
 
 use super::{Effect, Zone};
+
+/// Check-in services are told of a change at once, of further ones at most this often: many racks may join together.
+const TABLE_PACE: Millis = Millis(200);
 
 /// Which logical groups there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,21 +19,21 @@ pub struct TablePolicy {
     pub attributes: Vec<Attribute>,
     /// Pre-generated groups: combination and name.
     pub groups: Vec<(Capability, Name)>,
-    /// Whether an unknown combination makes a new group.
+    /// Whether an unknown combination makes a new group, as long as no policy says otherwise.
     pub create_unknown: bool,
 }
 
 impl Zone {
     pub(super) fn create_configured_groups(&mut self, now: Now, effects: &mut Vec<Effect>) {
         for (capability, name) in self.settings.table.groups.clone() {
-            self.create_logical_group(now.wall, &capability, name, "configuration", effects);
+            self.create_logical_group(now, &capability, name, "configuration", effects);
         }
     }
 
     /// Creates the group of a combination unless it exists; says its id and name.
     pub(super) fn create_logical_group(
         &mut self,
-        at: UnixMillis,
+        now: Now,
         capability: &Capability,
         name: Name,
         origin: &'static str,
@@ -45,7 +50,7 @@ impl Zone {
             name: name.clone(),
             capability: capability.clone(),
             origin,
-            at,
+            at: now.wall,
         }));
         let record = GroupRecord {
             group,
@@ -55,15 +60,12 @@ impl Zone {
             capability,
             session: 0,
             instance: None,
+            rule: None,
+            addresses: Vec::new(),
         };
         self.groups.insert(group, record);
         self.table_version += 1;
         (group, name)
-    }
-
-    /// Whether the zone's policy has, or lets be made, a group of this combination.
-    pub(super) fn allows(&self, capability: &Capability) -> bool {
-        self.settings.table.create_unknown || self.groups.contains_key(&capability.group_id())
     }
 
     pub(super) fn on_table_request(&mut self, now: Now, request: TableRequest, effects: &mut Vec<Effect>) {
@@ -83,10 +85,30 @@ impl Zone {
                 "check-in service {} registered", request.name);
         }
         let stale = request.have != self.table_version;
+        self.checkin_heard(now, request.checkin);
         self.checkins.insert(request.checkin, request);
         if stale {
             let table = Packet::GroupTable(self.table());
             effects.push(self.tell(now, inbox, table));
+        }
+    }
+
+    /// When check-in services are to be told of a changed table.
+    pub(super) fn table_deadline(&self) -> Option<Tick> {
+        let (version, at) = self.table_told;
+        (version != self.table_version && !self.checkins.is_empty()).then_some(at + TABLE_PACE)
+    }
+
+    /// Tells every check-in service of a changed table, unless the last time was a moment ago.
+    pub(super) fn tell_table(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.table_deadline().is_none_or(|at| now.tick < at) {
+            return;
+        }
+        self.table_told = (self.table_version, now.tick);
+        let table = self.table();
+        let services: Vec<CheckinId> = self.checkins.keys().copied().collect();
+        for checkin in services {
+            effects.push(self.tell(now, route::checkin_inbox(checkin), Packet::GroupTable(table.clone())));
         }
     }
 
@@ -103,7 +125,25 @@ impl Zone {
                     Some(TableEntry { capability, group: group.group, name: group.name.clone() })
                 })
                 .collect(),
-            create_unknown: self.settings.table.create_unknown,
+            create_unknown: self.unknown_combinations() == UnknownCombinations::Create,
+            hold_unknown: self.unknown_combinations() == UnknownCombinations::Hold,
+            controllers: self.controllers(),
         }
+    }
+
+    fn controllers(&self) -> Vec<ControllerEntry> {
+        self.groups
+            .values()
+            .filter(|group| group.session > 0)
+            .filter_map(|group| {
+                Some(ControllerEntry {
+                    group: group.group,
+                    name: group.name.clone(),
+                    place: group.place.clone()?,
+                    addresses: group.addresses.clone(),
+                    channels: self.channels(group.group),
+                })
+            })
+            .collect()
     }
 }

@@ -1,7 +1,7 @@
 //! What group controllers report: changes, group alarms, summaries. The zone's cost grows with changes, not with nodes × time.
 
 use rollcall_model::packet::{Alerts, ArrivalAccepted, ArrivalDecision, Decision, GroupAlarm, Packet, Summary};
-use rollcall_model::{GroupId, InstanceId, NodeId, Now, route};
+use rollcall_model::{GroupId, InstanceId, NodeId, Now, indicator, route};
 use rollcall_store::Change;
 
 use super::{Effect, Zone};
@@ -11,6 +11,7 @@ impl Zone {
         if !self.is_current(alerts.group, alerts.session) {
             return self.refuse_stale(now, "alerts", alerts.group, effects);
         }
+        self.group_heard(now, alerts.group, None, effects);
         for change in &alerts.changes {
             let place = (alerts.session, change.number);
             let refusal = match self.nodes.get(&change.node) {
@@ -42,6 +43,10 @@ impl Zone {
                 cause: change.cause.chars().take(200).collect(),
                 at: change.at,
             }));
+            if !change.metrics.is_empty() {
+                self.metrics_heard(change.node, &change.metrics);
+            }
+            self.facts_changed(now, change.node, effects);
         }
     }
 
@@ -65,6 +70,13 @@ impl Zone {
         if !self.is_current(alarm.group, alarm.session) {
             return self.refuse_stale(now, "alerts", alarm.group, effects);
         }
+        // Told again until it was confirmed: what is known already is neither saved nor acted on.
+        let place = (alarm.session, alarm.number);
+        if self.alarms.get(&alarm.group).is_some_and(|taken| place <= *taken) {
+            return self.count("alerts", "repeated");
+        }
+        self.alarms.insert(alarm.group, place);
+        self.darken(now, alarm.group, alarm.raised, effects);
         effects.push(Effect::Save(Change::GroupAlarm {
             group: alarm.group,
             raised: alarm.raised,
@@ -74,11 +86,17 @@ impl Zone {
         }));
     }
 
-    pub(super) fn on_summary(&mut self, now: Now, summary: Summary, effects: &mut Vec<Effect>) {
+    /// A group's summary (G7): kept for analytics, and the sign that its group controller lives.
+    pub(super) fn on_summary(&mut self, now: Now, mut summary: Summary, effects: &mut Vec<Effect>) {
         let group = summary.group;
         if !self.is_current(group, summary.session) {
             return self.refuse_stale(now, "summary", group, effects);
         }
+        // Names are made up by nobody but the dictionary.
+        summary.bits.retain(|name, _| indicator::by_name(name).is_some());
+        summary.metrics.retain(|name, _| indicator::by_name(name).is_some());
+        self.group_heard(now, group, Some(summary.period_ms), effects);
+        effects.push(Effect::Save(Change::Analytics { summary: Box::new(summary.clone()), at: now.wall }));
         let rostered = summary.states.values().map(|nodes| *nodes as usize).sum::<usize>();
         let before = self.overview.summaries.insert(group, summary);
         // For two summaries a roster that does not grow and is not ours: a message that told of a move was lost.

@@ -1,12 +1,33 @@
 //! Joins: saved before they are answered (Z5). A node ends in one logical and one physical group.
 
 use rollcall_model::packet::{
-    Arrival, ArrivalAccepted, ArrivalDecision, Decision, IdentityClash, JoinAccepted, JoinDecision, JoinRequest, Packet,
+    Arrival, ArrivalAccepted, ArrivalDecision, Decision, IdentityClash, JoinAccepted, JoinDecision, JoinRequest,
+    NodeSubscription, Packet,
 };
 use rollcall_model::{GroupId, Health, InstanceId, NodeId, NodeState, Now, SessionEpoch, route};
 use rollcall_store::{Change, GroupKind, NodeRecord};
 
 use super::{Effect, Zone};
+
+/// How far an epoch told by others may be ahead of the stored one; more is a fault or a lie.
+const FARTHEST_LEAP: u32 = 1 << 20;
+
+/// An epoch for a node that asks to join.
+#[derive(Clone, Copy)]
+enum Given {
+    /// It was given to this run before, and is saved.
+    Before(SessionEpoch),
+    /// To be saved.
+    New(SessionEpoch),
+}
+
+impl Given {
+    const fn epoch(self) -> SessionEpoch {
+        match self {
+            Self::Before(epoch) | Self::New(epoch) => epoch,
+        }
+    }
+}
 
 impl Zone {
     /// A check-in service's plan. The same run of an agent that asks again gets the same epoch again.
@@ -17,13 +38,13 @@ impl Zone {
             self.count("join", "wrong_group");
             let message = format!("group {} is not the group of {}", request.group, request.capability);
             Decision::Refused { reason: "wrong_group".into(), message }
-        } else if !self.allows(&request.capability) {
-            let message = format!(
-                "no logical group exists for {}, and this zone's policy creates none (logical_groups.create_unknown)",
-                request.capability
-            );
-            self.ignore(now, "join", "unknown_combination", request.subscription.name.as_str(), &message, effects);
-            Decision::Refused { reason: "unknown_combination".into(), message }
+        } else if let Err((reason, message)) = self.judge_combination(now, &request, effects) {
+            match reason {
+                // Told once, when it began to wait.
+                "held" => self.count("join", reason),
+                _ => self.ignore(now, "join", reason, request.subscription.name.as_str(), &message, effects),
+            }
+            Decision::Refused { reason: reason.into(), message }
         } else {
             Decision::Accepted(self.save_join(now, request, effects))
         };
@@ -31,17 +52,14 @@ impl Zone {
     }
 
     fn save_join(&mut self, now: Now, request: JoinRequest, effects: &mut Vec<Effect>) -> JoinAccepted {
-        let JoinRequest { checkin, subscription, capability, group_name, reason, .. } = request;
-        let (group, group_name) = self.create_logical_group(now.wall, &capability, group_name, "check-in", effects);
+        let JoinRequest { checkin, subscription, capability, group_name, reason, granted, .. } = request;
+        let (group, group_name) = self.create_logical_group(now, &capability, group_name, "check-in", effects);
         let node = subscription.identifier.node;
+        let given = self.give_epoch(now, &subscription, group, granted, effects);
+        let Given::New(epoch) = given else {
+            return JoinAccepted { epoch: given.epoch(), group, group_name };
+        };
         let known = self.nodes.get(&node);
-        if let Some(known) = known
-            && known.instance == Some(subscription.instance)
-            && known.logical == Some(group)
-        {
-            return JoinAccepted { epoch: known.epoch, group, group_name };
-        }
-        let epoch = known.map_or(SessionEpoch::default(), |known| known.epoch).next();
         let record = NodeRecord {
             node,
             name: subscription.name.clone(),
@@ -53,6 +71,10 @@ impl Zone {
             state: NodeState::Joining,
             health: known.map_or_else(Health::unmeasured, |known| known.health),
             last_change: known.map_or((0, 0), |known| known.last_change),
+            place: subscription.place.clone(),
+            capability: Some(capability.clone()),
+            hardware: Some(Box::new(subscription.hardware.clone())),
+            policy: known.map_or(0, |known| known.policy),
         };
         let physical = record.physical;
         self.nodes.insert(node, record);
@@ -76,8 +98,43 @@ impl Zone {
             let decision = Decision::Accepted(ArrivalAccepted { epoch });
             let told = ArrivalDecision { group: physical, node, instance, decision };
             effects.push(self.tell(now, route::group_inbox(physical), Packet::ArrivalDecision(told)));
+        } else {
+            self.unplaced.wait_for(now.tick, node);
         }
+        self.facts_changed(now, node, effects);
         JoinAccepted { epoch, group, group_name }
+    }
+
+    /// The epoch of a node that asks to join: the one it has when the same run of the agent asks again with the same
+    /// hardware, a new one otherwise. No epoch goes back: not behind what a check-in service gave while the zone was
+    /// away (`granted`), nor behind what the node kept, which heals a lost database.
+    fn give_epoch(
+        &mut self,
+        now: Now,
+        subscription: &NodeSubscription,
+        group: GroupId,
+        granted: Option<SessionEpoch>,
+        effects: &mut Vec<Effect>,
+    ) -> Given {
+        let known = self.nodes.get(&subscription.identifier.node);
+        let stored = known.map_or(SessionEpoch::default(), |known| known.epoch);
+        let (told, granted) = (subscription.epoch, granted.unwrap_or_default());
+        let furthest = told.max(granted);
+        let same = known.is_some_and(|known| {
+            known.instance == Some(subscription.instance)
+                && known.logical == Some(group)
+                && known.hardware.as_deref() == Some(&subscription.hardware)
+        });
+        if furthest.0 > stored.0.saturating_add(FARTHEST_LEAP) {
+            let message = format!("it tells of epoch {}, {} was given: not believed", furthest.0, stored.0);
+            self.ignore(now, "join", "epoch_leap", subscription.name.as_str(), &message, effects);
+            return if same { Given::Before(stored) } else { Given::New(stored.next()) };
+        }
+        match () {
+            () if same && stored >= furthest => Given::Before(stored),
+            () if granted > stored && granted >= told => Given::New(granted),
+            () => Given::New(stored.max(furthest).next()),
+        }
     }
 
     /// A group controller found a node at its place.
@@ -125,6 +182,10 @@ impl Zone {
             state: NodeState::Joining,
             health: Health::unmeasured(),
             last_change: (0, 0),
+            place: presence.place.clone(),
+            capability: None,
+            hardware: None,
+            policy: 0,
         });
         let epoch = record.epoch;
         if record.physical == Some(arrival.group) {
@@ -146,6 +207,8 @@ impl Zone {
             self.members.entry(left).or_default().remove(&presence.node);
             self.tell_moved(now, left, presence.node, presence.instance, effects);
         }
+        self.overview.unplaced.remove(&presence.node);
+        self.facts_changed(now, presence.node, effects);
         epoch
     }
 

@@ -4,11 +4,20 @@ use rollcall_model::identifier::{Evidence, EvidenceSource};
 use rollcall_model::packet::{
     Alerts, Arrival, Decision, JoinRequest, NodeChange, NodeSubscription, Presence, TableRequest,
 };
-use rollcall_model::{Capability, HardwareTopology, Health, MessageId, NodeIdentifier, NodeState, SessionEpoch, Tick};
+use rollcall_model::{
+    Capability, HardwareTopology, Health, MessageId, NodeIdentifier, NodeState, SessionEpoch, UnixMillis,
+};
 
 use super::*;
 
+mod actions;
+mod asking;
+mod channels;
+mod joining;
 mod mending;
+mod places;
+mod policies;
+mod rules;
 
 const NOW: Now = Now { tick: Tick(0), wall: UnixMillis(1_700_000_000_000) };
 
@@ -28,6 +37,7 @@ fn settings(create_unknown: bool) -> Settings {
         admission: Admission { groups: vec!["rack-*".into()] },
         table: TablePolicy { create_unknown, ..TablePolicy::default() },
         keep_alive: Millis(1_000),
+        places: vec![],
     }
 }
 
@@ -67,11 +77,15 @@ fn subscription(node: &str, run: &str) -> NodeSubscription {
         address: [10, 0, 0, 1].into(),
         place: None,
         hardware: HardwareTopology::default(),
+        epoch: SessionEpoch::default(),
     }
 }
 
 fn join(node: &str, run: &str) -> Event {
-    let subscription = subscription(node, run);
+    join_of(subscription(node, run), None)
+}
+
+fn join_of(subscription: NodeSubscription, granted: Option<SessionEpoch>) -> Event {
     let capability = Capability::of(&subscription.hardware, &[]);
     delivered(Packet::JoinRequest(Box::new(JoinRequest {
         checkin: CheckinId::derived_from("c"),
@@ -81,6 +95,7 @@ fn join(node: &str, run: &str) -> Event {
         capability,
         table_version: 1,
         reason: "test".into(),
+        granted,
     })))
 }
 
@@ -101,7 +116,13 @@ fn saves(effects: &[Effect]) -> Vec<&Change> {
     effects.iter().filter_map(|effect| if let Effect::Save(change) = effect { Some(change) } else { None }).collect()
 }
 
+/// What is published, but for what is said on channels.
 fn packets(effects: &[Effect]) -> Vec<(String, Packet)> {
+    let is_said = |packet: &Packet| matches!(packet, Packet::ChannelMessage(_));
+    all_packets(effects).into_iter().filter(|(_, packet)| !is_said(packet)).collect()
+}
+
+fn all_packets(effects: &[Effect]) -> Vec<(String, Packet)> {
     effects
         .iter()
         .filter_map(|effect| match effect {
@@ -134,7 +155,7 @@ fn a_start_saves_a_generation_above_the_stored_one_and_calls_known_groups() {
     let saved = Snapshot {
         zone: Some(rollcall_store::ZoneRecord { zone: ZoneId::derived_from("z"), name: name("z"), generation: 41 }),
         groups: first.groups.values().cloned().collect(),
-        nodes: vec![],
+        ..Snapshot::default()
     };
     let (second, effects) = Zone::start(NOW, settings(true), saved);
     assert_eq!(second.generation(), 42);
@@ -250,6 +271,7 @@ fn change(group: &str, session: u32, number: u64, state: NodeState) -> Event {
             health: Health::unmeasured(),
             at: NOW.wall,
             cause: "test".into(),
+            metrics: BTreeMap::new(),
         }],
     }))
 }
@@ -288,18 +310,21 @@ fn a_rack_is_told_the_new_epoch_of_its_node() {
     );
 }
 
+fn table_request(service: &str, have: u64) -> Event {
+    let service = name(service);
+    delivered(Packet::TableRequest(TableRequest {
+        checkin: CheckinId::of_service(&service),
+        name: service,
+        address: [10, 0, 0, 1].into(),
+        ranges: vec![],
+        have,
+    }))
+}
+
 #[test]
 fn a_check_in_service_gets_the_table_when_its_own_is_old() {
     let mut zone = zone();
-    let request = |have| {
-        delivered(Packet::TableRequest(TableRequest {
-            checkin: CheckinId::derived_from("c"),
-            name: name("c"),
-            address: [10, 0, 0, 1].into(),
-            ranges: vec![],
-            have,
-        }))
-    };
+    let request = |have| table_request("c", have);
     let effects = zone.step(NOW, request(0));
     let Packet::GroupTable(table) = &packets(&effects)[0].1 else { panic!("a table") };
     assert!(zone.step(NOW, request(table.version)).is_empty(), "up to date, and registered already");

@@ -53,6 +53,35 @@ async fn what_the_zone_says_against_a_question_is_told_as_it_is() {
     assert_eq!(failure(client.status().await), (3, "error: the zone controller is stopping".to_owned()));
 }
 
+#[test]
+fn every_detail_of_a_refusal_is_told_once() {
+    let told = |detail: &str, details: &[&str]| {
+        let details = details.iter().map(|&more| more.to_owned()).collect();
+        Problem { detail: detail.into(), details }.told()
+    };
+    assert_eq!(told("wrong: a is bad", &["a is bad"]), "wrong: a is bad");
+    assert_eq!(
+        told("two reasons: a is bad; b is bad", &["a is bad", "b is bad"]),
+        "two reasons\n  - a is bad\n  - b is bad"
+    );
+    assert_eq!(told("wrong", &["a is bad"]), "wrong\n  - a is bad");
+    assert_eq!(told("there is no such node", &[]), "there is no such node");
+}
+
+#[tokio::test]
+async fn orders_say_who_gives_them() {
+    let echo = async |headers: axum::http::HeaderMap, body: String| {
+        let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+        Json(json!([header("x-rollcall-by"), header("content-type"), body]))
+    };
+    let mut client = serve(Router::new().fallback(any(echo))).await;
+    client.by = Some("ada".into());
+    let set = client.set_policy("a = 1", "why not", true).await.unwrap();
+    assert_eq!(set.document, json!(["ada", "text/plain; charset=utf-8", "a = 1"]));
+    let acknowledged = client.acknowledge(3, "seen").await.unwrap();
+    assert_eq!(acknowledged.document, json!(["ada", "application/json", "{\"comment\":\"seen\"}"]));
+}
+
 #[tokio::test]
 async fn somebody_else_at_that_address_is_not_taken_for_a_zone() {
     let router = Router::new()
@@ -75,8 +104,9 @@ async fn names_and_filters_arrive_as_they_were_given() {
     assert_eq!(node.document, json!(["/v1/nodes/a%2Fb%20%3Fc", null]));
     let filter = NodeFilter { state: Some("down".into()), group: Some("rack a&b".into()), bit: None };
     assert_eq!(client.nodes(&filter).await.unwrap().document, json!(["/v1/nodes", "state=down&group=rack+a%26b"]));
-    assert_eq!(client.alerts(false).await.unwrap().document, json!(["/v1/alerts", "state=raised"]));
-    assert_eq!(client.alerts(true).await.unwrap().document, json!(["/v1/alerts", null]));
+    let open = client.alerts(Some("open"), Some("rack a"), None).await.unwrap();
+    assert_eq!(open.document, json!(["/v1/alerts", "state=open&group=rack+a"]));
+    assert_eq!(client.alerts(None, None, None).await.unwrap().document, json!(["/v1/alerts", null]));
     assert!(node.clock.is_some(), "axum tells its clock");
 }
 

@@ -49,43 +49,48 @@ rack-a  policies  [fd00::1]:5672  zone.policies  rollcall.zone  policies.x
 fn checkins_tell_their_ranges() {
     let list = read(json!([
         { "checkin_id": "c1c2c3c4-0000-8000-8000-000000000000", "name": "checkin-a", "address": "10.1.0.2",
-          "ranges": "[\"10.1.0.0/16\",\"10.2.0.0/16\"]", "nodes": 12, "last_seen_at": "2026-11-20T08:10:00.000Z" }
+          "ranges": "[\"10.1.0.0/16\",\"10.2.0.0/16\"]", "nodes": 12, "last_seen_at": "2026-11-20T08:10:00.000Z" },
+        { "checkin_id": "c2c2c3c4-x", "name": "checkin-b", "address": "10.2.0.2", "ranges": "[\"10.3.0.0/16\"]",
+          "nodes": 3, "last_seen_at": "2026-11-20T08:15:30.000Z", "running_group": "rack-b", "running": 1,
+          "message": "" },
+        { "checkin_id": null, "name": "checkin-c", "address": null, "ranges": "[]", "nodes": 0, "last_seen_at": null,
+          "running_group": null, "running": 0, "message": "", "configured_place": "row-9" }
     ]));
     let expected = "\
-SERVICE   NAME       ADDRESS   RANGES                    NODES  LAST SEEN
-c1c2c3c4  checkin-a  10.1.0.2  10.1.0.0/16, 10.2.0.0/16     12  5 min ago
+SERVICE   NAME       ADDRESS   RANGES                    NODES  RUN BY               LAST SEEN
+c1c2c3c4  checkin-a  10.1.0.2  10.1.0.0/16, 10.2.0.0/16     12  -                    5 min ago
+c2c2c3c4  checkin-b  10.2.0.2  10.3.0.0/16                   3  rack-b               3 s ago
+-         checkin-c  -         -                             0  nobody at row-9 yet  -
 ";
-    assert_eq!(checkins(&list, &look(Some(80))), expected);
+    assert_eq!(checkins(&list, &look(Some(100))), expected);
 }
 
 #[test]
-fn alerts_fit_80_columns_and_tell_when_they_ended_only_where_some_did() {
-    let open = json!({ "alert_id": 2, "kind": "disk_space", "severity": "critical", "state": "raised",
+fn alerts_tell_since_when_and_who_has_seen_them_and_when_they_ended_only_where_some_did() {
+    let open = json!({ "alert_id": 12, "kind": "disk_space", "severity": "critical", "state": "raised",
         "group_name": "rack-a", "node": "web-3", "raised_at": "2026-11-20T08:15:30.000Z", "cleared_at": null,
         "message": "node web-3: A watched file system is almost full. Free space or enlarge the file system." });
+    let seen = json!({ "alert_id": 9, "kind": "fan", "severity": "warning", "state": "acknowledged",
+        "group_name": "rack-a", "node": "web-1", "raised_at": "2026-11-20T08:00:00.000Z", "cleared_at": null,
+        "message": "node web-1: a fan stands still", "acknowledged_at": "2026-11-20T08:10:00.000Z",
+        "acknowledged_by": "ada", "comment": "a fan is ordered" });
     let over = json!({ "alert_id": 1, "kind": "mass_darkness", "severity": "critical", "state": "cleared",
         "group_name": "rack-b", "node": null, "raised_at": "2026-11-20T06:15:30.000Z",
         "cleared_at": "2026-11-20T06:20:00.000Z", "message": "12 of 14 nodes fell silent at once" });
     let expected = "\
-SEVERITY  KIND        GROUP   NODE   RAISED   MESSAGE
-critical  disk_space  rack-a  web-3  3 s ago  node web-3: A watched file system
-                                              is almost full. Free space or
-                                              enlarge the file system.
+ID  SEVERITY  KIND        GROUP   NODE   SINCE    MESSAGE
+12  critical  disk_space  rack-a  web-3  3 s ago  node web-3: A watched file
+                                                  system is almost full. Free
+                                                  space or enlarge the file
+                                                  system.
 ";
     assert_eq!(alerts(&read(json!([open])), &look(Some(80))), expected);
     let expected = "\
-SEVERITY  KIND           GROUP   NODE   RAISED   CLEARED      MESSAGE
-critical  disk_space     rack-a  web-3  3 s ago  open         node web-3: A
-                                                              watched file
-                                                              system is almost
-                                                              full. Free space
-                                                              or enlarge the
-                                                              file system.
-critical  mass_darkness  rack-b  -      2 h ago  115 min ago  12 of 14 nodes
-                                                              fell silent at
-                                                              once
+ID  SEVERITY  KIND           GROUP   NODE   SINCE       CLEARED      SEEN BY                           MESSAGE
+ 9  warning   fan            rack-a  web-1  15 min ago  open         ada, 5 min ago: a fan is ordered  node web-1: a fan stands still
+ 1  critical  mass_darkness  rack-b  -      2 h ago     115 min ago  -                                 12 of 14 nodes fell silent at once
 ";
-    assert_eq!(alerts(&read(json!([open, over])), &look(Some(80))), expected);
+    assert_eq!(alerts(&read(json!([seen, over])), &look(None)), expected);
 }
 
 #[test]

@@ -13,6 +13,8 @@ fn a_zone_fits_one_screen() {
     let status: Status = serde_json::from_value(json!({
         "zone": { "id": ZONE, "name": "site-a", "generation": 4 },
         "broker": "up",
+        "policy_version": 4,
+        "combinations_waiting": 1,
         "nodes": [{ "state": "down", "nodes": 1 }, { "state": "healthy", "nodes": 3 },
             { "state": "degraded", "nodes": 1 }],
         "groups": [{ "kind": "logical", "groups": 1 }, { "kind": "physical", "groups": 2 }],
@@ -32,7 +34,7 @@ fn a_zone_fits_one_screen() {
     let groups =
         [Group { group_id: "0a010200-0000-8000-8000-000000000018".into(), name: "rack-a".into(), ..Group::default() }];
     let checkins = [Checkin {
-        checkin_id: "c1c2c3c4-0000-8000-8000-000000000000".into(),
+        checkin_id: Some("c1c2c3c4-0000-8000-8000-000000000000".into()),
         name: "checkin-a".into(),
         ..Checkin::default()
     }];
@@ -42,6 +44,8 @@ broker      up
 nodes       5: 3 healthy, 1 degraded, 1 down
 groups      2 physical, 1 logical
 alerts      1 critical, 2 warning open
+policy      version 4
+held        1 combination waits for approval: `rollcall combinations`
 ignored     ack.stranger 3, hello.same_name 1
 neighbours  site-b at 10.2.0.1 [99990000]
 
@@ -70,6 +74,7 @@ broker      down: connection refused
 nodes       none
 groups      none
 alerts      none open
+policy      none set
 ignored     none
 neighbours  none
 "

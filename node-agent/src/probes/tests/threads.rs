@@ -9,7 +9,7 @@ struct Gated {
 }
 
 impl Probe for Gated {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "gated"
     }
 
@@ -33,7 +33,7 @@ struct Prompt {
 }
 
 impl Probe for Prompt {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "prompt"
     }
 

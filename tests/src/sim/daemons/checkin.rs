@@ -2,11 +2,13 @@
 
 use rollcall_bus::Delivery;
 use rollcall_checkin::core::{Effect, Event};
+use rollcall_checkin::memory::Record;
 use rollcall_model::wire::txt::Announcement;
 use rollcall_model::wire::v1::Envelope;
 
 use super::{Fared, Slip};
-use crate::sim::process::{Core, Pid};
+use crate::sim::process::{Core, Pid, Role};
+use crate::sim::wire::Mark;
 use crate::sim::world::World;
 
 impl World {
@@ -48,17 +50,46 @@ impl World {
         }
     }
 
+    /// Writes down what is to be remembered, before anything is published; gives back the rest.
+    fn remember(&mut self, pid: Pid, effects: Vec<Effect>) -> Vec<Effect> {
+        let Role::Checkin(number) = self.processes[pid].role else { return effects };
+        let mut rest = Vec::with_capacity(effects.len());
+        for effect in effects {
+            match effect {
+                Effect::Save(record) => {
+                    if let Record::Granted(request) = &record {
+                        self.tally.count("joins granted while the zone was away");
+                        self.watch.granted(request);
+                    }
+                    self.memories[number].take(record);
+                }
+                other => rest.push(other),
+            }
+        }
+        rest
+    }
+
     fn checkin_effects(&mut self, pid: Pid, effects: Vec<Effect>) -> Fared {
-        let slip = self.slip(&[Slip::AmidPublish, Slip::BeforeAck]);
+        let slip = self.slip(&[Slip::BeforeSave, Slip::AfterSave, Slip::AmidPublish, Slip::BeforeAck]);
+        if slip == Some(Slip::BeforeSave) {
+            return self.slipped(pid, Slip::BeforeSave);
+        }
+        let effects = self.remember(pid, effects);
+        if slip == Some(Slip::AfterSave) {
+            return self.slipped(pid, Slip::AfterSave);
+        }
         let half = effects.len() / 2;
         for (place, effect) in effects.into_iter().enumerate() {
             if slip == Some(Slip::AmidPublish) && place == half {
                 return self.slipped(pid, Slip::AmidPublish);
             }
             match effect {
-                Effect::Publish(message) => self.publish(pid, None, &message),
+                Effect::Publish(message) => {
+                    let key = message.routing_key.clone();
+                    self.publish(pid, Some(Mark::Key(key)), &message);
+                }
                 Effect::Announce(announcement) => self.announce(pid, Announcement::Checkin(announcement)),
-                Effect::Park(_) => {}
+                Effect::Park(_) | Effect::Save(_) => {}
             }
         }
         if slip == Some(Slip::BeforeAck) {

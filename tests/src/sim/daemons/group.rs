@@ -12,27 +12,43 @@ use crate::sim::process::{Core, Lane, Pid};
 use crate::sim::wire::Mark;
 use crate::sim::world::World;
 
+/// What is to become of a delivery.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::sim) enum Fate {
+    Acknowledged,
+    Parked(String),
+    Kept(u64),
+}
+
 impl World {
-    /// Feeds one event and carries out what follows; says why the delivery at hand is to be parked, if it is.
-    pub(in crate::sim) fn group_event(&mut self, pid: Pid, event: Event) -> Option<String> {
+    /// Feeds one event and carries out what follows; says what is to become of the delivery at hand.
+    pub(in crate::sim) fn group_event(&mut self, pid: Pid, event: Event) -> Fate {
         let now = self.now_of(pid);
-        let Some(Core::Group(group)) = &mut self.processes[pid].core else { return None };
+        let Some(Core::Group(group)) = &mut self.processes[pid].core else { return Fate::Acknowledged };
         let effects = group.step(now, event);
-        let mut park = None;
+        let mut fate = Fate::Acknowledged;
         for effect in effects {
             match effect {
-                Effect::Park(reason) => park = Some(reason),
+                Effect::Park(reason) => fate = Fate::Parked(reason),
+                Effect::Keep(number) => fate = Fate::Kept(number),
+                Effect::Settle(number) => {
+                    if let Some(receipt) = self.processes[pid].kept.remove(&number) {
+                        self.broker.ack(receipt);
+                    }
+                }
+                // No place is configured for a check-in service here.
+                Effect::StartCheckin { .. } | Effect::EndCheckin(_) => {}
                 Effect::Announce(ack) => self.announce(pid, Announcement::Ack(ack)),
                 Effect::Publish(token, message) => self.publish(pid, Some(Mark::Token(token)), &message),
             }
         }
         self.look_at_roster(pid);
         self.arm(pid);
-        park
+        fate
     }
 
     pub(in crate::sim) fn group_delivered(&mut self, pid: Pid, lane: Lane, batch: &[Delivery]) {
-        let mut parked = Vec::new();
+        let (mut parked, mut kept) = (Vec::new(), Vec::new());
         for (place, delivery) in batch.iter().enumerate() {
             match lane {
                 Lane::BrokerEvents => {
@@ -51,8 +67,14 @@ impl World {
                 _ => match Envelope::decode(&delivery.body) {
                     Ok(envelope) => {
                         self.note_packet(pid, delivery, &envelope.packet);
-                        let park = self.group_event(pid, Event::Delivered(envelope));
-                        parked.extend(park.map(|reason| (place, reason)));
+                        match self.group_event(pid, Event::Delivered(envelope)) {
+                            Fate::Acknowledged => {}
+                            Fate::Parked(reason) => parked.push((place, reason)),
+                            Fate::Kept(number) => {
+                                self.processes[pid].kept.insert(number, delivery.receipt());
+                                kept.push(place);
+                            }
+                        }
                     }
                     Err(error) => parked.push((place, error.to_string())),
                 },
@@ -62,6 +84,6 @@ impl World {
             self.slipped(pid, slip);
             return;
         }
-        self.settle(pid, batch, &parked);
+        self.settle_but(pid, batch, &parked, &kept);
     }
 }

@@ -7,6 +7,7 @@ use rollcall_node_agent::core::{Effect, Event};
 use super::Slip;
 use crate::sim::process::{Core, Pid, Role};
 use crate::sim::scene::Scene;
+use crate::sim::wire::Mark;
 use crate::sim::world::World;
 
 impl World {
@@ -26,7 +27,11 @@ impl World {
         for effect in effects {
             match effect {
                 Effect::Publish(message) => self.publish(pid, None, &message),
+                Effect::Assure(receipt, message) => self.publish(pid, Some(Mark::Receipt(receipt)), &message),
                 Effect::Park(reason) => park = Some(reason),
+                Effect::Keep(epoch) => self.node_keeps(pid, epoch),
+                Effect::Act(order) => self.node_acts(pid, order),
+                Effect::Record(outcome) => self.action_ends(pid, outcome),
             }
         }
         self.arm(pid);

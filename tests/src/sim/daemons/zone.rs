@@ -4,7 +4,7 @@ use rollcall_bus::{Delivery, Outgoing};
 use rollcall_model::wire::txt::Announcement;
 use rollcall_model::wire::v1::Envelope;
 use rollcall_store::Change;
-use rollcall_zone_controller::core::{Effect, Event};
+use rollcall_zone_controller::core::{Command, Effect, Event};
 
 use super::{Fared, Slip};
 use crate::sim::process::{Core, Pid};
@@ -18,6 +18,20 @@ impl World {
             Some(Core::Zone(zone)) => zone.step(now, event),
             _ => Vec::new(),
         }
+    }
+
+    /// A deadline of the zone's core.
+    pub(in crate::sim) fn zone_ticks(&mut self, pid: Pid) {
+        let effects = self.zone_step(pid, Event::Tick);
+        self.zone_effects(pid, effects);
+    }
+
+    /// Somebody asks the zone to do something, through its API.
+    pub(in crate::sim) fn zone_command(&mut self, pid: Pid, request: u64, command: Command) {
+        let now = self.now_of(pid);
+        let Some(Core::Zone(zone)) = &mut self.processes[pid].core else { return };
+        let effects = zone.command(now, request, command);
+        self.zone_effects(pid, effects);
     }
 
     pub(in crate::sim) fn zone_heard(&mut self, pid: Pid, announcement: Announcement) {
@@ -66,11 +80,13 @@ impl World {
     /// Saves, then publishes. The caller acknowledges.
     pub(in crate::sim) fn zone_effects(&mut self, pid: Pid, effects: Vec<Effect>) -> Fared {
         let (mut changes, mut messages): (Vec<Change>, Vec<Outgoing>) = (Vec::new(), Vec::new());
+        let mut answers = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Save(change) => changes.push(change),
                 Effect::Publish(message) => messages.push(message),
                 Effect::Park(_) => {}
+                Effect::Answer { result, .. } => answers.push(result),
             }
         }
         let slip = self.slip(&[Slip::BeforeSave, Slip::AfterSave, Slip::AmidPublish, Slip::BeforeAck]);
@@ -94,6 +110,11 @@ impl World {
         if slip == Some(Slip::BeforeAck) {
             return self.slipped(pid, Slip::BeforeAck);
         }
+        for answer in answers {
+            self.note_of(pid, format_args!("answers {answer:?}"));
+            self.tally.count(if answer.is_ok() { "commands carried out" } else { "commands rejected" });
+        }
+        self.arm(pid);
         Fared::Well
     }
 
@@ -106,11 +127,23 @@ impl World {
         let ended = self.runtime.block_on(self.store.commit(changes));
         let why = crate::sim::invariants::the_store_never_refuses::check(&ended, changes);
         self.watch.violations.extend(why);
+        // Most of what is saved says nothing of nodes and groups, and reading everything back is dear.
+        if !changes.iter().any(touches_topology) {
+            return;
+        }
         match self.runtime.block_on(self.store.load()) {
             Ok(saved) => self.watch.saved(changes, saved),
             Err(error) => self.watch.violations.push(format!("the store does not load: {error}")),
         }
     }
+}
+
+/// Whether a change may alter who is where, and in which epoch.
+const fn touches_topology(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::NodeJoined { .. } | Change::NodePlaced { .. } | Change::NodeChanged { .. } | Change::GroupJoined { .. }
+    )
 }
 
 fn told(change: &Change) -> String {
@@ -136,5 +169,6 @@ fn told(change: &Change) -> String {
         Change::GroupCreated { name, .. } => format!("new group {name}"),
         Change::CheckinRegistered { name, .. } => format!("check-in service {name}"),
         Change::Noted { kind, message, .. } => format!("note {kind}: {message}"),
+        other => format!("{other:?}").chars().take(160).collect(),
     }
 }

@@ -33,13 +33,25 @@ fn decision(effects: &[Effect], rack: &str) -> Decision<ArrivalAccepted> {
 }
 
 fn summary(session: u32, nodes: u32) -> Event {
+    summary_in("rack-a", session, nodes)
+}
+
+/// A rack without nodes shows that it lives.
+pub(super) fn summary_of(rack: &str, session: u32) -> Event {
+    summary_in(rack, session, 0)
+}
+
+fn summary_in(rack: &str, session: u32, nodes: u32) -> Event {
+    let states = if nodes > 0 { BTreeMap::from([(NodeState::Healthy, nodes)]) } else { BTreeMap::new() };
     delivered(Packet::Summary(Summary {
-        group: GroupId::derived_from("rack-a"),
+        group: GroupId::derived_from(rack),
         session,
-        states: BTreeMap::from([(NodeState::Healthy, nodes)]),
+        states,
         bits: BTreeMap::new(),
         statuses: 0,
         refused: BTreeMap::new(),
+        metrics: BTreeMap::new(),
+        period_ms: Millis(10_000),
     }))
 }
 
@@ -92,8 +104,8 @@ fn each_rack_numbers_its_own_changes_also_for_a_node_that_comes_back() {
 #[test]
 fn a_roster_that_stays_another_is_sent_again() {
     let mut zone = peopled();
-    assert!(zone.step(NOW, summary(1, 1)).is_empty());
-    assert!(zone.step(NOW, summary(1, 2)).is_empty(), "it may be growing");
+    assert!(packets(&zone.step(NOW, summary(1, 1))).is_empty());
+    assert!(packets(&zone.step(NOW, summary(1, 2))).is_empty(), "it may be growing");
     let told = told_to(&zone.step(NOW, summary(1, 2)), "rack-a");
     assert!(
         matches!(&told[..], [Packet::ZoneSubscriber(_), Packet::Roster(roster)] if roster.members.len() == 1),

@@ -1,0 +1,67 @@
+//! What the handlers ask: the store's views, and the core.
+
+use axum::Json;
+use rollcall_store::{Bind, Table};
+use serde_json::{Map, Value};
+use tokio::sync::oneshot;
+
+use super::Shared;
+use super::errors::Problem;
+use crate::core::{Command, Overview, PolicyProgress};
+use crate::driver::Ask;
+
+/// Most rows of one answer.
+pub const MOST_ROWS: i64 = 100_000;
+
+/// What a handler answers.
+pub type Answer = Result<Json<Value>, Problem>;
+
+/// Runs one of our own statements and makes an object of each row.
+pub async fn rows(shared: &Shared, sql: &'static str, binds: &[Bind]) -> Result<Vec<Value>, Problem> {
+    let Table { columns, rows, .. } = shared.store.select(sql, binds).await.map_err(Problem::store)?;
+    let object = |row: Vec<Value>| Value::Object(columns.iter().cloned().zip(row).collect::<Map<_, _>>());
+    Ok(rows.into_iter().map(object).collect())
+}
+
+/// The same, as the whole answer.
+pub async fn listed(shared: &Shared, sql: &'static str, binds: &[Bind]) -> Answer {
+    rows(shared, sql, binds).await.map(|rows| Json(Value::Array(rows)))
+}
+
+/// Replaces columns that hold JSON as text by what the text says.
+pub fn unfold(rows: &mut [Value], columns: &[&str]) {
+    for row in rows {
+        for column in columns {
+            if let Some(folded) = row[*column].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok()) {
+                row[*column] = folded;
+            }
+        }
+    }
+}
+
+/// A text, empty where there is none: the statements take an empty one for "any".
+pub fn text(value: Option<String>) -> Bind {
+    Bind::Text(value.unwrap_or_default())
+}
+
+/// Has the core carry out a command; its answer comes once everything it caused is saved.
+pub async fn command(shared: &Shared, command: Command) -> Answer {
+    let (asker, answer) = oneshot::channel();
+    let ask = Ask::Command(Box::new(command), asker);
+    shared.ask.send(ask).await.map_err(|_| Problem::stopping())?;
+    Ok(Json(answer.await.map_err(|_| Problem::stopping())??))
+}
+
+/// Counters and latest reports.
+pub async fn overview(shared: &Shared) -> Result<Overview, Problem> {
+    let (asker, answer) = oneshot::channel();
+    shared.ask.send(Ask::Overview(asker)).await.map_err(|_| Problem::stopping())?;
+    answer.await.map_err(|_| Problem::stopping())
+}
+
+/// How far the groups have come with the policy in force.
+pub async fn progress(shared: &Shared) -> Result<Vec<PolicyProgress>, Problem> {
+    let (asker, answer) = oneshot::channel();
+    shared.ask.send(Ask::Progress(asker)).await.map_err(|_| Problem::stopping())?;
+    answer.await.map_err(|_| Problem::stopping())
+}

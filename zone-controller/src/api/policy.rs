@@ -1,0 +1,110 @@
+//! The zone's policy and its history.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Path, Request, State};
+use rollcall_store::Bind;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Shared;
+use super::asking::{Answer, command, listed, progress, rows};
+use super::errors::Problem;
+use super::receiving::{Body, Params};
+use super::writer::Writer;
+use crate::core::Command;
+
+/// Longest policy taken, bytes.
+pub const MAX_DOCUMENT: usize = 256 * 1024;
+/// Longest comment, characters.
+const LONGEST_COMMENT: usize = 500;
+
+/// `GET /v1/policy`: the policy in force and who obeys it; version 0 where none was ever set.
+pub async fn current(State(shared): State<Arc<Shared>>) -> Answer {
+    let sql =
+        "SELECT version, document, set_at, set_by AS \"by\", comment FROM v_policies ORDER BY version DESC LIMIT 1";
+    let none = json!({ "version": 0, "document": "", "set_at": null, "by": null, "comment": null });
+    let mut policy = rows(&shared, sql, &[]).await?.pop().unwrap_or(none);
+    policy["groups"] = json!(progress(&shared).await?);
+    Ok(Json(policy))
+}
+
+/// `GET /v1/policy/history`: every version, newest first, without the texts.
+pub async fn history(State(shared): State<Arc<Shared>>) -> Answer {
+    let sql = "SELECT version, current, set_at, set_by AS \"by\", comment, nodes, refused FROM v_policies \
+               ORDER BY version DESC LIMIT 1000";
+    listed(&shared, sql, &[]).await
+}
+
+/// `GET /v1/policy/{version}`
+pub async fn version(State(shared): State<Arc<Shared>>, Path(version): Path<String>) -> Answer {
+    let version = version.parse().map_err(|_| Problem::bad_request(format!("{version:?} is not a policy version")))?;
+    former(&shared, version).await.map(Json)
+}
+
+async fn former(shared: &Shared, version: u64) -> Result<Value, Problem> {
+    let sql = "SELECT version, document, set_at, set_by AS \"by\", comment FROM v_policies WHERE version = $1";
+    // What does not fit was never given.
+    let wanted = i64::try_from(version).unwrap_or(-1);
+    let found = rows(shared, sql, &[Bind::Integer(wanted)]).await?.pop();
+    found.ok_or_else(|| Problem::missing(format!("there is no policy {version}; /v1/policy/history lists them")))
+}
+
+/// Query of `PUT /v1/policy`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setting {
+    /// Why.
+    #[serde(default)]
+    comment: String,
+    /// Only check and compare.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// `PUT /v1/policy?comment=&dry_run=`, the policy as TOML in the body.
+pub async fn set(
+    State(shared): State<Arc<Shared>>,
+    Writer(by): Writer,
+    Params(setting): Params<Setting>,
+    Document(document): Document,
+) -> Answer {
+    let Setting { comment, dry_run } = setting;
+    if comment.chars().count() > LONGEST_COMMENT {
+        return Err(Problem::bad_request(format!("comment has more than {LONGEST_COMMENT} characters")));
+    }
+    command(&shared, Command::SetPolicy { document, comment, by, dry_run }).await
+}
+
+/// Body of `POST /v1/policy/rollback`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rollback {
+    version: u64,
+}
+
+/// `POST /v1/policy/rollback {version}`: a former text as a new version.
+pub async fn rollback(State(shared): State<Arc<Shared>>, Writer(by): Writer, Body(to): Body<Rollback>) -> Answer {
+    let policy = former(&shared, to.version).await?;
+    let document = policy["document"].as_str().unwrap_or_default().to_owned();
+    command(&shared, Command::RollbackPolicy { version: to.version, document, by }).await
+}
+
+/// A body of text.
+pub struct Document(String);
+
+impl<S: Send + Sync> FromRequest<S> for Document {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
+        match String::from_utf8(bytes.to_vec()) {
+            Ok(text) => Ok(Self(text)),
+            Err(error) => Err(Problem::bad_request(format!("the policy is not text in UTF-8: {error}"))),
+        }
+    }
+}

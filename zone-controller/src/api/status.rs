@@ -1,0 +1,58 @@
+//! The zone at a glance.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use rollcall_bus::Link;
+use serde_json::json;
+
+use super::Shared;
+use super::asking::{Answer, overview, rows};
+
+/// `GET /readyz`
+pub async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, String) {
+    match &*shared.link.borrow() {
+        Link::Up { .. } => (StatusCode::OK, "ready\n".into()),
+        Link::Connecting => (StatusCode::SERVICE_UNAVAILABLE, "connecting to the broker\n".into()),
+        Link::Down { reason, .. } => (StatusCode::SERVICE_UNAVAILABLE, format!("broker out of reach: {reason}\n")),
+    }
+}
+
+/// `GET /v1/status`: who is in which state, and what was ignored, by reason.
+pub async fn status(State(shared): State<Arc<Shared>>) -> Answer {
+    let overview = overview(&shared).await?;
+    let broker = match &*shared.link.borrow() {
+        Link::Up { .. } => "up".to_owned(),
+        Link::Connecting => "connecting".to_owned(),
+        Link::Down { reason, .. } => format!("down: {reason}"),
+    };
+    let states =
+        rows(&shared, "SELECT state, COUNT(*) AS nodes FROM v_nodes GROUP BY state ORDER BY state", &[]).await?;
+    let groups =
+        rows(&shared, "SELECT kind, COUNT(*) AS \"groups\" FROM v_groups GROUP BY kind ORDER BY kind", &[]).await?;
+    let alerts = rows(
+        &shared,
+        "SELECT severity, COUNT(*) AS alerts FROM v_alerts WHERE state = 'raised' GROUP BY severity ORDER BY severity",
+        &[],
+    )
+    .await?;
+    let policy = rows(&shared, "SELECT version FROM v_policies ORDER BY version DESC LIMIT 1", &[]).await?;
+    let waiting = rows(&shared, "SELECT COUNT(*) AS waiting FROM v_combinations WHERE state = 'waiting'", &[]).await?;
+    Ok(Json(json!({
+        "zone": { "id": shared.zone, "name": shared.name, "generation": shared.generation },
+        "broker": broker,
+        "nodes": states,
+        "groups": groups,
+        "alerts": alerts,
+        "policy_version": policy.first().map_or(json!(0), |row| row["version"].clone()),
+        "combinations_waiting": waiting.first().map_or(json!(0), |row| row["waiting"].clone()),
+        "ignored": overview.ignored,
+        "checkins": overview.checkins,
+        "places": overview.places,
+        "unplaced": overview.unplaced,
+        "summaries": overview.summaries,
+        "neighbours": overview.neighbours,
+    })))
+}

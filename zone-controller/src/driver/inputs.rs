@@ -1,0 +1,103 @@
+//! What the loop waits for. Every source gets its turn: whoever has more to say than can be done does not keep the
+//! others waiting, least of all the people at the API.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
+use rollcall_bus::{Consumer, Delivery};
+use rollcall_discovery::{Sighting, Watch};
+use rollcall_model::{Purpose, Tick, name, route};
+use rollcall_startup::{Clock, Shutdown};
+use tokio::sync::mpsc;
+
+use super::Ask;
+
+/// Most deliveries handled in one transaction.
+const BATCH: usize = 256;
+
+/// What the loop waits for.
+pub struct Inputs {
+    /// In the order of [`queues`].
+    pub consumers: Vec<Consumer>,
+    /// Which of them is looked at first next time.
+    pub turn: usize,
+    /// ACKs over DNS-SD.
+    pub acks: Watch,
+    /// Hellos over DNS-SD.
+    pub hellos: Watch,
+    /// Questions and commands from the API.
+    pub asks: mpsc::Receiver<Ask>,
+}
+
+/// What it waited for.
+pub(super) enum Woken {
+    Deliveries(usize, Vec<Delivery>),
+    Sighted(Sighting),
+    Asked(Ask),
+    Deadline,
+    Stop,
+}
+
+/// The queues the zone consumes, with how many deliveries each may have under way: joins, the inbox, and one per channel.
+#[must_use]
+pub fn queues(inbox: &str, channels: &[Purpose]) -> Vec<(String, u16)> {
+    let channels = channels.iter().map(|channel| {
+        let under_way = if matches!(channel.as_str(), name::ALERTS | name::ANALYTICS) { 512 } else { 128 };
+        (route::zone_queue(channel), under_way)
+    });
+    [(route::JOINS.to_owned(), 512), (inbox.to_owned(), 64)].into_iter().chain(channels).collect()
+}
+
+/// Waits for whatever comes first; `deadline` is the core's. Of several that are ready one is taken by chance, of
+/// several queues the next in turn.
+pub(super) async fn wait(inputs: &mut Inputs, deadline: Option<Tick>, clock: Clock, shutdown: &Shutdown) -> Woken {
+    let Inputs { consumers, turn, acks, hellos, asks } = inputs;
+    let rung = async {
+        match deadline {
+            Some(deadline) => tokio::time::sleep(clock.until(deadline)).await,
+            None => std::future::pending().await,
+        }
+    };
+    let (which, deliveries) = tokio::select! {
+        () = shutdown.requested() => return Woken::Stop,
+        Some(ask) = asks.recv() => return Woken::Asked(ask),
+        () = rung => return Woken::Deadline,
+        Some(sighting) = acks.next() => return Woken::Sighted(sighting),
+        Some(sighting) = hellos.next() => return Woken::Sighted(sighting),
+        delivered = next_batch(consumers, *turn) => delivered,
+    };
+    *turn = which + 1;
+    if deliveries.is_empty() {
+        // The bus was closed under us: the process is ending.
+        return Woken::Stop;
+    }
+    Woken::Deliveries(which, deliveries)
+}
+
+/// The next batch of the first queue, from `turn` on, that has one. Safe to cancel, as the consumers are.
+async fn next_batch(consumers: &mut [Consumer], turn: usize) -> (usize, Vec<Delivery>) {
+    type Batch<'a> = Pin<Box<dyn Future<Output = Vec<Delivery>> + Send + 'a>>;
+    let mut batches: Vec<(usize, Batch<'_>)> = Vec::with_capacity(consumers.len());
+    for (which, consumer) in consumers.iter_mut().enumerate() {
+        let batch: Batch<'_> = Box::pin(async {
+            let mut deliveries = Vec::new();
+            consumer.next_batch(&mut deliveries, BATCH).await;
+            deliveries
+        });
+        batches.push((which, batch));
+    }
+    let count = batches.len();
+    if count > 0 {
+        batches.rotate_left(turn % count);
+    }
+    poll_fn(|context| {
+        for (which, batch) in &mut batches {
+            if let Poll::Ready(deliveries) = batch.as_mut().poll(context) {
+                return Poll::Ready((*which, deliveries));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
