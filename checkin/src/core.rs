@@ -298,7 +298,8 @@ impl Checkin {
         let request = Box::new(self.request(plan, subscription));
         self.pending.insert(node, Pending { request: request.clone(), known, since, told_away: false });
         let alone = self.contact.is_away() && self.can_grant(node, known);
-        if !alone && !(waits && self.contact.is_away()) {
+        let is_asked = alone || (waits && self.contact.is_away());
+        if !is_asked {
             let request = Packet::JoinRequest(request);
             effects.push(Effect::Publish(self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), request)));
         }

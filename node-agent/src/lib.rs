@@ -23,9 +23,9 @@ use std::time::Duration;
 
 use rand::random;
 use rollcall_bus::{Attachment, ConnectError, Connector, ConsumeError, Outbox};
-use rollcall_discovery::{Discovery, Tag, host_addresses};
+use rollcall_discovery::{Discovery, Sighting, Tag, Watch, host_addresses};
 use rollcall_model::policy::Resolved;
-use rollcall_model::wire::txt::BrokerEndpoint;
+use rollcall_model::wire::txt::{Announcement, BrokerEndpoint};
 use rollcall_model::{CheckinId, HardwareTopology, InstanceId, Millis, Name, NodeIdentifier, Tick, route};
 use rollcall_startup::{Clock, Exit, Failure, Shutdown, StateError};
 
@@ -263,10 +263,27 @@ fn settings_of(
     }
 }
 
-/// Where the zone's broker is: told by its hello, or by configuration where there is no multicast.
+/// Where the zone's broker is: told by its hello, by one of its check-in services while it is away (C7), or by
+/// configuration where there is no multicast.
 async fn locate(zone: &Name, seed: BrokerEndpoint, discovery: &Discovery) -> BrokerEndpoint {
     if !discovery.is_on() {
         return seed;
     }
-    discovery.watch(Tag::Zone).hello_of(zone).await.map_or(seed, |hello| hello.broker)
+    let (mut hellos, checkins) = (discovery.watch(Tag::Zone), discovery.watch(Tag::Checkin));
+    tokio::select! {
+        hello = hellos.hello_of(zone) => hello.map_or(seed, |hello| hello.broker),
+        broker = broker_of_a_checkin(zone, checkins) => broker,
+    }
+}
+
+/// The broker that a check-in service of the zone names; waits for ever when none does.
+async fn broker_of_a_checkin(zone: &Name, mut checkins: Watch) -> BrokerEndpoint {
+    while let Some(sighting) = checkins.next().await {
+        if let Sighting::Seen { announcement: Announcement::Checkin(service), .. } = sighting
+            && service.namespace == *zone
+        {
+            return service.broker;
+        }
+    }
+    std::future::pending().await
 }

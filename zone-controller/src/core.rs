@@ -319,7 +319,7 @@ impl Zone {
                 self.send_on_channel(now, channel, (what, subject, message), &by, &mut effects)
             }
             Command::DecideCombination { capability, approve, name, by } => {
-                self.decide_combination(now, capability, approve, name, by, &mut effects)
+                self.decide_combination(now, &capability, approve, name, by, &mut effects)
             }
             Command::Readings { node } => match self.ask_readings(now, request, &node, &mut effects) {
                 Ok(()) => return effects,
@@ -352,8 +352,8 @@ impl Zone {
             Packet::PolicyReport(report) => self.on_policy_report(now, report, effects),
             Packet::ActionOutcome(outcome) => self.on_action_outcome(now, outcome, effects),
             Packet::CheckinPlaced(placed) => self.on_checkin_placed(now, placed, effects),
-            Packet::Readings(readings) => self.on_readings(readings, effects),
-            Packet::ChannelMessage(message) => self.on_channel_message(message, envelope.from, effects),
+            Packet::Readings(readings) => self.on_readings(&readings, effects),
+            Packet::ChannelMessage(message) => self.on_channel_message(message, &envelope.from, effects),
             other => {
                 self.count("packet", "unexpected_kind");
                 effects.push(Effect::Park(format!("a zone controller takes no {} packet", other.kind())));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use super::{IndicatorSetting, Settings};
 
 #[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings")]
 struct Written {
     sample_period_ms: Option<u64>,
     keep_alive_ms: Option<u64>,
@@ -16,7 +16,7 @@ struct Written {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table with limit, clear, dwell_ms or enabled")]
 struct Indicator {
     limit: Option<f64>,
     clear: Option<f64>,

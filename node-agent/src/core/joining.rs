@@ -93,7 +93,8 @@ impl Agent {
             }
             Decision::Refused { reason, message } => {
                 tracing::warn!(%reason, "check-in refused this node: {message}");
-                if reason != "not_ready" {
+                // Both mend themselves: the service waits for its zone.
+                if !matches!(reason.as_str(), "not_ready" | "zone_away") {
                     self.subscription = Question { at: now.tick + LAST_PAUSE, pause: LAST_PAUSE };
                 }
             }

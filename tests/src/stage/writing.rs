@@ -40,7 +40,9 @@ impl Stage {
     #[must_use]
     pub fn checkin(&self) -> Daemon {
         let config = format!(
-            "name = \"{CHECKIN}\"\nzone = \"{ZONE}\"\nranges = [\"127.0.0.0/8\", \"10.0.0.0/8\"]\naddress = \"127.0.0.1\"\n{}",
+            "name = \"{CHECKIN}\"\nzone = \"{ZONE}\"\nranges = [\"127.0.0.0/8\", \"10.0.0.0/8\"]\naddress = \"127.0.0.1\"\n\
+             state_dir = \"{}/checkin\"\n{}",
+            self.directory().display(),
             self.edges()
         );
         Daemon::new(self.directory(), "checkin", "rollcall-checkin", &config)

@@ -58,7 +58,7 @@ pub async fn a_rule_that_cannot_be_is_refused_with_the_place_and_the_reason(brok
     let fleet = stage.fleet(1, 1).await;
     let costly = format!("nics.all(a, {}true)", "nics.exists(b, ".repeat(30) + &")".repeat(30));
     for (rule, named) in [
-        ("cpu.cores >", "cpu.cores >"),
+        ("cpu.cores >", "column 12"),
         ("cpu.coers > 4", "cores"),
         ("cpu.cores == 'many'", "cpu.cores"),
         ("cpu.cores + 1", "bool"),

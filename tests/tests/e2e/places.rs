@@ -38,8 +38,10 @@ pub async fn a_checkin_service_is_run_where_the_zone_wants_it_and_replaced(broke
     until("another one", PATIENCE, async || running(&stage).filter(|pid| *pid != first)).await;
     fleet.agents.push(stage.agent(2, "rack-b").started());
     stage.all_in(3).await;
-    // Its rack dies: another one takes over.
+    // Its rack dies, and the service with it: another rack takes over.
     fleet.racks[0].kill().await;
+    let orphan = running(&stage).and_then(rustix::process::Pid::from_raw).expect("it outlives its controller");
+    rustix::process::kill_process(orphan, rustix::process::Signal::KILL).expect("it is there");
     until("the other rack to run it", PATIENCE * 3, async || {
         let query =
             "SELECT COUNT(*) FROM v_checkins WHERE name = 'checkin-rack-a' AND running = 1 AND group_name = 'rack-b'";

@@ -62,7 +62,7 @@ pub async fn a_policy_nobody_can_obey_is_refused_and_nothing_changes(brokers: &B
     obeyed(&stage, 1, 2).await;
     // (the document, what the refusal names)
     for (document, named) in [
-        ("settings = 7", "settings"),
+        ("settings = 7", "line 1, column 12: invalid type: integer `7`, expected a table of settings"),
         ("[settings]\nsample_perod_ms = 500\n", "sample_perod_ms"),
         ("[settings.indicators.disk_space]\nlimit = 80.0\nclear = 85.0\n", "indicators.disk_space.clear"),
         ("[settings.indicators.disk_spaces]\nlimit = 80.0\n", "disk_space"),

@@ -63,7 +63,7 @@ impl Zone {
     }
 
     /// Something arrived on a channel; `from` is the inbox of who sent it.
-    pub(super) fn on_channel_message(&mut self, message: ChannelMessage, from: String, effects: &mut Vec<Effect>) {
+    pub(super) fn on_channel_message(&mut self, message: ChannelMessage, from: &str, effects: &mut Vec<Effect>) {
         if !self.is_extra(&message.channel) {
             self.count("channel", "unknown_channel");
             let why = format!("this zone has no channel {:?}", message.channel.as_str());
@@ -81,7 +81,7 @@ impl Zone {
             detail,
             ..message
         };
-        effects.push(Effect::Save(Change::ChannelMessage { message: kept, from: cut(&from, 255) }));
+        effects.push(Effect::Save(Change::ChannelMessage { message: kept, from: cut(from, 255) }));
     }
 
     /// Says something on the security channel, where there is one. Whoever calls this keeps floods away from it.

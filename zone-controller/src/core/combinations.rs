@@ -89,7 +89,7 @@ impl Zone {
     pub(super) fn decide_combination(
         &mut self,
         now: Now,
-        capability: Capability,
+        capability: &Capability,
         approve: bool,
         name: Option<Name>,
         by: String,
@@ -98,7 +98,7 @@ impl Zone {
         if let Some(group) = self.groups.get(&capability.group_id()) {
             return Err(Rejection::conflict(format!("{capability} has its group already: {}", group.name)));
         }
-        if !self.combinations.denied.contains_key(&capability) {
+        if !self.combinations.denied.contains_key(capability) {
             let message =
                 format!("no node of {capability} has asked to join; `rollcall combinations` lists those that wait");
             return Err(Rejection::missing(message));
@@ -117,8 +117,8 @@ impl Zone {
             self.combinations.denied.insert(capability.clone(), true);
             return Ok(json!({ "capability": capability, "approved": false }));
         }
-        self.combinations.denied.remove(&capability);
-        let (group, name) = self.create_logical_group(now, &capability, name, "approval", effects);
+        self.combinations.denied.remove(capability);
+        let (group, name) = self.create_logical_group(now, capability, name, "approval", effects);
         Ok(json!({ "capability": capability, "approved": true, "group_id": group, "name": name }))
     }
 }

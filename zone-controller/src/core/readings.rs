@@ -84,7 +84,7 @@ impl Zone {
         Ok(())
     }
 
-    pub(super) fn on_readings(&mut self, readings: Readings, effects: &mut Vec<Effect>) {
+    pub(super) fn on_readings(&mut self, readings: &Readings, effects: &mut Vec<Effect>) {
         let Some(waiting) = self.asked.waiting.get(&readings.request).copied() else {
             return self.count("readings", "late");
         };

@@ -14,11 +14,13 @@ const LONGEST_BY: usize = 64;
 
 /// The user at this terminal, as far as the environment says; behind `sudo`, who called it.
 pub(super) fn who() -> Option<String> {
-    let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(is_name));
+    let named = ["SUDO_USER", "USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|text| is_name(text)));
     named.map(|name| name.trim().to_owned())
 }
 
-fn is_name(text: &String) -> bool {
+fn is_name(text: &str) -> bool {
     let text = text.trim();
     !text.is_empty() && text.len() <= LONGEST_BY && text.chars().all(|c| c.is_ascii_graphic() || c == ' ')
 }

@@ -30,7 +30,7 @@ impl World {
                 Effect::Assure(receipt, message) => self.publish(pid, Some(Mark::Receipt(receipt)), &message),
                 Effect::Park(reason) => park = Some(reason),
                 Effect::Keep(epoch) => self.node_keeps(pid, epoch),
-                Effect::Act(order) => self.node_acts(pid, order),
+                Effect::Act(order) => self.node_acts(pid, &order),
                 Effect::Record(outcome) => self.action_ends(pid, outcome),
             }
         }

@@ -18,7 +18,7 @@ impl World {
     }
 
     /// The order is written down, then it takes effect, then the core is told; the process may die in between.
-    pub(in crate::sim) fn node_acts(&mut self, pid: Pid, order: ActionOrder) {
+    pub(in crate::sim) fn node_acts(&mut self, pid: Pid, order: &ActionOrder) {
         let Role::Node(number) = self.processes[pid].role else { return };
         let slip = self.slip(&[Slip::BeforeSave, Slip::AfterSave, Slip::BeforeAck]);
         if slip == Some(Slip::BeforeSave) {
