@@ -61,7 +61,7 @@ pub async fn a_rule_that_cannot_be_is_refused_with_the_place_and_the_reason(brok
         ("cpu.cores >", "column 12"),
         ("cpu.coers > 4", "cores"),
         ("cpu.cores == 'many'", "cpu.cores"),
-        ("cpu.cores + 1", "bool"),
+        ("cpu.cores + 1", "true or false"),
         (costly.as_str(), "rule"),
     ] {
         for path in ["/v1/rules/test", "/v1/groups"] {
