@@ -64,7 +64,13 @@ pub fn init_logging(format: impl Into<Option<LogFormat>>, default_filter: &str) 
     };
     let filter = filter(variable(FILTER).as_deref().unwrap_or(default_filter))?;
     let colours = std::io::stderr().is_terminal() && variable("NO_COLOR").is_none();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    // Otherwise a log that cannot be written is complained of on stderr, which is the log: that panics, and a daemon whose
+    // log reader died would lose one task after the other.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .log_internal_errors(false);
     let done = match format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

@@ -118,6 +118,29 @@ fn the_watchdog_is_fed_only_while_the_daemon_is_well() {
     assert_eq!(daemon.exit_code(), Some(0));
 }
 
+async fn orderly_daemon() {
+    rollcall_startup::init_logging(None, "info").unwrap();
+    let shutdown = Shutdown::on_signals().unwrap();
+    let manager = ServiceManager::from_environment();
+    manager.ready("orderly");
+    shutdown.requested().await;
+    tracing::info!("ending");
+    manager.stopping();
+}
+
+#[test]
+fn a_daemon_whose_log_nobody_reads_any_more_still_ends_in_order() {
+    if is_daemon() {
+        return run(orderly_daemon());
+    }
+    let mut daemon = Daemon::start("a_daemon_whose_log_nobody_reads_any_more_still_ends_in_order", &[]);
+    assert_eq!(daemon.told(), "READY=1\nSTATUS=orderly\n");
+    drop(daemon.child.stderr.take());
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.told(), "STOPPING=1\n");
+    assert_eq!(daemon.exit_code(), Some(0));
+}
+
 #[test]
 fn without_a_service_manager_nothing_is_told_and_nothing_fails() {
     let manager = ServiceManager::from_environment();
