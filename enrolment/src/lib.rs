@@ -1,0 +1,1 @@
+//! How a daemon gets its certificate from its zone, and keeps it fresh.
