@@ -96,6 +96,10 @@ uuid_id!(
     ActionId, "action id"
 );
 uuid_id!(
+    /// A request to join that waits, or waited, for somebody to decide on it.
+    JoinId, "join id"
+);
+uuid_id!(
     /// One message, for idempotence and tracing.
     MessageId, "message id"
 );

@@ -18,14 +18,16 @@ pub mod route;
 pub mod state;
 pub mod threshold;
 pub mod time;
+pub mod trust;
 pub mod wire;
 
 pub use capability::Capability;
 pub use hardware::HardwareTopology;
 pub use health::{Health, HealthBits};
-pub use id::{ActionId, CheckinId, GroupId, InstanceId, MessageId, NodeId, SessionEpoch, ZoneId};
+pub use id::{ActionId, CheckinId, GroupId, InstanceId, JoinId, MessageId, NodeId, SessionEpoch, ZoneId};
 pub use identifier::NodeIdentifier;
 pub use name::{Name, Purpose};
 pub use principal::Principal;
 pub use state::NodeState;
 pub use time::{Millis, Now, Tick, UnixMillis};
+pub use trust::{Role, Serial, Sha256, TokenKind};

@@ -10,6 +10,7 @@ mod admission;
 mod channels;
 mod combinations;
 mod command;
+mod enrolment;
 mod groups;
 mod health;
 mod ignored;
@@ -29,13 +30,14 @@ use rollcall_model::packet::{Ack, Packet};
 use rollcall_model::wire::txt::{BrokerEndpoint, Hello};
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{CheckinId, GroupId, InstanceId, Millis, Name, NodeId, Now, Purpose, Tick, ZoneId, route};
-use rollcall_store::{Change, GroupRecord, GroupRule, NodeRecord, Snapshot};
+use rollcall_store::{Change, GroupRecord, NodeRecord, Snapshot};
 use serde_json::Value;
 
 use self::actions::Orders;
 pub use self::admission::Admission;
 use self::combinations::Combinations;
-pub use self::command::{Command, Rejection, RejectionKind};
+pub use self::command::{By, Command, Rejection, RejectionKind};
+pub use self::enrolment::{Applicant, Grant, JoinAnswer, Trust, TrustSettings};
 pub use self::groups::TablePolicy;
 pub use self::ignored::Overview;
 use self::places::Places;
@@ -71,6 +73,8 @@ pub struct Settings {
     pub keep_alive: Millis,
     /// Where check-in services are to run (Z7).
     pub places: Vec<CheckinPlace>,
+    /// How certificates are issued.
+    pub trust: TrustSettings,
 }
 
 /// What happens to a zone.
@@ -289,49 +293,6 @@ impl Zone {
         self.tick_places(now, effects);
         self.tick_asked(now, effects);
         self.tick_unplaced(now, effects);
-    }
-
-    /// Takes a command from the API and says what follows; the last effect answers it, unless it waits for a node.
-    pub fn command(&mut self, now: Now, request: u64, command: Command) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        let result = match command {
-            Command::SetPolicy { document, comment, by, dry_run } => {
-                self.set_policy(now, document, (by, comment), dry_run, &mut effects)
-            }
-            Command::RollbackPolicy { version, document, by } => {
-                let comment = format!("rollback to version {version}");
-                self.set_policy(now, document, (by, comment), false, &mut effects)
-            }
-            Command::SetRuleGroup { name, kind, rule, enter_dwell, leave_dwell, by } => {
-                let rule = GroupRule { rule, enter_dwell, leave_dwell };
-                self.set_rule_group(now, name, kind, rule, by, &mut effects)
-            }
-            Command::DissolveGroup { group, by } => self.dissolve_group(now, &group, by, &mut effects),
-            Command::TestRule { rule } => self.test_rule(&rule),
-            Command::AcknowledgeAlert { alert, comment, by } => {
-                effects.push(Effect::Save(Change::AlertAcknowledged { alert, by, comment, at: now.wall }));
-                Ok(serde_json::json!({ "alert": alert }))
-            }
-            Command::OrderAction { node, action, deadline, by } => {
-                self.order_action(now, &node, action, deadline, by, &mut effects)
-            }
-            Command::Send { channel, what, subject, message, by } => {
-                self.send_on_channel(now, channel, (what, subject, message), &by, &mut effects)
-            }
-            Command::DecideCombination { capability, approve, name, by } => {
-                self.decide_combination(now, &capability, approve, name, by, &mut effects)
-            }
-            Command::Readings { node } => match self.ask_readings(now, request, &node, &mut effects) {
-                Ok(()) => return effects,
-                Err(rejection) => Err(rejection),
-            },
-        };
-        if result.is_err() {
-            effects.clear();
-        }
-        self.tell_table(now, &mut effects);
-        effects.push(Effect::Answer { request, result });
-        effects
     }
 
     fn on_packet(&mut self, now: Now, envelope: Envelope, effects: &mut Vec<Effect>) {

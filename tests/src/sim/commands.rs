@@ -4,7 +4,7 @@ use rollcall_model::indicator::INDICATORS;
 use rollcall_model::packet::Action;
 use rollcall_model::{Millis, Name};
 use rollcall_store::GroupKind;
-use rollcall_zone_controller::core::Command;
+use rollcall_zone_controller::core::{By, Command};
 
 use super::SETTLED;
 use super::process::Role;
@@ -47,7 +47,7 @@ impl World {
         let next = self.chance.between(500, 8_000).min(if now < SETTLED { SETTLED + 1_000 - now } else { u64::MAX });
         self.soon(next, Happening::Command);
         self.commands.count += 1;
-        let (request, by) = (self.commands.count, "somebody".to_owned());
+        let (request, by) = (self.commands.count, By::from("somebody"));
         // The last things asked are a policy and a group, so that rest finds both.
         let command = match if now >= SETTLED { request % 3 } else { self.chance.below(6) as u64 } {
             0 => Command::SetPolicy { document: policy(request), comment: String::new(), by, dry_run: false },

@@ -7,7 +7,7 @@ use rollcall_model::policy::Resolved;
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{Capability, CheckinId, GroupId, InstanceId, Millis, Name, NodeId, Purpose, ZoneId, route};
 use rollcall_node_agent::core::actions::Allowed;
-use rollcall_zone_controller::core::{Admission, TablePolicy};
+use rollcall_zone_controller::core::{Admission, TablePolicy, TrustSettings};
 
 use super::chance::Chance;
 use super::process::{Process, Role};
@@ -121,6 +121,7 @@ impl Scene {
             },
             keep_alive: Millis(1_000),
             places: Vec::new(),
+            trust: TrustSettings::default(),
         }
     }
 

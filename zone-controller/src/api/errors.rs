@@ -15,12 +15,14 @@ pub struct Problem {
     detail: String,
     /// More of it, one by one: each problem of a policy, say.
     details: Vec<String>,
+    /// A word for programs, where they tell refusals apart.
+    reason: Option<String>,
 }
 
 impl Problem {
     /// A problem of any kind.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), details: Vec::new() }
+        Self { status, detail: detail.into(), details: Vec::new(), reason: None }
     }
 
     /// The request is wrong.
@@ -61,8 +63,9 @@ impl From<Rejection> for Problem {
             RejectionKind::Missing => StatusCode::NOT_FOUND,
             RejectionKind::Conflict => StatusCode::CONFLICT,
             RejectionKind::Silent => StatusCode::GATEWAY_TIMEOUT,
+            RejectionKind::Forbidden => StatusCode::FORBIDDEN,
         };
-        Self { status, detail: rejection.message, details: rejection.details }
+        Self { status, detail: rejection.message, details: rejection.details, reason: rejection.reason }
     }
 }
 
@@ -84,6 +87,9 @@ impl IntoResponse for Problem {
             json!({ "type": "about:blank", "title": title, "status": self.status.as_u16(), "detail": self.detail });
         if !self.details.is_empty() {
             body["details"] = json!(self.details);
+        }
+        if let Some(reason) = self.reason {
+            body["reason"] = json!(reason);
         }
         (self.status, [(header::CONTENT_TYPE, "application/problem+json")], Json(body)).into_response()
     }

@@ -8,22 +8,24 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
 use super::errors::Problem;
+use crate::core::By;
 
 /// Header that says who writes.
 const BY: &str = "x-rollcall-by";
 /// Longest name in it, characters.
 const LONGEST_BY: usize = 64;
 
-/// Somebody who may write, as they call themselves.
+/// Somebody who may write, as they call themselves, and where they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Writer(pub String);
+pub struct Writer(pub By);
 
 impl<S: Send + Sync> FromRequestParts<S> for Writer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-        writer(peer, &parts.headers).map(Self)
+        let origin = peer.map(|peer| peer.to_canonical().to_string()).unwrap_or_default();
+        writer(peer, &parts.headers).map(|who| Self(By { who, origin }))
     }
 }
 

@@ -1,11 +1,37 @@
 //! What people ask a zone to do, through the API. Each is decided by the core, saved, and only then answered.
 
+mod dispatch;
+mod rejection;
+
 use rollcall_model::packet::Action;
 use rollcall_model::{Capability, Millis, Name, Purpose};
 use rollcall_store::GroupKind;
-use serde::{Deserialize, Serialize};
 
-/// A command. `by` is who gives it, as far as that is known.
+pub use self::rejection::{Rejection, RejectionKind};
+use super::enrolment::Trust;
+
+/// Who gives a command, and from where; both go to the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct By {
+    /// A name of a user, a principal, or what the program that asks calls itself.
+    pub who: String,
+    /// The address it came from, or `broker`; empty where it is not known.
+    pub origin: String,
+}
+
+impl From<&str> for By {
+    fn from(who: &str) -> Self {
+        Self { who: who.to_owned(), origin: String::new() }
+    }
+}
+
+impl From<String> for By {
+    fn from(who: String) -> Self {
+        Self { who, origin: String::new() }
+    }
+}
+
+/// A command. What changes something is answered once the change and its line in the audit log are saved.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Check a policy, and obey it from now on unless `dry_run`. Answers `{version, changes, dry_run}`.
@@ -15,7 +41,7 @@ pub enum Command {
         /// Why.
         comment: String,
         /// Who.
-        by: String,
+        by: By,
         /// Only check and compare.
         dry_run: bool,
     },
@@ -26,7 +52,7 @@ pub enum Command {
         /// Its text, from the store.
         document: String,
         /// Who.
-        by: String,
+        by: By,
     },
     /// Make a group by rule, or change the rule of one. Answers `{group_id, members}`.
     SetRuleGroup {
@@ -41,14 +67,14 @@ pub enum Command {
         /// It must not hold for so long before a node leaves.
         leave_dwell: Millis,
         /// Who.
-        by: String,
+        by: By,
     },
     /// Dissolve a group by rule.
     DissolveGroup {
         /// Its name or id.
         group: String,
         /// Who.
-        by: String,
+        by: By,
     },
     /// Who would be in a group of this rule; changes nothing. Answers `{matching: [names], nodes, unknown}`.
     TestRule {
@@ -62,7 +88,7 @@ pub enum Command {
         /// What they say to it.
         comment: String,
         /// Who.
-        by: String,
+        by: By,
     },
     /// Order an action on a node. Answers `{action_id}`.
     OrderAction {
@@ -73,7 +99,7 @@ pub enum Command {
         /// Not begun after so long.
         deadline: Millis,
         /// Who.
-        by: String,
+        by: By,
     },
     /// Say something on a channel beyond alerts, policies and analytics.
     Send {
@@ -86,7 +112,7 @@ pub enum Command {
         /// For people.
         message: String,
         /// Who.
-        by: String,
+        by: By,
     },
     /// Decide on a combination of hardware that waits for approval.
     DecideCombination {
@@ -97,57 +123,13 @@ pub enum Command {
         /// Name of its group.
         name: Option<Name>,
         /// Who.
-        by: String,
+        by: By,
     },
     /// What a node measures right now; answered when it answers.
     Readings {
         /// Name, id, or beginning of the id of the node.
         node: String,
     },
-}
-
-/// Why a command was not carried out. Nothing was changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message}")]
-pub struct Rejection {
-    /// What kind of refusal.
-    pub kind: RejectionKind,
-    /// What was wrong and what to do, for people.
-    pub message: String,
-    /// More of it, one per line: each problem of a policy, say.
-    pub details: Vec<String>,
-}
-
-/// What kind of refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RejectionKind {
-    /// The command itself is wrong (HTTP 422).
-    Invalid,
-    /// What it speaks of is not there (404).
-    Missing,
-    /// It does not fit how things stand (409).
-    Conflict,
-    /// The node did not answer in time (504).
-    Silent,
-}
-
-impl Rejection {
-    /// The command itself is wrong.
-    #[must_use]
-    pub fn invalid(message: impl Into<String>) -> Self {
-        Self { kind: RejectionKind::Invalid, message: message.into(), details: Vec::new() }
-    }
-
-    /// What it speaks of is not there.
-    #[must_use]
-    pub fn missing(message: impl Into<String>) -> Self {
-        Self { kind: RejectionKind::Missing, message: message.into(), details: Vec::new() }
-    }
-
-    /// It does not fit how things stand.
-    #[must_use]
-    pub fn conflict(message: impl Into<String>) -> Self {
-        Self { kind: RejectionKind::Conflict, message: message.into(), details: Vec::new() }
-    }
+    /// Tokens, joins, certificates, users, the audit log.
+    Trust(Box<Trust>),
 }

@@ -38,6 +38,7 @@ fn settings(create_unknown: bool) -> Settings {
         table: TablePolicy { create_unknown, ..TablePolicy::default() },
         keep_alive: Millis(1_000),
         places: vec![],
+        trust: TrustSettings::default(),
     }
 }
 

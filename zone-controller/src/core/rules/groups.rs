@@ -179,7 +179,7 @@ fn check(kind: GroupKind, rule: &GroupRule) -> Result<Rule, Rejection> {
 
 fn wrong(error: &rollcall_grouping::RuleError) -> Rejection {
     let message = format!("nothing was changed: {error}");
-    Rejection { kind: RejectionKind::Invalid, message, details: vec![error.to_string()] }
+    Rejection { kind: RejectionKind::Invalid, message, details: vec![error.to_string()], reason: None }
 }
 
 fn record(group: GroupId, kind: GroupKind, name: Name, rule: GroupRule) -> GroupRecord {

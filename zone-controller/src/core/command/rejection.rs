@@ -1,0 +1,64 @@
+//! Why a command is not carried out.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a command was not carried out. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Rejection {
+    /// What kind of refusal.
+    pub kind: RejectionKind,
+    /// What was wrong and what to do, for people.
+    pub message: String,
+    /// More of it, one per line: each problem of a policy, say.
+    pub details: Vec<String>,
+    /// A word for programs, where they tell refusals apart: `token_used`, `wrong_name` …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What kind of refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectionKind {
+    /// The command itself is wrong (HTTP 422).
+    Invalid,
+    /// What it speaks of is not there (404).
+    Missing,
+    /// It does not fit how things stand (409).
+    Conflict,
+    /// The node did not answer in time (504).
+    Silent,
+    /// Whoever asks may not (403); [`Rejection::reason`] says why.
+    Forbidden,
+}
+
+impl Rejection {
+    fn new(kind: RejectionKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), details: Vec::new(), reason: None }
+    }
+
+    /// The command itself is wrong.
+    #[must_use]
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(RejectionKind::Invalid, message)
+    }
+
+    /// What it speaks of is not there.
+    #[must_use]
+    pub fn missing(message: impl Into<String>) -> Self {
+        Self::new(RejectionKind::Missing, message)
+    }
+
+    /// It does not fit how things stand.
+    #[must_use]
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(RejectionKind::Conflict, message)
+    }
+
+    /// Whoever asks may not, for this reason.
+    #[must_use]
+    pub fn forbidden(reason: &str, message: impl Into<String>) -> Self {
+        Self { reason: Some(reason.to_owned()), ..Self::new(RejectionKind::Forbidden, message) }
+    }
+}
