@@ -150,6 +150,10 @@ fn join(rack: &mut Rack, nodes: usize, name: &Name) {
         broker: BrokerEndpoint { host: "127.0.0.1".into(), port: 5672, vhost: "v".into() },
         api: "127.0.0.1:1".into(),
         addresses: Vec::new(),
+        expires: None,
+        ca: None,
+        credential: None,
+        signature: None,
     }));
     let parts = nodes.div_ceil(ROSTER_PART);
     rack.deliver(Packet::ZoneSubscriber(ZoneSubscriber {
@@ -170,6 +174,7 @@ fn join(rack: &mut Rack, nodes: usize, name: &Name) {
             epoch: EPOCH,
             state: NodeState::Healthy,
             health: healthy(),
+            capability_digest: None,
         })
         .collect();
     for (part, members) in (0..).zip(members.chunks(ROSTER_PART)) {

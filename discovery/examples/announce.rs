@@ -44,6 +44,10 @@ fn announcements(address: IpAddr) -> Result<[Announcement; 3], Box<dyn Error>> {
         broker: broker.clone(),
         api: format!("{address}:8443"),
         addresses: vec![address],
+        expires: None,
+        ca: None,
+        credential: None,
+        signature: None,
     };
     let ack = Ack {
         zone,

@@ -147,6 +147,7 @@ fn member(rack: usize, number: usize) -> RosterMember {
         epoch: SessionEpoch(1),
         state: NodeState::Healthy,
         health: Health::new(HealthBits::NONE, HealthBits::NONE).unwrap(),
+        capability_digest: None,
     }
 }
 

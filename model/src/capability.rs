@@ -40,6 +40,37 @@ pub struct Capability(String);
 #[error("{0:?} is not a capability identifier: expected v1;cpu=…;mem=…;nic=… in lower case")]
 pub struct ParseCapabilityError(String);
 
+/// The first 12 bytes of a capability's digest; 24 hexadecimal digits in JSON. Tells other hardware, proves nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CapabilityDigest(pub [u8; 12]);
+
+/// A text that is no capability digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a capability digest has 24 hexadecimal digits")]
+pub struct ParseDigestError;
+
+impl TryFrom<String> for CapabilityDigest {
+    type Error = ParseDigestError;
+    fn try_from(text: String) -> Result<Self, ParseDigestError> {
+        let mut bytes = [0; 12];
+        hex::decode_to_slice(&text, &mut bytes).map_err(|_| ParseDigestError)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl From<CapabilityDigest> for String {
+    fn from(digest: CapabilityDigest) -> Self {
+        hex::encode(digest.0)
+    }
+}
+
+impl fmt::Debug for CapabilityDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
 impl TryFrom<String> for Capability {
     type Error = ParseCapabilityError;
     fn try_from(text: String) -> Result<Self, ParseCapabilityError> {
@@ -126,6 +157,13 @@ impl Capability {
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(self.0.as_bytes()).into()
+    }
+
+    /// The part of the digest that travels.
+    #[must_use]
+    pub fn short_digest(&self) -> CapabilityDigest {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = self.digest();
+        CapabilityDigest([a, b, c, d, e, f, g, h, i, j, k, l])
     }
 
     /// The id of the logical group of this capability. Derived, so that two check-in services that meet

@@ -4,6 +4,7 @@
 //! in this crate's packets and nowhere else; `docs/protocol.md` describes the same forms for people
 //! who write an agent in another language.
 
+pub mod authority;
 pub mod capability;
 pub mod hardware;
 pub mod health;
@@ -15,19 +16,21 @@ pub mod packet;
 pub mod policy;
 pub mod principal;
 pub mod route;
+pub mod seal_key;
 pub mod state;
 pub mod threshold;
 pub mod time;
 pub mod trust;
 pub mod wire;
 
-pub use capability::Capability;
+pub use capability::{Capability, CapabilityDigest};
 pub use hardware::HardwareTopology;
 pub use health::{Health, HealthBits};
 pub use id::{ActionId, CheckinId, GroupId, InstanceId, JoinId, MessageId, NodeId, SessionEpoch, ZoneId};
 pub use identifier::NodeIdentifier;
 pub use name::{Name, Purpose};
 pub use principal::Principal;
+pub use seal_key::SealKey;
 pub use state::NodeState;
 pub use time::{Millis, Now, Tick, UnixMillis};
 pub use trust::{Role, Serial, Sha256, TokenKind};

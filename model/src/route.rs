@@ -2,7 +2,8 @@
 
 use crate::{CheckinId, GroupId, NodeId, Purpose, ZoneId};
 
-/// Direct exchange: inboxes and check-in.
+/// Topic exchange with complete keys: inboxes, check-in, joins. What a node writes there ends in its own id, so that
+/// the broker can hold it to that.
 pub const DIRECT: &str = "rollcall.direct";
 /// Fanout exchange: "here I am".
 pub const PRESENCE: &str = "rollcall.presence";
@@ -16,6 +17,11 @@ pub const PARKED: &str = "rollcall.parked";
 pub const PARKED_QUEUE: &str = "zone.parked";
 /// Queue (and key on [`DIRECT`]) of everything that must reach the zone about joins.
 pub const JOINS: &str = "zone.joins";
+
+/// Binding on [`DIRECT`] that takes every node's [`clash_key`].
+pub const CLASH_BINDING: &str = "clash.*";
+/// Binding on [`DIRECT`] that takes every node's [`readings_key`].
+pub const READINGS_BINDING: &str = "readings.*";
 
 /// Purpose of a group queue: health status packets.
 pub const HEALTH: &str = "health";
@@ -56,10 +62,34 @@ pub fn node_of_inbox(queue: &str) -> Option<NodeId> {
     queue.strip_prefix("inbox.node.")?.parse().ok()
 }
 
-/// Queue (and key on [`DIRECT`]) of a check-in service for node subscription packets.
+/// Queue of a check-in service for node subscription packets.
 #[must_use]
 pub fn checkin_queue(checkin: CheckinId) -> String {
     format!("checkin.{checkin}")
+}
+
+/// Key on [`DIRECT`] of one node's subscription packets to a check-in service.
+#[must_use]
+pub fn checkin_key(checkin: CheckinId, node: NodeId) -> String {
+    format!("checkin.{checkin}.{node}")
+}
+
+/// Binding on [`DIRECT`] that takes every node's subscription packets to a check-in service.
+#[must_use]
+pub fn checkin_binding(checkin: CheckinId) -> String {
+    format!("checkin.{checkin}.*")
+}
+
+/// Key on [`DIRECT`] of a node's word that another has its identifier; reaches the zone's joins.
+#[must_use]
+pub fn clash_key(node: NodeId) -> String {
+    format!("clash.{node}")
+}
+
+/// Key on [`DIRECT`] of a node's readings; reaches the zone's inbox.
+#[must_use]
+pub fn readings_key(node: NodeId) -> String {
+    format!("readings.{node}")
 }
 
 /// Queue of a zone's channel.
@@ -108,5 +138,23 @@ mod tests {
         assert_eq!(node_of_inbox(&node_inbox(node)), Some(node));
         assert_eq!(node_of_inbox(&group_inbox(GroupId::derived_from("x"))), None);
         assert_eq!(node_of_inbox("inbox.node.x"), None);
+    }
+
+    #[test]
+    fn what_a_node_writes_ends_in_its_id() {
+        let node = NodeId::derived_from("x");
+        let (checkin, group) = (CheckinId::derived_from("c"), GroupId::derived_from("g"));
+        let keys = [
+            checkin_key(checkin, node),
+            clash_key(node),
+            readings_key(node),
+            node_inbox(node),
+            group_key(group, HEALTH, node),
+        ];
+        for key in keys {
+            assert!(key.ends_with(&format!(".{node}")), "{key}");
+        }
+        let binding = checkin_binding(checkin);
+        assert_eq!(binding.trim_end_matches('*'), checkin_key(checkin, node).trim_end_matches(&node.to_string()));
     }
 }

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rollcall_model::packet::Ack;
+use rollcall_model::wire::bytes::Bytes;
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, CheckinAnnouncement, Hello, MAX_BYTES, TxtError};
 use rollcall_model::{CheckinId, GroupId, InstanceId, Name, ZoneId};
 
@@ -39,7 +40,34 @@ fn hello() -> Announcement {
         broker: BrokerEndpoint { host: "10.1.0.5".into(), port: 5671, vhost: "zone-3f2a1c9e".into() },
         api: "10.1.0.5:8443".into(),
         addresses: addresses(&["10.1.0.5", "fd00::5"]),
+        ..unsigned()
     })
+}
+
+/// A hello of which only that it is not signed matters.
+fn unsigned() -> Hello {
+    Hello {
+        zone: ZoneId::derived_from("z"),
+        name: Name::new("n".repeat(32)).unwrap(),
+        generation: u64::MAX,
+        broker: BrokerEndpoint { host: "10.100.100.100".into(), port: 65_535, vhost: "rollcall".into() },
+        api: "10.100.100.100:65535".into(),
+        addresses: Vec::new(),
+        expires: None,
+        ca: None,
+        credential: None,
+        signature: None,
+    }
+}
+
+fn signed(hello: Hello) -> Hello {
+    Hello {
+        expires: Some(1_700_086_400),
+        ca: Some(Bytes([0xa1; 16])),
+        credential: Some(Bytes([0xb2; 105])),
+        signature: Some(Bytes([0xc3; 64])),
+        ..hello
+    }
 }
 
 fn ack() -> Announcement {
@@ -81,6 +109,43 @@ fn the_hello_record_is_frozen() {
     assert_eq!(written(&hello()), expected);
     assert_eq!(hello().instance(), "zone-3f2a1c9e-0d4b-8c7e-9a55-6d0f7b1e2c34");
     assert_eq!(hello().port(), 5671);
+}
+
+#[test]
+fn the_signed_hello_record_is_frozen_and_what_is_signed_is_all_of_it_but_the_signature() {
+    let Announcement::Hello(plain) = hello() else { panic!("a hello") };
+    let hello = signed(plain.clone());
+    let record = written(&Announcement::Hello(hello.clone()));
+    assert_eq!(record[..9], written(&Announcement::Hello(plain)));
+    let (ca, cert, sig) = ("oaGhoaGhoaGhoaGhoaGhoQ", "srKy".repeat(35), "w8PD".repeat(21));
+    let added = ["exp=1700086400".into(), format!("ca={ca}"), format!("cert={cert}"), format!("sig={sig}ww")];
+    assert_eq!(record[9..], added);
+    assert_eq!(hello.signed_text(), record[..12].join("\n"));
+    let before = Hello { signature: None, ..hello.clone() };
+    assert_eq!(before.signed_text(), hello.signed_text(), "the signer sees what the verifier sees");
+    assert_eq!(read(&pairs(&Announcement::Hello(hello.clone()))), Ok(Announcement::Hello(hello)));
+}
+
+#[test]
+fn a_signed_hello_leaves_out_addresses_rather_than_be_too_long() {
+    let many: Vec<IpAddr> = (0..40).map(|last| IpAddr::from([0xfd00, 1, 2, 3, 4, 5, 6, last])).collect();
+    let long = Name::new("n".repeat(63)).unwrap();
+    let hello = signed(Hello { name: long, generation: u64::from(u32::MAX), addresses: many.clone(), ..unsigned() });
+    let announcement = Announcement::Hello(hello.clone());
+    assert!(size(&announcement) <= MAX_BYTES, "{} bytes", size(&announcement));
+    let Ok(Announcement::Hello(taken)) = read(&pairs(&announcement)) else { panic!("refused") };
+    assert!(!taken.addresses.is_empty() && many.starts_with(&taken.addresses));
+    assert_eq!(taken.signed_text(), hello.signed_text(), "the signature holds for what was taken");
+    assert_eq!(Hello { addresses: many, ..taken }, hello);
+}
+
+#[test]
+fn what_is_signed_wrongly_is_malformed() {
+    let Announcement::Hello(plain) = hello() else { panic!("a hello") };
+    let announcement = Announcement::Hello(signed(plain));
+    for (key, value) in [("exp", "soon"), ("exp", "-1"), ("ca", "oaGh"), ("cert", ""), ("sig", "+/=="), ("sig", "w8")] {
+        assert_eq!(with(&announcement, key, value).unwrap_err().reason(), "malformed", "{key}={value}");
+    }
 }
 
 #[test]
@@ -145,6 +210,7 @@ fn the_largest_realistic_records_fit() {
             broker: broker(),
             api: format!("{host}:65535"),
             addresses: addresses(),
+            ..unsigned()
         }),
         Announcement::Ack(Ack {
             zone: ZoneId::derived_from("z"),
@@ -240,7 +306,7 @@ fn any_hello() -> impl Strategy<Value = Announcement> {
     (any::<[u8; 16]>(), name(), any::<u64>(), broker(), "[ -~]{0,40}", vec(any::<IpAddr>(), 0..3)).prop_map(
         |(zone, name, generation, broker, api, addresses)| {
             let zone = ZoneId::from_bytes(zone);
-            Announcement::Hello(Hello { zone, name, generation, broker, api, addresses })
+            Announcement::Hello(Hello { zone, name, generation, broker, api, addresses, ..unsigned() })
         },
     )
 }
@@ -281,6 +347,25 @@ fn any_announcement() -> impl Strategy<Value = Announcement> {
 }
 
 proptest! {
+    #[test]
+    fn a_signed_hello_fits_and_its_signature_holds(
+        name in "[A-Za-z0-9._-]{1,63}",
+        generation in any::<u32>(),
+        host in "[a-z0-9.-]{1,14}",
+        addresses in vec(any::<IpAddr>(), 1..12),
+    ) {
+        let broker = BrokerEndpoint { host: host.clone(), ..unsigned().broker };
+        let (name, api) = (Name::new(name).unwrap(), format!("{host}:65535"));
+        let generation = u64::from(generation);
+        let hello = signed(Hello { name, generation, broker, api, addresses, ..unsigned() });
+        let announcement = Announcement::Hello(hello.clone());
+        // With one IPv6 address of full length nothing can be left out any more.
+        prop_assert!(size(&announcement) <= MAX_BYTES + 40 - 15, "{} bytes", size(&announcement));
+        if let Ok(Announcement::Hello(taken)) = read(&pairs(&announcement)) {
+            prop_assert_eq!(taken.signed_text(), hello.signed_text());
+        }
+    }
+
     #[test]
     fn every_announcement_survives_the_way_there_and_back(announcement in any_announcement()) {
         prop_assert!(size(&announcement) <= MAX_BYTES, "{} bytes", size(&announcement));

@@ -139,7 +139,15 @@ async fn an_agent_obeys_a_policy_tells_its_readings_and_carries_out_an_order_onc
     let group_name = Name::new("rack").expect("a name");
     let keep_alive = Millis(1_000);
     others
-        .say(Packet::Membership(Membership { node, instance, group, group_name, channels: vec![], keep_alive }))
+        .say(Packet::Membership(Membership {
+            node,
+            instance,
+            group,
+            group_name,
+            channels: vec![],
+            keep_alive,
+            seal: None,
+        }))
         .await;
 
     let off = IndicatorSetting { enabled: Some(false), ..IndicatorSetting::default() };

@@ -236,6 +236,10 @@ impl Zone {
             broker: self.settings.broker.clone(),
             api: self.settings.api.clone(),
             addresses: self.settings.addresses.clone(),
+            expires: None,
+            ca: None,
+            credential: None,
+            signature: None,
         }
     }
 

@@ -138,7 +138,14 @@ impl Zone {
 
 fn member(index: usize) -> RosterMember {
     let (state, health) = (NodeState::Healthy, healthy());
-    RosterMember { node: node(index), name: Name::nearest(&format!("n{index}"), "n"), epoch: EPOCH, state, health }
+    RosterMember {
+        node: node(index),
+        name: Name::nearest(&format!("n{index}"), "n"),
+        epoch: EPOCH,
+        state,
+        health,
+        capability_digest: None,
+    }
 }
 
 fn subscriber(roster_parts: u32) -> ZoneSubscriber {

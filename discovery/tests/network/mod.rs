@@ -23,5 +23,9 @@ pub fn hello(name: &str, generation: u64) -> Announcement {
         broker: BrokerEndpoint { host: "10.20.30.40".into(), port: 5671, vhost: "zone".into() },
         api: "10.20.30.40:8443".into(),
         addresses: vec!["10.20.30.40".parse().unwrap(), "fd00::40".parse().unwrap()],
+        expires: None,
+        ca: None,
+        credential: None,
+        signature: None,
     })
 }

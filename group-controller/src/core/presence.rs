@@ -84,6 +84,7 @@ impl Group {
             group_name: self.settings.name.clone(),
             channels: self.channels(node),
             keep_alive: subscription.keep_alive,
+            seal: None,
         });
         let answer = self.sender.confirmed(now, route::DIRECT, route::node_inbox(node), membership);
         effects.push(Effect::Publish(Token::None, answer));

@@ -44,6 +44,10 @@ fn hello(generation: u64) -> Hello {
         broker: BrokerEndpoint { host: "b".into(), port: 5672, vhost: "v".into() },
         api: "a:1".into(),
         addresses: vec![],
+        expires: None,
+        ca: None,
+        credential: None,
+        signature: None,
     }
 }
 
@@ -122,7 +126,7 @@ fn arrive(group: &mut Group, ms: u64, number: u32) {
     };
     let (node, instance) = (presence.node, presence.instance);
     group.step(at(ms), delivered(Packet::Presence(presence)));
-    let decision = Decision::Accepted(ArrivalAccepted { epoch: SessionEpoch(1) });
+    let decision = Decision::Accepted(ArrivalAccepted { epoch: SessionEpoch(1), capability_digest: None });
     let answer = ArrivalDecision { group: GroupId::derived_from("rack-a"), node, instance, decision };
     group.step(at(ms), delivered(Packet::ArrivalDecision(answer)));
 }
@@ -316,6 +320,7 @@ fn a_restarted_controller_starts_from_the_saved_roster_and_tells_only_difference
         epoch: SessionEpoch(1),
         state,
         health: Health::new(HealthBits::NONE, HealthBits::NONE).unwrap(),
+        capability_digest: None,
     };
     let members = vec![member(0, NodeState::Healthy), member(1, NodeState::Healthy), member(2, NodeState::Down)];
     let roster =

@@ -10,7 +10,7 @@ use crate::{
     Capability, CheckinId, GroupId, HardwareTopology, InstanceId, Name, NodeId, NodeIdentifier, SessionEpoch, ZoneId,
 };
 
-/// A node asks to join (C2). To the check-in service's queue on [`crate::route::DIRECT`].
+/// A node asks to join (C2), under its [`crate::route::checkin_key`] on [`crate::route::DIRECT`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeSubscription {
     /// Who, with the evidence.
@@ -194,7 +194,7 @@ pub struct CheckinReport {
     pub last_refusal: Option<String>,
 }
 
-/// Node agent → zone: another live agent has this node's identifier (N1).
+/// Node agent → zone, under its [`crate::route::clash_key`]: another live agent has this node's identifier (N1).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IdentityClash {
     /// The identifier both have.

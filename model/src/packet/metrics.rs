@@ -34,14 +34,14 @@ pub struct Quantiles {
     pub max: f64,
 }
 
-/// Zone → node, to its inbox: what do you measure right now? Answered to the envelope's sender.
+/// Zone → node, to its inbox: what do you measure right now?
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReadingsRequest {
     /// Told back in the answer.
     pub request: u64,
 }
 
-/// Node → zone: the latest sample with what it is judged by.
+/// Node → zone, under its [`crate::route::readings_key`]: the latest sample with what it is judged by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Readings {
     /// From the request.

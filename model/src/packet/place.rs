@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{Channel, Decision};
-use crate::{GroupId, InstanceId, Millis, Name, NodeId, SessionEpoch};
+use crate::{CapabilityDigest, GroupId, InstanceId, Millis, Name, NodeId, SealKey, SessionEpoch};
 
 /// "Here I am", on the presence fanout (G3).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,9 @@ pub struct ArrivalDecision {
 pub struct ArrivalAccepted {
     /// The node's latest epoch; zero before its check-in.
     pub epoch: SessionEpoch,
+    /// What the node's sealed tag has to say: the capability it was assigned by, once it has checked in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capability_digest: Option<CapabilityDigest>,
 }
 
 /// Group controller → node: you stand in my group; publish here.
@@ -70,6 +73,9 @@ pub struct Membership {
     pub channels: Vec<Channel>,
     /// Pace of keep-alives.
     pub keep_alive: Millis,
+    /// What to seal the capability tag of each status packet with (N3); none from a controller that asks for no tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<SealKey>,
 }
 
 /// Group controller → node: I do not know you; say "here I am" again.

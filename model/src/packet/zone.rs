@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{GroupId, Health, InstanceId, Millis, Name, NodeId, NodeState, Purpose, SessionEpoch, ZoneId};
+use crate::{
+    CapabilityDigest, GroupId, Health, InstanceId, Millis, Name, NodeId, NodeState, Purpose, SessionEpoch, ZoneId,
+};
 
 /// A group controller answers a hello (tag `group`, G2). Over DNS-SD, or on [`crate::route::JOINS`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,9 +96,12 @@ pub struct RosterMember {
     pub state: NodeState,
     /// Its saved health.
     pub health: Health,
+    /// What its sealed tag has to say; `None` before its check-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capability_digest: Option<CapabilityDigest>,
 }
 
-/// Any process → zone, on [`crate::route::JOINS`]: send me your hello. For networks without multicast.
+/// Group controller → zone, on [`crate::route::JOINS`]: send me your hello. For networks without multicast.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HelloRequest {
     /// Who asks, for the log.

@@ -8,6 +8,7 @@ use std::fmt::Display;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use super::bytes::Bytes;
 use crate::packet::Ack;
 use crate::{CheckinId, Name, ZoneId};
 
@@ -42,8 +43,20 @@ pub struct Hello {
     pub broker: BrokerEndpoint,
     /// Where its API is, `host:port`.
     pub api: String,
-    /// Addresses of the zone controller.
+    /// Addresses of the zone controller; in a TXT record only as many as fit.
     pub addresses: Vec<IpAddr>,
+    /// Until when it is to be believed, seconds since 1970; TXT key `exp`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<u64>,
+    /// First 16 bytes of the SHA-256 of the site's root certificate; TXT key `ca`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<Bytes<16>>,
+    /// What makes the signing key this zone's: version, public key, expiry and the root's signature; TXT key `cert`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<Bytes<105>>,
+    /// Ed25519 over [`Hello::signed_text`]; TXT key `sig`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Bytes<64>>,
 }
 
 /// A check-in service says what it is responsible for (C1).
@@ -112,6 +125,64 @@ impl TxtError {
     }
 }
 
+/// Bytes of a pair in a TXT record: its key, `=`, its value, and the length before them.
+fn size<'a>(pairs: impl IntoIterator<Item = &'a (&'static str, String)>) -> usize {
+    pairs.into_iter().map(|(key, value)| 2 + key.len() + value.len()).sum()
+}
+
+impl Hello {
+    /// What is signed: the pairs of the TXT record but `sig`, in their order, each as `key=value`, with a line feed
+    /// between two of them. The addresses are those of the signed record.
+    #[must_use]
+    pub fn signed_text(&self) -> String {
+        // The signature's own room is taken even before there is one.
+        let signed = Self { signature: self.signature.or(Some(Bytes([0; 64]))), ..self.clone() };
+        let head = [("tag", "zone".to_owned()), ("v", VERSION.to_string())];
+        let pairs = head.into_iter().chain(signed.pairs()).filter(|(key, _)| *key != "sig");
+        pairs.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The pairs after `tag` and `v`. Addresses are for people: the last ones are left out where the record would be too
+    /// long, all but the first.
+    fn pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = vec![
+            ("zone", self.zone.to_string()),
+            ("name", self.name.to_string()),
+            ("gen", self.generation.to_string()),
+            ("broker", format!("{}:{}", self.broker.host, self.broker.port)),
+            ("vhost", self.broker.vhost.clone()),
+            ("api", self.api.clone()),
+            ("ip", list(&self.addresses)),
+        ];
+        pairs.extend(self.expires.map(|at| ("exp", at.to_string())));
+        pairs.extend(self.ca.map(|ca| ("ca", ca.to_string())));
+        pairs.extend(self.credential.map(|credential| ("cert", credential.to_string())));
+        pairs.extend(self.signature.map(|signature| ("sig", signature.to_string())));
+        let head = size(&[("tag", "zone".into()), ("v", VERSION.to_string())]);
+        let mut kept = self.addresses.len();
+        while kept > 1 && head + size(&pairs) > MAX_BYTES {
+            kept -= 1;
+            pairs[6].1 = list(&self.addresses[..kept]);
+        }
+        pairs
+    }
+
+    fn from_fields(fields: &Fields<'_>) -> Result<Self, TxtError> {
+        Ok(Self {
+            zone: fields.parse("zone")?,
+            name: fields.parse("name")?,
+            generation: fields.parse("gen")?,
+            broker: fields.broker()?,
+            api: fields.text("api")?.to_owned(),
+            addresses: fields.list("ip")?,
+            expires: fields.optional("exp")?,
+            ca: fields.optional("ca")?,
+            credential: fields.optional("cert")?,
+            signature: fields.optional("sig")?,
+        })
+    }
+}
+
 fn list<T: Display>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
@@ -164,15 +235,7 @@ impl Announcement {
     pub fn to_txt(&self) -> Vec<(String, String)> {
         let mut pairs = vec![("tag", self.tag().to_owned()), ("v", VERSION.to_string())];
         match self {
-            Self::Hello(hello) => pairs.extend([
-                ("zone", hello.zone.to_string()),
-                ("name", hello.name.to_string()),
-                ("gen", hello.generation.to_string()),
-                ("broker", format!("{}:{}", hello.broker.host, hello.broker.port)),
-                ("vhost", hello.broker.vhost.clone()),
-                ("api", hello.api.clone()),
-                ("ip", list(&hello.addresses)),
-            ]),
+            Self::Hello(hello) => pairs.extend(hello.pairs()),
             Self::Ack(ack) => pairs.extend([
                 ("zone", ack.zone.to_string()),
                 ("gen", ack.generation.to_string()),
@@ -207,14 +270,7 @@ impl Announcement {
             return Err(TxtError::FutureVersion(version));
         }
         match tag {
-            "zone" => Ok(Self::Hello(Hello {
-                zone: fields.parse("zone")?,
-                name: fields.parse("name")?,
-                generation: fields.parse("gen")?,
-                broker: fields.broker()?,
-                api: fields.text("api")?.to_owned(),
-                addresses: fields.list("ip")?,
-            })),
+            "zone" => Hello::from_fields(&fields).map(Self::Hello),
             "group" => Ok(Self::Ack(Ack {
                 zone: fields.parse("zone")?,
                 generation: fields.parse("gen")?,
@@ -260,6 +316,10 @@ impl<'a> Fields<'a> {
 
     fn parse<T: FromStr<Err: Display>>(&self, key: &'static str) -> Result<T, TxtError> {
         parse(key, self.text(key)?)
+    }
+
+    fn optional<T: FromStr<Err: Display>>(&self, key: &'static str) -> Result<Option<T>, TxtError> {
+        self.0.get(key).map(|text| parse(key, text)).transpose()
     }
 
     fn list<T: FromStr<Err: Display>>(&self, key: &'static str) -> Result<Vec<T>, TxtError> {

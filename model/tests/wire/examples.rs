@@ -10,10 +10,11 @@ use rollcall_model::packet::{
     JoinRequest, Membership, NodeChange, NodeSubscription, Packet, Presence, PresenceRequest, Quantiles, Roster,
     RosterMember, Summary, TableEntry, TableRequest, ZoneSubscriber,
 };
+use rollcall_model::wire::bytes::Bytes;
 use rollcall_model::wire::txt::{BrokerEndpoint, Hello};
 use rollcall_model::{
     Capability, CheckinId, GroupId, Health, HealthBits, InstanceId, Millis, Name, NodeId, NodeIdentifier, NodeState,
-    Purpose, SessionEpoch, UnixMillis, ZoneId,
+    Purpose, SealKey, SessionEpoch, UnixMillis, ZoneId,
 };
 
 use crate::hardware::hardware;
@@ -26,7 +27,7 @@ pub fn group() -> GroupId {
     "0a010200-0000-8000-8000-000000000018".parse().unwrap()
 }
 
-fn checkin() -> CheckinId {
+pub fn checkin() -> CheckinId {
     "9b2d0c54-6c57-8a30-bb0e-1f1d62d0f4aa".parse().unwrap()
 }
 
@@ -120,6 +121,7 @@ fn arrival_decision(decision: Decision<ArrivalAccepted>) -> Packet {
 pub fn all() -> Vec<(&'static str, Packet)> {
     let mut all = joining();
     all.extend(placing());
+    all.extend(trusted());
     all.extend(watching());
     all.extend(crate::orders::all());
     all
@@ -169,6 +171,57 @@ fn hello() -> Hello {
         broker: BrokerEndpoint { host: "10.1.0.5".into(), port: 5671, vhost: "zone-3f2a1c9e".into() },
         api: "10.1.0.5:8443".into(),
         addresses: vec!["10.1.0.5".parse().unwrap()],
+        expires: None,
+        ca: None,
+        credential: None,
+        signature: None,
+    }
+}
+
+fn signed_hello() -> Hello {
+    Hello {
+        expires: Some(1_700_086_400),
+        ca: Some(Bytes([0xa1; 16])),
+        credential: Some(Bytes([0xb2; 105])),
+        signature: Some(Bytes([0xc3; 64])),
+        ..hello()
+    }
+}
+
+/// What came with trust, beside what was without: version 1 has both.
+fn trusted() -> Vec<(&'static str, Packet)> {
+    let digest = Some(capability().short_digest());
+    let accepted = ArrivalAccepted { epoch: SessionEpoch(4), capability_digest: digest };
+    let member = RosterMember { capability_digest: digest, ..member() };
+    let membership = Membership { seal: Some(SealKey::from_bytes([0xd4; 32])), ..membership() };
+    vec![
+        ("hello_signed", Packet::Hello(signed_hello())),
+        ("arrival_decision_digest", arrival_decision(Decision::Accepted(accepted))),
+        ("roster_digest", Packet::Roster(Roster { group: group(), session: 3, part: 0, members: vec![member] })),
+        ("membership_sealed", Packet::Membership(membership)),
+    ]
+}
+
+fn member() -> RosterMember {
+    RosterMember {
+        node: node(),
+        name: name("node-1"),
+        epoch: SessionEpoch(4),
+        state: NodeState::Degraded,
+        health: health(),
+        capability_digest: None,
+    }
+}
+
+fn membership() -> Membership {
+    Membership {
+        node: node(),
+        instance: instance(),
+        group: group(),
+        group_name: name("rack-7"),
+        channels: vec![channel()],
+        keep_alive: Millis(1_000),
+        seal: None,
     }
 }
 
@@ -192,21 +245,6 @@ fn placing() -> Vec<(&'static str, Packet)> {
         channels: vec![channel()],
         keep_alive: Millis(1_000),
         roster_parts: 1,
-    };
-    let member = RosterMember {
-        node: node(),
-        name: name("node-1"),
-        epoch: SessionEpoch(4),
-        state: NodeState::Degraded,
-        health: health(),
-    };
-    let membership = Membership {
-        node: node(),
-        instance: instance(),
-        group: group(),
-        group_name: name("rack-7"),
-        channels: vec![channel()],
-        keep_alive: Millis(1_000),
     };
     let request = TableRequest {
         checkin: checkin(),
@@ -242,12 +280,15 @@ fn placing() -> Vec<(&'static str, Packet)> {
         ("hello_request", Packet::HelloRequest(HelloRequest { name: name("node-1") })),
         ("hello", Packet::Hello(hello())),
         ("zone_subscriber", Packet::ZoneSubscriber(subscriber)),
-        ("roster", Packet::Roster(Roster { group: group(), session: 3, part: 0, members: vec![member] })),
+        ("roster", Packet::Roster(Roster { group: group(), session: 3, part: 0, members: vec![member()] })),
         ("presence", Packet::Presence(presence())),
         ("arrival", Packet::Arrival(arrival)),
-        ("arrival_decision", arrival_decision(Decision::Accepted(ArrivalAccepted { epoch: SessionEpoch(4) }))),
+        (
+            "arrival_decision",
+            arrival_decision(Decision::Accepted(ArrivalAccepted { epoch: SessionEpoch(4), capability_digest: None })),
+        ),
         ("arrival_decision_refused", arrival_decision(refused())),
-        ("membership", Packet::Membership(membership)),
+        ("membership", Packet::Membership(membership())),
         ("presence_request", Packet::PresenceRequest(PresenceRequest { group: group() })),
         ("table_request", Packet::TableRequest(request)),
         ("group_table", Packet::GroupTable(table)),

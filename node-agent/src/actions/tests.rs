@@ -66,6 +66,7 @@ impl Run {
             group_name: name,
             channels: vec![],
             keep_alive,
+            seal: None,
         }));
         let settings = policy::Settings::default();
         run.deliver(Packet::NodePolicy(NodePolicy {

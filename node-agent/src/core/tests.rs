@@ -87,6 +87,7 @@ fn membership(agent: &Agent) -> Event {
         group_name: name("rack-a"),
         channels: vec![],
         keep_alive: Millis(2_000),
+        seal: None,
     }))
 }
 

@@ -2,7 +2,7 @@
 
 use rollcall_model::packet::{Ack, Channel, Packet, ROSTER_PART, Roster, RosterMember, ZoneSubscriber};
 use rollcall_model::wire::txt::Hello;
-use rollcall_model::{GroupId, InstanceId, Name, Now, name, route};
+use rollcall_model::{Capability, GroupId, InstanceId, Name, Now, name, route};
 use rollcall_store::{Change, GroupKind, GroupRecord};
 
 use super::ignored::note;
@@ -180,6 +180,7 @@ impl Zone {
                 epoch: node.epoch,
                 state: node.state,
                 health: node.health,
+                capability_digest: node.capability.as_ref().map(Capability::short_digest),
             })
             .collect()
     }

@@ -1,6 +1,6 @@
 //! What group controllers report: changes, group alarms, summaries. The zone's cost grows with changes, not with nodes × time.
 
-use rollcall_model::packet::{Alerts, ArrivalAccepted, ArrivalDecision, Decision, GroupAlarm, Packet, Summary};
+use rollcall_model::packet::{Alerts, ArrivalDecision, Decision, GroupAlarm, Packet, Summary};
 use rollcall_model::{GroupId, InstanceId, NodeId, Now, indicator, route};
 use rollcall_store::Change;
 
@@ -57,7 +57,7 @@ impl Zone {
         let (instance, epoch) = (known.instance.unwrap_or(InstanceId::from_bytes([0; 16])), known.epoch);
         match reason {
             "old_epoch" => {
-                let decision = Decision::Accepted(ArrivalAccepted { epoch });
+                let decision = Decision::Accepted(self.accepted(node, epoch));
                 let told = Packet::ArrivalDecision(ArrivalDecision { group, node, instance, decision });
                 effects.push(self.tell(now, route::group_inbox(group), told));
             }

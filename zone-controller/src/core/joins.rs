@@ -4,7 +4,7 @@ use rollcall_model::packet::{
     Arrival, ArrivalAccepted, ArrivalDecision, Decision, IdentityClash, JoinAccepted, JoinDecision, JoinRequest,
     NodeSubscription, Packet,
 };
-use rollcall_model::{GroupId, Health, InstanceId, NodeId, NodeState, Now, SessionEpoch, route};
+use rollcall_model::{Capability, GroupId, Health, InstanceId, NodeId, NodeState, Now, SessionEpoch, route};
 use rollcall_store::{Change, GroupKind, NodeRecord};
 
 use super::{Effect, Zone};
@@ -95,7 +95,7 @@ impl Zone {
         }));
         if let Some(physical) = physical {
             // Its rack learns the new epoch, and watches it even if the node dies before its first status packet.
-            let decision = Decision::Accepted(ArrivalAccepted { epoch });
+            let decision = Decision::Accepted(self.accepted(node, epoch));
             let told = ArrivalDecision { group: physical, node, instance, decision };
             effects.push(self.tell(now, route::group_inbox(physical), Packet::ArrivalDecision(told)));
         } else {
@@ -148,11 +148,20 @@ impl Zone {
                 self.ignore(now, "arrival", "claimed_by_another", &who, &message, effects);
                 Decision::Refused { reason: "claimed_by_another".into(), message }
             }
-            None => Decision::Accepted(ArrivalAccepted { epoch: self.save_arrival(now, arrival, effects) }),
+            None => {
+                let epoch = self.save_arrival(now, arrival, effects);
+                Decision::Accepted(self.accepted(arrival.presence.node, epoch))
+            }
         };
         let (node, instance) = (arrival.presence.node, arrival.presence.instance);
         let answer = ArrivalDecision { group: arrival.group, node, instance, decision };
         effects.push(self.tell(now, route::group_inbox(arrival.group), Packet::ArrivalDecision(answer)));
+    }
+
+    /// What a group controller is told of a node that stands at its place: its epoch, and the hardware it has in that.
+    pub(super) fn accepted(&self, node: NodeId, epoch: SessionEpoch) -> ArrivalAccepted {
+        let capability = self.nodes.get(&node).and_then(|known| known.capability.as_ref());
+        ArrivalAccepted { epoch, capability_digest: capability.map(Capability::short_digest) }
     }
 
     /// A live node cannot stand in two racks: the first claim holds as long as that run of the agent lives.

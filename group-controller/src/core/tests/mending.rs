@@ -11,6 +11,7 @@ fn saved(number: u32, epoch: u32, state: NodeState, bits: u32) -> RosterMember {
         epoch: SessionEpoch(epoch),
         state,
         health: Health::new(HealthBits::from_number(bits).unwrap(), HealthBits::NONE).unwrap(),
+        capability_digest: None,
     }
 }
 

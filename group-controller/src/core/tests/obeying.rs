@@ -155,6 +155,7 @@ fn two_thousand_nodes_are_told_within_a_second_without_a_flood() {
         epoch: SessionEpoch(1),
         state: NodeState::Healthy,
         health: Health::new(HealthBits::NONE, HealthBits::NONE).unwrap(),
+        capability_digest: None,
     };
     let members = (0..2_000).map(member).collect();
     let roster = RosterPacket { group: GroupId::derived_from("rack-a"), session: 1, part: 0, members };
@@ -183,7 +184,7 @@ fn who_comes_later_is_told_with_its_membership() {
     };
     group.step(at(1_200), delivered(Packet::Presence(presence)));
     let (group_id, instance) = (GroupId::derived_from("rack-a"), InstanceId::derived_from("agent"));
-    let decision = Decision::Accepted(ArrivalAccepted { epoch: SessionEpoch(1) });
+    let decision = Decision::Accepted(ArrivalAccepted { epoch: SessionEpoch(1), capability_digest: None });
     let answer = ArrivalDecision { group: group_id, node: node(8), instance, decision };
     let effects = group.step(at(1_300), delivered(Packet::ArrivalDecision(answer)));
     assert_eq!(sent(&effects).0, [(route::node_inbox(node(8)), 5, Some(1_000))]);

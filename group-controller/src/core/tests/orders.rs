@@ -95,6 +95,7 @@ fn a_restarted_controller_of_a_dark_rack_does_nothing_of_the_zones_own_accord_un
         epoch: SessionEpoch(1),
         state: if number < 3 { NodeState::Unknown } else { NodeState::Healthy },
         health: Health::new(HealthBits::NONE, HealthBits::NONE).unwrap(),
+        capability_digest: None,
     };
     let members = (0..10).map(member).collect();
     let group_id = GroupId::derived_from("rack-a");

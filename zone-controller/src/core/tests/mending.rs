@@ -73,7 +73,9 @@ fn a_change_of_an_old_epoch_is_answered_with_the_present_one() {
     let mut zone = peopled();
     zone.step(NOW, join("n1", "run2"));
     let effects = zone.step(NOW, change("rack-a", 1, 1, NodeState::Down));
-    assert_eq!(decision(&effects, "rack-a"), Decision::Accepted(ArrivalAccepted { epoch: SessionEpoch(2) }));
+    let Decision::Accepted(told) = decision(&effects, "rack-a") else { panic!("refused") };
+    assert_eq!(told.epoch, SessionEpoch(2));
+    assert!(told.capability_digest.is_some(), "what its sealed tag has to say");
 }
 
 #[test]
