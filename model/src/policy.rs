@@ -32,6 +32,8 @@ pub struct PolicyDocument {
     pub actions: ActionPolicy,
     /// How nodes check in.
     pub checkin: CheckinPolicy,
+    /// Who may join.
+    pub join: JoinPolicy,
     /// What groups tell of all their nodes together.
     pub analytics: AnalyticsPolicy,
 }
@@ -153,6 +155,25 @@ pub enum UnknownCombinations {
     Hold,
     /// The node is refused.
     Refuse,
+}
+
+/// Who may join the zone at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JoinPolicy {
+    /// What becomes of whoever brings no token.
+    pub unknown: UnknownJoiners,
+}
+
+/// What becomes of a node or group that brings no token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownJoiners {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// They wait until somebody approves them.
+    Hold,
 }
 
 /// One group's part of a policy.

@@ -1,6 +1,8 @@
 //! What can happen to the topology. A [`Change`] is decided by the zone controller's core and leaves no
 //! choice to the store: the store writes facts, history and one event per change, all or nothing.
 
+mod trust;
+
 use std::net::IpAddr;
 
 use rollcall_model::packet::{Action, ActionState, Channel, ChannelMessage, Summary};
@@ -9,6 +11,8 @@ use rollcall_model::{
     NodeIdentifier, NodeState, SessionEpoch, UnixMillis, ZoneId,
 };
 use serde::{Deserialize, Serialize};
+
+pub use self::trust::{IssuedBy, TrustChange};
 
 /// What a group is made by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -340,6 +344,8 @@ pub enum Change {
         /// When.
         at: UnixMillis,
     },
+    /// A change of who may join, who is who, and what they may.
+    Trust(Box<TrustChange>),
     /// Something worth an event and nothing else: a refusal, a rival zone, an identity clash.
     Noted {
         /// Short word, e.g. `ack_ignored`.
@@ -351,6 +357,12 @@ pub enum Change {
         /// When.
         at: UnixMillis,
     },
+}
+
+impl From<TrustChange> for Change {
+    fn from(change: TrustChange) -> Self {
+        Self::Trust(Box::new(change))
+    }
 }
 
 /// What makes nodes members of a group by rule.

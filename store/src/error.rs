@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rollcall_model::{GroupId, ZoneId};
+use rollcall_model::{GroupId, Serial, ZoneId};
 
 use crate::GroupKind;
 
@@ -172,6 +172,20 @@ pub enum CommitError {
         /// The group.
         group: GroupId,
     },
+    /// A token lets in once.
+    #[error("token {token} was {how} before; nothing was written")]
+    TokenSpent {
+        /// Its public id.
+        token: String,
+        /// `used` or `revoked`.
+        how: &'static str,
+    },
+    /// Two certificates never have one serial number.
+    #[error("serial number {serial} is another certificate's; nothing was written")]
+    SerialTaken {
+        /// The number.
+        serial: Serial,
+    },
     /// A stored row cannot be read.
     #[error("{0}; nothing was written")]
     Damaged(#[from] Damaged),
@@ -198,6 +212,17 @@ pub enum LoadError {
     Damaged(#[from] Damaged),
     /// The database did not answer.
     #[error("the saved topology cannot be loaded: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+/// Why the audit log could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// A stored row cannot be read.
+    #[error("the audit log is damaged: {0}")]
+    Damaged(#[from] Damaged),
+    /// The database did not answer.
+    #[error("the audit log cannot be read: {0}")]
     Database(#[from] sqlx::Error),
 }
 

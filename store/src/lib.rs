@@ -3,7 +3,8 @@
 //! What is durable: every [`Change`] for which [`Store::commit`] returned `Ok`, through a power loss too. What is
 //! derived: the views (`v_nodes`, `v_groups` …), which are the contract for people who write SQL; the tables behind
 //! them may change with any version. `docs/sql.md` describes the views and gives examples. What is only kept for a
-//! while: messages on channels (the newest 10,000 of each) and summaries of groups (seven days).
+//! while: messages on channels (the newest 10,000 of each), summaries of groups (seven days), tokens, joins and
+//! certificates that are over (thirty days).
 //!
 //! What to write is decided in one pure place, `plan`, from the changes and what is stored about their subjects;
 //! a backend only fetches, writes and answers. A backend is a `topology::Topology`: today SQLite;
@@ -14,6 +15,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that fails says where"))]
 
+mod audit;
 mod change;
 mod error;
 mod plan;
@@ -23,13 +25,16 @@ mod sqlite;
 mod statement;
 mod table;
 mod topology;
+mod trust;
 
 use std::sync::Arc;
 
-pub use crate::change::{Change, GroupKind, GroupRule};
-pub use crate::error::{AskError, CommitError, Damaged, LoadError, OpenError, QueryError};
+pub use crate::audit::{AuditMark, AuditStep};
+pub use crate::change::{Change, GroupKind, GroupRule, IssuedBy, TrustChange};
+pub use crate::error::{AskError, AuditError, CommitError, Damaged, LoadError, OpenError, QueryError};
 pub use crate::record::{
-    ActionRecord, AlertState, GroupRecord, HeldRecord, NodeRecord, PolicyRecord, Snapshot, ZoneRecord,
+    ActionRecord, AlertState, CertificateRecord, GroupRecord, HeldRecord, JoinRecord, JoinState, NodeRecord,
+    PolicyRecord, RevokedRecord, Snapshot, TokenRecord, TrustRecord, UserRecord, ZoneRecord,
 };
 pub use crate::table::{AskLimits, Bind, Table};
 

@@ -14,6 +14,8 @@ mod policies;
 mod rules;
 mod stored;
 mod told;
+mod trust;
+mod users;
 mod writes;
 
 use rollcall_model::{GroupId, NodeId, UnixMillis, ZoneId};
@@ -115,6 +117,7 @@ impl Plan {
             Change::CheckinPlaced { name, group, running, message, at } => {
                 self.checkin_placed(name, *group, (*running, message), written(*at))
             }
+            Change::Trust(change) => self.trust(change),
             Change::Noted { kind, subject, message, at } => {
                 let subject = ("other", subject.clone());
                 self.event(written(*at), kind, subject, message.clone(), &serde_json::json!({}));

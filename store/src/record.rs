@@ -1,5 +1,7 @@
 //! What a starting zone controller gets back: the saved topology as of one moment.
 
+mod trust;
+
 use std::net::IpAddr;
 
 use rollcall_model::packet::{Action, ActionState};
@@ -9,6 +11,7 @@ use rollcall_model::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use self::trust::{CertificateRecord, JoinRecord, JoinState, RevokedRecord, TokenRecord, TrustRecord, UserRecord};
 use crate::{GroupKind, GroupRule};
 
 /// The saved topology, as a starting zone controller needs it.
@@ -30,6 +33,8 @@ pub struct Snapshot {
     pub held: Vec<HeldRecord>,
     /// Names of groups by rule that were dissolved; a default one among them is not made again.
     pub dissolved: Vec<Name>,
+    /// Who may join, who is who, and who may do what.
+    pub trust: TrustRecord,
 }
 
 /// A policy as saved.

@@ -14,12 +14,14 @@ use serde::{Deserialize, Serialize, Serializer};
 mod groups;
 mod orders;
 mod told;
+mod trust;
 
 pub(crate) use self::groups::{
     CheckinPlaceRow, CombinationRow, CombinationState, MembershipEnd, MembershipRow, OpenMembership,
 };
 pub(crate) use self::orders::{AcknowledgementRow, ActionRow, KnownNode, NodePolicyRow, PolicyRow, UnseenAlert};
 pub(crate) use self::told::{AnalyticsRow, ChannelCut, ChannelEnd, MessageRow};
+pub(crate) use self::trust::{AuditRow, CertificateRow, JoinRow, RevokedRow, TokenRow, UserRow};
 use crate::{GroupKind, GroupRule};
 
 /// Table `zone`.

@@ -12,6 +12,7 @@ mod place;
 mod readers;
 mod shape;
 mod snapshot;
+mod trust;
 mod write;
 
 use std::fs::File;
@@ -23,7 +24,10 @@ pub(crate) use self::open::APPLICATION_ID;
 pub(crate) use self::place::Place;
 use self::readers::Readers;
 use crate::topology::Topology;
-use crate::{AskError, AskLimits, Bind, Change, CommitError, LoadError, OpenError, QueryError, Snapshot, Table, plan};
+use crate::{
+    AskError, AskLimits, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, OpenError, QueryError,
+    Snapshot, Table, audit, plan,
+};
 
 /// An open database.
 #[derive(Debug)]
@@ -98,6 +102,19 @@ impl Topology for SqliteStore {
         let snapshot = snapshot::snapshot(&mut transaction).await?;
         transaction.commit().await?;
         Ok(snapshot)
+    }
+
+    async fn verify_audit(&self, from: AuditMark) -> Result<AuditStep, AuditError> {
+        let rows = match &self.readers {
+            None => trust::audit_after(&mut *self.sole(true).await?, from.seq).await?,
+            Some(readers) => {
+                let mut lent = readers.select.take().await?;
+                let rows = trust::audit_after(lent.connection(), from.seq).await;
+                lent.give_back();
+                rows?
+            }
+        };
+        Ok(audit::walk(from, &rows, rows.len() < trust::AUDIT_STEP))
     }
 
     async fn select(&self, sql: &'static str, binds: &[Bind]) -> Result<Table, QueryError> {

@@ -3,6 +3,9 @@
 
 use crate::AskError;
 
+/// Tables nobody may mention: they hold digests of tokens. The views over them leave those out.
+const HIDDEN: [(&str, &str); 2] = [("join_tokens", "v_tokens"), ("api_users", "v_users")];
+
 /// Lets one `SELECT`, `WITH`, `VALUES`, or `EXPLAIN` of those pass, with or without a `;` behind it.
 ///
 /// `EXPLAIN` of anything else is refused: SQLite carries out some `PRAGMA`s while it merely prepares them.
@@ -16,6 +19,10 @@ pub(crate) fn check(sql: &str) -> Result<(), AskError> {
     let mut words = Vec::new();
     let mut is_ended = false;
     for (at, token) in (Scanner { sql, at: 0 }) {
+        let name = token.trim_matches(['\'', '"', '`', '[', ']']);
+        if let Some((hidden, view)) = HIDDEN.iter().find(|(hidden, _)| name.eq_ignore_ascii_case(hidden)) {
+            return Err(AskError::Refused { message: format!("{hidden} holds what is shown to nobody; ask {view}") });
+        }
         if token == ";" {
             is_ended |= !words.is_empty();
         } else if is_ended {
@@ -119,6 +126,22 @@ mod tests {
         ] {
             assert!(check(sql).is_ok(), "{sql}: {:?}", check(sql));
         }
+    }
+
+    #[test]
+    fn what_is_shown_to_nobody_cannot_be_mentioned() {
+        for sql in [
+            "SELECT * FROM join_tokens",
+            "SELECT * FROM JOIN_Tokens",
+            "SELECT * FROM \"join_tokens\"",
+            "SELECT * FROM 'api_users'",
+            "SELECT * FROM [api_users]",
+            "SELECT * FROM main.`api_users` u",
+            "WITH x AS (SELECT sha256 FROM/**/api_users) SELECT * FROM x",
+        ] {
+            assert!(matches!(check(sql), Err(AskError::Refused { .. })), "{sql}");
+        }
+        assert!(check("SELECT name AS users FROM v_users -- join_tokens").is_ok());
     }
 
     #[test]

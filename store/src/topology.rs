@@ -2,7 +2,10 @@
 
 use std::future::Future;
 
-use crate::{AskError, AskLimits, Bind, Change, CommitError, LoadError, QueryError, Snapshot, Table};
+use crate::{
+    AskError, AskLimits, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, QueryError, Snapshot,
+    Table,
+};
 
 /// A backend of [`Store`](crate::Store), whose methods say what each of these promises.
 pub(crate) trait Topology: Sized + Send + Sync {
@@ -14,6 +17,9 @@ pub(crate) trait Topology: Sized + Send + Sync {
 
     /// See [`Store::load`](crate::Store::load).
     fn load(&self) -> impl Future<Output = Result<Snapshot, LoadError>> + Send;
+
+    /// See [`Store::verify_audit`](crate::Store::verify_audit).
+    fn verify_audit(&self, from: AuditMark) -> impl Future<Output = Result<AuditStep, AuditError>> + Send;
 
     /// See [`Store::select`](crate::Store::select).
     fn select(&self, sql: &'static str, binds: &[Bind]) -> impl Future<Output = Result<Table, QueryError>> + Send;

@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_model::{ActionId, Capability, CheckinId, GroupId, Name, NodeId, Purpose, UnixMillis};
+use rollcall_model::{
+    ActionId, Capability, CheckinId, GroupId, JoinId, Name, NodeId, Principal, Purpose, Serial, UnixMillis,
+};
 
 use super::{Writes, written};
-use crate::Change;
+use crate::audit::AuditMark;
 use crate::row::{
-    ActionRow, Bookmark, CheckinPlaceRow, CheckinRow, CombinationRow, GroupRow, KnownNode, MessageRow, NodePolicyRow,
-    OpenAlert, OpenMembership, PlacedNode, PolicyRow, UnseenAlert, ZoneRow,
+    ActionRow, Bookmark, CertificateRow, CheckinPlaceRow, CheckinRow, CombinationRow, GroupRow, JoinRow, KnownNode,
+    MessageRow, NodePolicyRow, OpenAlert, OpenMembership, PlacedNode, PolicyRow, RevokedRow, TokenRow, UnseenAlert,
+    UserRow, ZoneRow,
 };
+use crate::{Change, TrustChange};
 
 /// Whose rows the planner must see.
 #[derive(Debug, Default)]
@@ -44,6 +48,18 @@ pub(crate) struct Subjects {
     pub combinations: BTreeSet<Capability>,
     /// These check-in services at places.
     pub places: BTreeSet<Name>,
+    /// These tokens.
+    pub tokens: BTreeSet<String>,
+    /// These requests to join.
+    pub joins: BTreeSet<JoinId>,
+    /// These certificates.
+    pub serials: BTreeSet<Serial>,
+    /// Certificates of these that are not revoked, and whether they are kept out.
+    pub principals: BTreeSet<Principal>,
+    /// These users.
+    pub users: BTreeSet<Name>,
+    /// Whether the end of the audit log.
+    pub audit: bool,
 }
 
 /// What a backend found about the subjects.
@@ -83,6 +99,18 @@ pub(crate) struct Stored {
     pub combinations: BTreeMap<Capability, CombinationRow>,
     /// Check-in services at places.
     pub places: BTreeMap<Name, CheckinPlaceRow>,
+    /// Tokens.
+    pub tokens: BTreeMap<String, TokenRow>,
+    /// Requests to join.
+    pub joins: BTreeMap<JoinId, JoinRow>,
+    /// Certificates.
+    pub certificates: BTreeMap<Serial, CertificateRow>,
+    /// Who is kept out.
+    pub revoked: BTreeMap<Principal, RevokedRow>,
+    /// Users.
+    pub users: BTreeMap<Name, UserRow>,
+    /// The end of the audit log; `None` while it is empty.
+    pub audit_end: Option<AuditMark>,
 }
 
 impl Stored {
@@ -101,6 +129,12 @@ impl Stored {
         let combinations = self.combinations.into_values();
         writes.combinations = combinations.filter(|row| touched.combinations.contains(&row.capability)).collect();
         writes.places = self.places.into_values().filter(|row| touched.places.contains(&row.name)).collect();
+        writes.tokens = self.tokens.into_values().filter(|row| touched.tokens.contains(&row.token)).collect();
+        writes.joins = self.joins.into_values().filter(|row| touched.joins.contains(&row.join_id)).collect();
+        let certificates = self.certificates.into_values();
+        writes.certificates = certificates.filter(|row| touched.certificates.contains(&row.serial)).collect();
+        writes.revoked = self.revoked.into_values().filter(|row| touched.revoked.contains(&row.principal)).collect();
+        writes.users = self.users.into_values().filter(|row| touched.users.contains(&row.name)).collect();
     }
 }
 
@@ -184,6 +218,7 @@ impl Subjects {
             Change::CombinationHeld { capability, .. } | Change::CombinationDecided { capability, .. } => {
                 self.combinations.insert(capability.clone());
             }
+            Change::Trust(change) => self.of_trust(change),
             // Noted needs nothing; the others are the topology's own, and were gone through.
             Change::Noted { .. }
             | Change::ZoneStarted { .. }
@@ -194,6 +229,34 @@ impl Subjects {
             | Change::NodePlaced { .. }
             | Change::NodeChanged { .. }
             | Change::GroupAlarm { .. } => {}
+        }
+    }
+
+    fn of_trust(&mut self, change: &TrustChange) {
+        match change {
+            TrustChange::TokenCreated { hash, .. } => {
+                self.tokens.insert(hash.short().to_owned());
+            }
+            TrustChange::TokenUsed { token, .. } | TrustChange::TokenRevoked { token, .. } => {
+                self.tokens.insert(token.clone());
+            }
+            TrustChange::JoinHeld { join, .. }
+            | TrustChange::JoinDecided { join, .. }
+            | TrustChange::JoinIssued { join } => {
+                self.joins.insert(*join);
+            }
+            TrustChange::CertificateIssued { serial, .. } => {
+                self.serials.insert(serial.clone());
+            }
+            TrustChange::CertificatesEnded { principal, .. }
+            | TrustChange::PrincipalRevoked { principal, .. }
+            | TrustChange::PrincipalLifted { principal, .. } => {
+                self.principals.insert(principal.clone());
+            }
+            TrustChange::UserSet { name, .. } | TrustChange::UserRemoved { name, .. } => {
+                self.users.insert(name.clone());
+            }
+            TrustChange::Audited { .. } => self.audit = true,
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_model::{ActionId, Capability, CheckinId, GroupId, Name, NodeId, UnixMillis};
+use rollcall_model::{ActionId, Capability, CheckinId, GroupId, JoinId, Name, NodeId, Principal, Serial, UnixMillis};
 
 use crate::row::{
-    AcknowledgementRow, ActionRow, AlertEnd, AlertRow, AnalyticsRow, AssignmentEnd, AssignmentRow, BitRow,
-    CapabilityRow, ChannelCut, ChannelRow, CheckinPlaceRow, CheckinRow, CombinationRow, EventRow, GroupRow,
-    HardwareEnd, HardwareRow, HealthRow, MembershipEnd, MembershipRow, MessageRow, NodePolicyRow, NodeRow, PolicyRow,
-    ZoneRow,
+    AcknowledgementRow, ActionRow, AlertEnd, AlertRow, AnalyticsRow, AssignmentEnd, AssignmentRow, AuditRow, BitRow,
+    CapabilityRow, CertificateRow, ChannelCut, ChannelRow, CheckinPlaceRow, CheckinRow, CombinationRow, EventRow,
+    GroupRow, HardwareEnd, HardwareRow, HealthRow, JoinRow, MembershipEnd, MembershipRow, MessageRow, NodePolicyRow,
+    NodeRow, PolicyRow, RevokedRow, TokenRow, UserRow, ZoneRow,
 };
 
 /// Facts are written over, history is ended and begun, the rest is appended.
@@ -68,6 +68,26 @@ pub(crate) struct Writes {
     pub analytics: Vec<AnalyticsRow>,
     /// Remove what is older, after new ones are written.
     pub analytics_before: Option<UnixMillis>,
+    /// Insert or replace.
+    pub tokens: Vec<TokenRow>,
+    /// Remove those that ended before.
+    pub tokens_before: Option<UnixMillis>,
+    /// Insert or replace.
+    pub joins: Vec<JoinRow>,
+    /// Remove those that came before.
+    pub joins_before: Option<UnixMillis>,
+    /// Insert or replace.
+    pub certificates: Vec<CertificateRow>,
+    /// Remove those that ended before.
+    pub certificates_before: Option<UnixMillis>,
+    /// Remove, before new ones are written.
+    pub lifted: BTreeSet<Principal>,
+    /// Insert or replace.
+    pub revoked: Vec<RevokedRow>,
+    /// Insert or replace.
+    pub users: Vec<UserRow>,
+    /// Append.
+    pub audit: Vec<AuditRow>,
     /// Append.
     pub events: Vec<EventRow>,
     /// Whose facts changed while planning; empty once the plan is made.
@@ -86,4 +106,9 @@ pub(super) struct Touched {
     pub actions: BTreeSet<ActionId>,
     pub combinations: BTreeSet<Capability>,
     pub places: BTreeSet<Name>,
+    pub tokens: BTreeSet<String>,
+    pub joins: BTreeSet<JoinId>,
+    pub certificates: BTreeSet<Serial>,
+    pub revoked: BTreeSet<Principal>,
+    pub users: BTreeSet<Name>,
 }

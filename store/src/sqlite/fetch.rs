@@ -13,7 +13,7 @@ use crate::row::{
     ActionRow, Bookmark, ChannelEnd, CheckinPlaceRow, CheckinRow, CombinationRow, GroupRow, KnownNode, MessageRow,
     OpenAlert, OpenMembership, PlacedNode, PolicyRow, UnseenAlert, ZoneRow,
 };
-use crate::{CommitError, Damaged, LoadError};
+use crate::{AuditError, CommitError, Damaged, LoadError};
 
 /// The groups a node is in.
 pub(super) const WHERE_PLACED: &str = "\
@@ -154,6 +154,7 @@ pub(super) async fn stored(connection: &mut SqliteConnection, subjects: &Subject
     }
     wanted(connection, subjects, &mut stored).await?;
     told(connection, subjects, &mut stored).await?;
+    super::trust::stored(connection, subjects, &mut stored).await?;
     Ok(stored)
 }
 
@@ -214,7 +215,7 @@ async fn told(connection: &mut SqliteConnection, subjects: &Subjects, stored: &m
     Ok(())
 }
 
-fn list<T: Serialize>(ids: &BTreeSet<T>) -> String {
+pub(super) fn list<T: Serialize>(ids: &BTreeSet<T>) -> String {
     // Ids are strings: they can always be written as JSON.
     serde_json::to_string(ids).unwrap_or_else(|_| "[]".into())
 }
@@ -223,6 +224,15 @@ fn list<T: Serialize>(ids: &BTreeSet<T>) -> String {
 pub(super) enum RowsError {
     Damaged(Damaged),
     Database(sqlx::Error),
+}
+
+impl From<RowsError> for AuditError {
+    fn from(error: RowsError) -> Self {
+        match error {
+            RowsError::Damaged(damaged) => Self::Damaged(damaged),
+            RowsError::Database(error) => Self::Database(error),
+        }
+    }
 }
 
 impl From<RowsError> for CommitError {

@@ -255,5 +255,104 @@ pub(super) const ANALYTICS: Shape = Shape {
     flags: &[],
 };
 
+pub(super) const TOKENS: Shape = Shape {
+    table: "join_tokens",
+    key: &["token"],
+    columns: &[
+        "token",
+        "sha256",
+        "kind",
+        "name",
+        "place",
+        "created_ms",
+        "created_by",
+        "not_before_ms",
+        "expires_ms",
+        "used_ms",
+        "used_by",
+        "revoked_ms",
+        "revoked_by",
+    ],
+    lists: &[],
+    flags: &[],
+};
+
+pub(super) const JOINS: Shape = Shape {
+    table: "join_requests",
+    key: &["join_id"],
+    columns: &[
+        "join_id",
+        "principal",
+        "name",
+        "place",
+        "address",
+        "origin",
+        "key_sha256",
+        "csr",
+        "requested_ms",
+        "state",
+        "decided_ms",
+        "decided_by",
+        "reason",
+    ],
+    lists: &[],
+    flags: &[],
+};
+
+pub(super) const CERTIFICATES: Shape = Shape {
+    table: "certificates",
+    key: &["serial"],
+    columns: &[
+        "serial",
+        "principal",
+        "user_name",
+        "name",
+        "place",
+        "issued_ms",
+        "expires_ms",
+        "key_sha256",
+        "issued_by",
+        "revoked_ms",
+        "revoked_by",
+        "reason",
+    ],
+    lists: &[],
+    flags: &[],
+};
+
+pub(super) const REVOKED: Shape = Shape {
+    table: "revoked_principals",
+    key: &["principal"],
+    columns: &["principal", "name", "since_ms", "by", "reason"],
+    lists: &[],
+    flags: &[],
+};
+
+pub(super) const USERS: Shape = Shape {
+    table: "api_users",
+    key: &["name"],
+    columns: &[
+        "name",
+        "role",
+        "sha256",
+        "created_ms",
+        "created_by",
+        "changed_ms",
+        "changed_by",
+        "removed_ms",
+        "removed_by",
+    ],
+    lists: &[],
+    flags: &[],
+};
+
+pub(super) const AUDIT: Shape = Shape {
+    table: "audit",
+    key: &[],
+    columns: &["seq", "at_ms", "who", "origin", "action", "subject", "before", "after", "hash"],
+    lists: &[],
+    flags: &[],
+};
+
 /// A statement that is made from a shape when first used.
 pub(super) type Sql = LazyLock<String>;

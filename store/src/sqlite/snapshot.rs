@@ -64,6 +64,7 @@ pub(super) async fn snapshot(connection: &mut SqliteConnection) -> Result<Snapsh
     let actions = rows::<ActionRow>(connection, "actions", &OPEN_ACTIONS, &[]).await?;
     let held = rows::<CombinationRow>(connection, "held_combinations", &HELD, &[]).await?;
     let dissolved = rows::<Name>(connection, "groups", DISSOLVED, &[]).await?;
+    let trust = super::trust::snapshot(connection).await?;
     Ok(Snapshot {
         zone: zone.map(|row| ZoneRecord { zone: row.zone_id, name: row.name, generation: row.generation }),
         groups: groups.into_iter().map(group_record).collect(),
@@ -73,6 +74,7 @@ pub(super) async fn snapshot(connection: &mut SqliteConnection) -> Result<Snapsh
         actions: actions.into_iter().map(action_record).collect(),
         held: held.into_iter().map(held_record).collect(),
         dissolved,
+        trust,
     })
 }
 

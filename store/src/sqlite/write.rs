@@ -101,6 +101,7 @@ pub(super) async fn all(connection: &mut SqliteConnection, writes: &Writes) -> R
     put(connection, ACKNOWLEDGED, &writes.acknowledgements).await?;
     wanted(connection, writes).await?;
     told(connection, writes).await?;
+    super::trust::write(connection, writes).await?;
     put(connection, &EVENTS_SQL, &writes.events).await
 }
 
@@ -128,7 +129,7 @@ async fn told(connection: &mut SqliteConnection, writes: &Writes) -> Result<(), 
     Ok(())
 }
 
-async fn put<T: Serialize>(
+pub(super) async fn put<T: Serialize>(
     connection: &mut SqliteConnection,
     sql: &'static str,
     rows: &[T],
@@ -139,6 +140,6 @@ async fn put<T: Serialize>(
     Ok(())
 }
 
-fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, sqlx::Error> {
+pub(super) fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, sqlx::Error> {
     serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(error.into()))
 }

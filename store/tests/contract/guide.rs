@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rollcall_model::{Health, HealthBits, NodeState};
 use rollcall_store::{AskLimits, Change, Store};
 
+use crate::trusted::good_for_ever;
 use crate::wanted::{acknowledged, everything_wanted};
 use crate::world::{at, beginning, bits, changed, joined, placed, rack};
 
@@ -35,6 +36,7 @@ async fn fleet(store: &Store) {
         .await
         .unwrap();
     store.commit(&everything_wanted()).await.unwrap();
+    store.commit(&good_for_ever()).await.unwrap();
     store.commit(&[changed(1, 901, NodeState::Healthy, no_fan, "status"), acknowledged(1, 1_100)]).await.unwrap();
 }
 

@@ -15,8 +15,11 @@ mod orders;
 mod policies;
 mod repetition;
 mod rules;
+mod sqlite_audit;
 mod sqlite_files;
 mod sqlite_upgrade;
+mod trust;
+mod trusted;
 mod views;
 mod wanted;
 mod world;
@@ -109,6 +112,18 @@ contract! {
     combinations::a_combination_waits_until_somebody_decides,
     combinations::a_combination_may_be_decided_on_before_it_comes_and_again,
     combinations::a_checkin_service_is_shown_with_its_place,
+    trust::a_token_lets_in_once_whoever_comes_second,
+    trust::what_lets_in_is_never_shown,
+    trust::a_join_waits_until_somebody_decides,
+    trust::a_serial_number_is_one_certificates,
+    trust::who_is_revoked_is_out_with_every_certificate_until_lifted,
+    trust::renewals_make_no_events,
+    trust::what_is_over_for_thirty_days_goes,
+    trust::a_starting_zone_gets_what_lets_in_and_keeps_out,
+    trust::users_are_found_by_name_and_token_until_removed,
+    trust::the_audit_log_is_a_chain_that_grows_with_what_it_tells_of,
+    trust::a_long_audit_log_is_walked_in_steps,
+    trust::nothing_of_a_batch_that_fails_is_in_the_log,
     guards::everything_that_is_wanted_may_be_committed_again,
     asking::columns_are_named_when_no_row_is,
     asking::values_keep_their_kind,

@@ -37,6 +37,12 @@ pub async fn every_view_answers_on_an_empty_and_a_full_store(store: &Store) {
         "v_analytics",
         "v_group_metrics",
         "v_combinations",
+        "v_tokens",
+        "v_joins",
+        "v_certificates",
+        "v_revoked",
+        "v_users",
+        "v_audit",
     ] {
         assert!(views.iter().any(|view| view == expected), "{expected} is missing in {views:?}");
     }
@@ -46,6 +52,7 @@ pub async fn every_view_answers_on_an_empty_and_a_full_store(store: &Store) {
     let mut changes = beginning(3);
     changes.push(changed(1, 1, NodeState::Down, bits(&["fan"]), "silent"));
     changes.extend(everything_wanted());
+    changes.push(crate::trusted::audited("ada", 1));
     store.commit(&changes).await.unwrap();
     for view in &views {
         assert!(!rows(store, &format!("SELECT * FROM {view}")).await.is_empty(), "{view}");

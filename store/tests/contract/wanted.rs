@@ -159,4 +159,7 @@ pub fn everything_wanted() -> Vec<Change> {
         checkin_placed("checkin-1", 1, true, "started", 1_070),
         checkin_placed("checkin-row-2", 2, false, "ordered", 1_071),
     ]
+    .into_iter()
+    .chain(crate::trusted::everything_trusted())
+    .collect()
 }

@@ -226,11 +226,17 @@ pub async fn everything(store: &Store) -> Vec<(&'static str, Vec<Vec<Value>>)> {
         ("checkin_places", "SELECT * FROM checkin_places ORDER BY name"),
         ("channel_messages", "SELECT * FROM channel_messages ORDER BY channel, number"),
         ("analytics", "SELECT * FROM analytics ORDER BY group_id, at_ms"),
+        ("join_tokens", "SELECT * FROM join_tokens ORDER BY token"),
+        ("join_requests", "SELECT * FROM join_requests ORDER BY join_id"),
+        ("certificates", "SELECT * FROM certificates ORDER BY serial"),
+        ("revoked_principals", "SELECT * FROM revoked_principals ORDER BY principal"),
+        ("api_users", "SELECT * FROM api_users ORDER BY name"),
+        ("audit", "SELECT * FROM audit ORDER BY seq"),
         ("events", "SELECT * FROM events ORDER BY event_id"),
     ];
     let mut found = Vec::new();
     for (table, sql) in tables {
-        found.push((table, rows(store, sql).await));
+        found.push((table, store.select(sql, &[]).await.unwrap().rows));
     }
     found
 }
