@@ -1,5 +1,6 @@
 //! What the command line of `rollcall` can say.
 
+mod ca;
 mod doing;
 mod groups;
 mod policy;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use rollcall_model::NodeState;
 use rollcall_model::indicator::INDICATORS;
 
+pub use self::ca::{BrokerCertificate, CaCommand, SiteDir};
 pub use self::doing::{AlertCommand, Alerts, Analytics, ChannelCommand, CombinationCommand, Deed, DoOn};
 pub use self::groups::{GroupCommand, Rule};
 pub use self::policy::{PolicyCommand, Waiting};
@@ -84,6 +86,9 @@ pub struct Global {
 pub enum Command {
     /// Start a whole zone on this machine and show what happens
     Demo(demo::Arguments),
+    /// The site's root, its zones' authorities, the broker's certificate: on files, no zone is asked
+    #[command(subcommand)]
+    Ca(CaCommand),
     /// A question to a zone.
     #[command(flatten)]
     Ask(Question),
@@ -223,6 +228,9 @@ mod tests {
             "rollcall channel send security door-open --subject hall-1",
             "rollcall analytics --group rack-a --indicator disk_space -n 5",
             "rollcall combinations",
+            "rollcall ca init --dir site --zone east --zone-dir zone",
+            "rollcall ca rotate --zone-dir a --zone-dir b --switch",
+            "rollcall ca broker --zone-dir z --ip ::1 --out tls",
             "rollcall combinations approve v1;cpu=x --name new",
         ] {
             assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
@@ -230,6 +238,9 @@ mod tests {
         for line in [
             "rollcall action web-3 explode",
             "rollcall alerts ack",
+            "rollcall ca init --zone east",
+            "rollcall ca rotate --switch --finish",
+            "rollcall ca broker --zone-dir z --out tls",
             "rollcall policy rollback last",
             "rollcall group create hot",
             "rollcall group create hot --rule true --enter soon",
@@ -241,7 +252,15 @@ mod tests {
 
     #[test]
     fn every_command_that_changes_something_teaches_by_examples() {
-        for path in [&["policy", "set"][..], &["group", "create"], &["action"], &["alerts"], &["channel", "send"]] {
+        for path in [
+            &["policy", "set"][..],
+            &["group", "create"],
+            &["action"],
+            &["alerts"],
+            &["channel", "send"],
+            &["ca", "init"],
+            &["ca", "rotate"],
+        ] {
             let mut command = CommandLine::command();
             let found = path.iter().fold(&mut command, |at, name| at.find_subcommand_mut(name).unwrap());
             let help = found.render_long_help().to_string();

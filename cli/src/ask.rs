@@ -18,7 +18,7 @@ pub mod lists;
 pub mod look;
 pub mod node;
 pub mod nodes;
-mod output;
+pub(crate) mod output;
 pub mod policy;
 pub mod readings;
 pub mod sql;

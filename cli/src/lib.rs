@@ -2,4 +2,5 @@
 
 pub mod arguments;
 pub mod ask;
+pub mod ca;
 pub mod demo;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use rollcall_cli::arguments::{Command, CommandLine};
-use rollcall_cli::{ask, demo};
+use rollcall_cli::{ask, ca, demo};
 use rollcall_startup::finish;
 
 #[tokio::main]
@@ -12,6 +12,7 @@ async fn main() -> ExitCode {
     let CommandLine { global, command } = CommandLine::parse();
     finish(match command {
         Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Ca(command) => ca::run(&command, &global),
         Command::Ask(question) => ask::run(question, &global).await,
     })
 }

@@ -160,6 +160,19 @@ impl TrustBundle {
         self.fingerprints().any(|known| known == fingerprint)
     }
 
+    /// Whether one of the roots signed the last certificate of a chain in PEM. What is above its holder only: the holder
+    /// is checked where it counts.
+    #[must_use]
+    pub fn vouches_for(&self, chain_pem: &str) -> bool {
+        pem::certificates(chain_pem).is_ok_and(|chain| chain.last().is_some_and(|last| self.root_of(last).is_some()))
+    }
+
+    /// Whether both pin a root in common: one is then the other's continuation.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.fingerprints().any(|fingerprint| other.knows(fingerprint))
+    }
+
     /// What stands in the roots.
     #[must_use]
     pub fn facts(&self) -> Vec<Facts> {

@@ -1,7 +1,7 @@
 //! Certificate requests (PKCS #10): made without a name, because the server sets it; read from strangers.
 
 use rcgen::{CertificateParams, DistinguishedName, SubjectPublicKeyInfo};
-use rollcall_model::{Principal, ZoneId};
+use rollcall_model::{Principal, Sha256, ZoneId};
 use rustls::pki_types::pem::SectionKind;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
@@ -72,9 +72,20 @@ pub fn make_csr_naming(key: &Key, common_name: Option<&str>) -> Result<String, K
     Ok(pem::encode("CERTIFICATE REQUEST", request.der()))
 }
 
+/// Checks a stranger's request for a principal of a zone, and says whose key it is: the SHA-256 of its
+/// SubjectPublicKeyInfo.
+///
+/// # Errors
+/// See [`CsrError`].
+pub fn check_csr(text: &str, principal: &Principal, zone: ZoneId) -> Result<Sha256, CsrError> {
+    read(text, Some((principal, zone))).map(|request| request.digest)
+}
+
 /// What is taken from a request: the key, and nothing else.
 pub(crate) struct Request {
     pub key: SubjectPublicKeyInfo,
+    /// Of the key.
+    pub digest: Sha256,
 }
 
 /// Reads a stranger's request and checks that its sender has the key.
@@ -96,7 +107,8 @@ pub(crate) fn read(text: &str, asked: Option<(&Principal, ZoneId)>) -> Result<Re
     if let Some((principal, zone)) = asked {
         refuse_other_names(&request, principal, zone)?;
     }
-    Ok(Request { key })
+    let digest = Sha256::from_bytes(&crate::sha256(&[request.certification_request_info.subject_pki.raw]));
+    Ok(Request { key, digest })
 }
 
 fn read_key(request: &X509CertificationRequest<'_>) -> Result<SubjectPublicKeyInfo, CsrError> {
@@ -168,6 +180,17 @@ mod tests {
         for name in [None, Some(principal.to_string()), Some(principal.user_in(zone)), Some(String::new())] {
             assert_eq!(check(&make_csr_naming(&key, name.as_deref()).unwrap()), Ok(()), "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_key_is_recognised_in_every_request_it_signs() {
+        let (key, other) = (Key::generate().unwrap(), Key::generate().unwrap());
+        let (principal, zone) = asked();
+        let digest =
+            |key: &Key, name: Option<&str>| check_csr(&make_csr_naming(key, name).unwrap(), &principal, zone).unwrap();
+        assert_eq!(digest(&key, None), digest(&key, Some(&principal.to_string())));
+        assert_ne!(digest(&key, None), digest(&other, None));
+        assert_eq!(digest(&key, None), key.digest());
     }
 
     #[test]

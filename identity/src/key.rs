@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, SignatureAlgorithm, SigningKey as _};
+use rollcall_model::Sha256;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -118,6 +119,13 @@ key!(
 impl Key {
     pub(crate) fn pair(&self) -> &KeyPair {
         &self.0.0
+    }
+
+    /// SHA-256 of the public key (its SubjectPublicKeyInfo): by this it is recognised.
+    #[must_use]
+    pub fn digest(&self) -> Sha256 {
+        use rcgen::PublicKeyData as _;
+        Sha256::from_bytes(&crate::sha256(&[&self.0.0.subject_public_key_info()]))
     }
 
     /// PKCS #8 in DER, for TLS.

@@ -30,7 +30,7 @@ pub mod token;
 pub use announcer::Announcer;
 pub use bundle::TrustBundle;
 pub use certificate::Authority;
-pub use csr::{CsrError, make_csr};
+pub use csr::{CsrError, check_csr, make_csr};
 pub use issuer::{Issue, Issued, Names, Validity, ZoneAuthority};
 pub use key::{AnnounceKey, Key, KeyError};
 pub use peer::{Peer, PeerError};

@@ -79,6 +79,20 @@ pub enum SiteError {
     },
 }
 
+impl SiteError {
+    /// Whether a file of the site or zone is not there.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        match self {
+            Self::File(error)
+            | Self::Key(KeyError::File(error))
+            | Self::Bundle(BundleError::File(error))
+            | Self::Zone(LoadError::File(error)) => error.is_missing(),
+            _ => false,
+        }
+    }
+}
+
 /// A site with its root's keys.
 #[derive(Debug)]
 pub struct Site {
