@@ -115,6 +115,9 @@ pub struct Storage {
     pub model: Option<String>,
     /// Spinning disk.
     pub rotational: Option<bool>,
+    /// Firmware revision, as the device names it.
+    #[serde(default)]
+    pub firmware: Option<String>,
 }
 
 /// An accelerator: a PCI device of class display controller (03) or processing accelerator (12).

@@ -76,6 +76,7 @@ pub(super) const STORAGE: &[Field] = &[
     field!(Storage, "size_bytes", Int, device => Seen::or_null(device.size_bytes, Seen::count), "Bytes."),
     field!(Storage, "model", Text, device => text(device.model.as_ref()), "Model text."),
     field!(Storage, "rotational", Bool, device => Seen::or_null(device.rotational, Seen::Bool), "Spinning disk."),
+    field!(Storage, "firmware", Text, device => text(device.firmware.as_ref()), "Firmware revision."),
 ];
 
 pub(super) const ACCELERATOR: &[Field] = &[

@@ -117,7 +117,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         head: "metrics",
         kind: Kind::Double,
-        meaning: "Latest reading of the indicator, in its unit; absent where there is none.",
+        meaning: "Reading of the indicator at the node's last change, in its unit; absent where there is none.",
         see: |facts, bit| Seen::or_null(facts.reading(bit), Seen::Double),
     },
 ];

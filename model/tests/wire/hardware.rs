@@ -23,6 +23,7 @@ pub fn hardware() -> HardwareTopology {
             size_bytes: Some(1 << 40),
             model: None,
             rotational: Some(false),
+            firmware: Some("EDA7602Q".into()),
         }],
         accelerators: vec![Accelerator {
             bus_address: "0000:65:00.0".into(),

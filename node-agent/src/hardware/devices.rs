@@ -12,6 +12,9 @@ const PCI: &str = "sys/bus/pci/devices";
 /// Block devices that are made of other devices, or of nothing.
 const NOT_A_DRIVE: [&str; 8] = ["loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd"];
 
+/// Where drives tell their firmware revision: NVMe, SCSI and ATA (its first four characters), eMMC.
+const FIRMWARE: [&str; 3] = ["firmware_rev", "rev", "fwrev"];
+
 /// Names of the interfaces with a device behind them; virtual functions belong to their physical one.
 pub(crate) fn network_devices(tree: &Tree) -> Vec<String> {
     let mut names = tree.names(NET);
@@ -112,6 +115,7 @@ pub(super) fn storage(tree: &Tree) -> Vec<Storage> {
                 .filter(|bytes| *bytes > 0),
             model: tree.line(&format!("{BLOCK}/{name}/device/model")),
             rotational: tree.number::<u8>(&format!("{BLOCK}/{name}/queue/rotational")).map(|flag| flag != 0),
+            firmware: FIRMWARE.iter().find_map(|file| tree.line(&format!("{BLOCK}/{name}/device/{file}"))),
             name,
         })
         .collect()

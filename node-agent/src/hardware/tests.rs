@@ -45,7 +45,12 @@ fn server() -> Fake {
         .with("sys/class/net/bonding_masters", "bond0\n")
         .with_all(
             "sys/block/sda",
-            &[("size", "7501476528"), ("device/model", "SAMSUNG MZ7L33T8"), ("queue/rotational", "0")],
+            &[
+                ("size", "7501476528"),
+                ("device/model", "SAMSUNG MZ7L33T8"),
+                ("device/rev", "104Q\n"),
+                ("queue/rotational", "0"),
+            ],
         )
         .with_all("sys/block/loop0", &[("size", "8")])
         .with_all("sys/block/dm-0", &[("size", "8")])
@@ -109,6 +114,25 @@ fn devices_are_told_from_what_only_looks_like_one() {
     assert_eq!((disk.name.as_str(), disk.size_bytes, disk.rotational), ("sda", Some(3_840_755_982_336), Some(false)));
     let [gpu] = &topology.accelerators[..] else { panic!("{:?}", topology.accelerators) };
     assert_eq!((gpu.pci_id.as_str(), gpu.class.as_str()), ("10de:2330", "030200"));
+}
+
+#[test]
+fn drives_tell_the_revision_of_their_firmware_each_kind_in_its_own_file() {
+    let machine = server()
+        .with_all("sys/block/nvme0n1", &[("size", "8"), ("device/firmware_rev", "EDA7602Q\n")])
+        .with_all("sys/block/mmcblk0", &[("size", "8"), ("device/fwrev", "0x3431303041363733\n")])
+        .with_all("sys/block/vda", &[("size", "8")])
+        .with_all("sys/block/sdb", &[("size", "8"), ("device/rev", " \0\n")]);
+    let storage = read(machine.root()).storage;
+    let told: Vec<_> = storage.iter().map(|drive| (drive.name.as_str(), drive.firmware.as_deref())).collect();
+    let expected = [
+        ("mmcblk0", Some("0x3431303041363733")),
+        ("nvme0n1", Some("EDA7602Q")),
+        ("sda", Some("104Q")),
+        ("sdb", None),
+        ("vda", None),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]
@@ -216,7 +240,7 @@ fn this_machine_is_read_for_real() {
 }
 
 /// Every file that is read of a machine's hardware and identity.
-const FILES: [&str; 37] = [
+const FILES: [&str; 38] = [
     "proc/cpuinfo",
     "proc/meminfo",
     "proc/sys/kernel/osrelease",
@@ -247,6 +271,7 @@ const FILES: [&str; 37] = [
     "sys/class/net/eth1/device/device",
     "sys/block/sda/size",
     "sys/block/sda/device/model",
+    "sys/block/sda/device/rev",
     "sys/block/sda/queue/rotational",
     "sys/bus/pci/devices/0000:3b:00.0/class",
     "sys/bus/pci/devices/0000:3b:00.0/vendor",

@@ -187,6 +187,7 @@ pub(super) fn draw(dice: &mut Dice, index: u32) -> HardwareTopology {
                 size_bytes: Some(3_840_755_982_336),
                 model: Some(kind.drive.into()),
                 rotational: Some(false),
+                firmware: Some("sim 1".into()),
             })
             .collect(),
         accelerators: (0..kind.accelerators)
