@@ -20,6 +20,9 @@ struct Arguments {
     /// Only check the configuration
     #[arg(long)]
     check: bool,
+    /// End, in order, when standard input ends: whoever started this and holds its other end is gone
+    #[arg(long)]
+    with_parent: bool,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -35,6 +38,9 @@ async fn daemon(arguments: Arguments) -> Result<(), Failure> {
         return Ok(());
     }
     let shutdown = Shutdown::on_signals()?;
+    if arguments.with_parent {
+        shutdown.when_ends(std::io::stdin()).map_err(|error| Failure::caused_by(Exit::Failed, &error))?;
+    }
     let discovery =
         Discovery::start(&config.discovery).map_err(|error| Failure::caused_by(Exit::Unreachable, &error))?;
     let seed = config.broker.endpoint().map_err(|error| Failure::caused_by(Exit::Usage, &error))?;

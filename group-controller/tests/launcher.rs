@@ -117,6 +117,18 @@ async fn a_service_is_given_a_configuration_only_its_user_can_read_and_ends_when
 }
 
 #[tokio::test]
+async fn a_service_holds_a_line_to_its_controller_that_lasts_as_long_as_both() {
+    let stage = Stage::new("cd $(dirname $2); echo $3 > told; cat > heard; echo over > heard").await;
+    let (life, stop) = stage.run();
+    assert_eq!(stage.written("told").await, "--with-parent\n");
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!(std::fs::read_to_string(stage.file("heard")).unwrap(), "", "it is open, and nothing comes over it");
+    assert!(!life.is_finished());
+    stop.request();
+    end(life).await;
+}
+
+#[tokio::test]
 async fn the_reason_of_an_end_is_what_was_said_last() {
     let stage = Stage::new("echo one >&2; echo 'ranges is empty' >&2; exit 3").await;
     assert_eq!(end(stage.run().0).await, "exit status: 3: ranges is empty");

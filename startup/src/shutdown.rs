@@ -3,7 +3,9 @@
 //! A `watch` of one flag, and not tokio-util's token: nothing here needs a tree of tokens, and a flag
 //! that is only ever raised cannot be missed by who starts to listen late.
 
+use std::io::{ErrorKind, Read};
 use std::sync::Arc;
+use std::thread;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -43,6 +45,29 @@ impl Shutdown {
         Ok(shutdown)
     }
 
+    /// Asks for the end when `lifeline` ends, or cannot be read: a pipe whose other end is held by the process that is
+    /// not to be outlived. The kernel closes it however that process ends. What is read is dropped.
+    ///
+    /// # Errors
+    /// When there can be no thread that reads.
+    pub fn when_ends(&self, mut lifeline: impl Read + Send + 'static) -> Result<(), std::io::Error> {
+        let shutdown = self.clone();
+        // A thread of its own and not one of the runtime's, which would wait for it at the end.
+        thread::Builder::new().name("lifeline".into()).stack_size(64 * 1024).spawn(move || {
+            let mut dropped = [0; 64];
+            loop {
+                match lifeline.read(&mut dropped) {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Ok(0) | Err(_) => break,
+                    Ok(_) => {}
+                }
+            }
+            tracing::info!("whoever started this is gone: ending in order");
+            shutdown.request();
+        })?;
+        Ok(())
+    }
+
     /// Asks for the end. Asking again changes nothing.
     pub fn request(&self) {
         self.0.send_replace(true);
@@ -79,6 +104,9 @@ async fn listen(shutdown: Shutdown, mut interrupt: Signal, mut terminate: Signal
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]
@@ -94,5 +122,17 @@ mod tests {
         early.await.unwrap();
         shutdown.clone().requested().await;
         assert!(shutdown.is_requested());
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_lifeline_asks_for_the_end_and_what_comes_over_it_does_not() {
+        let (lifeline, mut held) = std::io::pipe().unwrap();
+        let shutdown = Shutdown::new();
+        shutdown.when_ends(lifeline).unwrap();
+        held.write_all(b"still here").unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!shutdown.is_requested());
+        drop(held);
+        tokio::time::timeout(Duration::from_secs(20), shutdown.requested()).await.unwrap();
     }
 }

@@ -1,8 +1,10 @@
 //! A check-in service as a child process: the program `rollcall-checkin` with a configuration of its own.
 //!
 //! It is a process group of its own, so that a terminal's Ctrl-C reaches this controller only, which then ends it in
-//! order. A controller that was killed leaves it behind; the next one finds it by its process id and its configuration
-//! file, and ends it before it starts another: two of one name would fight for one inbox.
+//! order. Its standard input is a pipe that this controller holds and never writes to: a controller that is killed lets
+//! go of it, and the service ends by itself (`--with-parent`). One that does not, because it hangs, is found by the next
+//! controller by its process id and its configuration file, and ended before another is started: two of one name would
+//! fight for one inbox.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -122,8 +124,8 @@ impl ProcessLauncher {
         let document = self.document(service, &directory.join("state"))?;
         write_durably(&config, document.as_bytes()).map_err(|error| error.to_string())?;
         let mut command = Command::new(&self.program);
-        command.arg("--config").arg(&config).process_group(0).kill_on_drop(true);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.arg("--config").arg(&config).arg("--with-parent").process_group(0).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         for (name, _) in std::env::vars_os().filter(|(name, _)| is_ours(name)) {
             command.env_remove(name);
         }
@@ -157,6 +159,8 @@ impl Launcher for ProcessLauncher {
 
 /// Hands on what the child says, until it ends; says how.
 async fn live(mut child: Child, name: &str, stop: &Shutdown) -> String {
+    // Waiting for the child would close it.
+    let _lifeline = child.stdin.take();
     let mut lines = child.stderr.take().map(|stderr| BufReader::new(stderr).lines());
     let mut last = String::new();
     let mut kill_at: Option<Instant> = None;

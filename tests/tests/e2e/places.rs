@@ -22,23 +22,8 @@ fn running(stage: &Stage) -> Option<i32> {
     })
 }
 
-/// Ends the check-in services that outlive their group controllers when these are killed.
-struct Orphans<'a>(&'a Stage);
-
-impl Drop for Orphans<'_> {
-    fn drop(&mut self) {
-        while let Some(pid) = running(self.0).and_then(rustix::process::Pid::from_raw) {
-            // It may be ending at this moment.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            std::thread::yield_now();
-        }
-    }
-}
-
 pub async fn a_checkin_service_is_run_where_the_zone_wants_it_and_replaced(brokers: &Brokers) {
     let stage = Stage::new(&brokers.url().await).await;
-    // Dropped after the fleet.
-    let _orphans = Orphans(&stage);
     let mut fleet = Fleet {
         racks: vec![stage.rack("rack-a").started(), stage.rack("rack-b").started()],
         agents: vec![stage.agent(0, "rack-a").started(), stage.agent(1, "rack-b").started()],
@@ -53,10 +38,13 @@ pub async fn a_checkin_service_is_run_where_the_zone_wants_it_and_replaced(broke
     until("another one", PATIENCE, async || running(&stage).filter(|pid| *pid != first)).await;
     fleet.agents.push(stage.agent(2, "rack-b").started());
     stage.all_in(3).await;
-    // Its rack dies, and the service with it: another rack takes over.
+    // Its controller is killed, and the service ends by itself: another rack takes over.
+    let orphan = running(&stage).expect("it runs");
     fleet.racks[0].kill().await;
-    let orphan = running(&stage).and_then(rustix::process::Pid::from_raw).expect("it outlives its controller");
-    rustix::process::kill_process(orphan, rustix::process::Signal::KILL).expect("it is there");
+    until("the service to have ended with its controller", PATIENCE, async || {
+        (running(&stage) != Some(orphan)).then_some(())
+    })
+    .await;
     until("the other rack to run it", PATIENCE * 3, async || {
         let query =
             "SELECT COUNT(*) FROM v_checkins WHERE name = 'checkin-rack-a' AND running = 1 AND running_group = 'rack-b'";
