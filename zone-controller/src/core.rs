@@ -45,7 +45,7 @@ pub use self::places::{CheckinPlace, PlaceReport};
 use self::policies::Policies;
 pub use self::policies::PolicyProgress;
 use self::readings::Asked;
-use self::rules::Rules;
+use self::rules::{Rules, SavedRules};
 use self::unplaced::Unplaced;
 
 /// What a zone is told once, at its start.
@@ -193,12 +193,13 @@ impl Zone {
             refusals_told: BTreeMap::new(),
             settings,
         };
-        let effects = zone.open(now, saved.entered);
+        let rules = SavedRules { entered: saved.entered, dissolved: saved.dissolved };
+        let effects = zone.open(now, rules);
         (zone, effects)
     }
 
     /// What a zone does first: takes its generation, makes what is configured, and calls the groups it knows.
-    fn open(&mut self, now: Now, entered: Vec<(NodeId, GroupId)>) -> Vec<Effect> {
+    fn open(&mut self, now: Now, rules: SavedRules) -> Vec<Effect> {
         let mut effects = vec![Effect::Save(Change::ZoneStarted {
             zone: self.settings.zone,
             name: self.settings.name.clone(),
@@ -210,7 +211,7 @@ impl Zone {
             self.unplaced.wait_for(now.tick, node.node);
         }
         self.create_configured_groups(now, &mut effects);
-        self.start_rules(now, entered, &mut effects);
+        self.start_rules(now, rules, &mut effects);
         self.start_remedies(now, &mut effects);
         let members: Vec<GroupId> = self.groups.values().filter(|g| g.session > 0).map(|g| g.group).collect();
         for group in members {

@@ -9,7 +9,7 @@ mod groups;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rollcall_grouping::{Engine, Facts, Matching, Move, NodeIdentity, Rule, RuleError};
-use rollcall_model::{GroupId, HardwareTopology, NodeId, Now, Tick, UnixMillis};
+use rollcall_model::{GroupId, HardwareTopology, Name, NodeId, Now, Tick, UnixMillis};
 use rollcall_store::{Change, NodeRecord};
 
 use super::{Effect, Zone};
@@ -22,6 +22,14 @@ pub(super) struct Rules {
     heard: HashMap<NodeId, BTreeMap<String, f64>>,
     /// Groups that were dissolved in this run of the zone.
     dissolved: BTreeSet<GroupId>,
+}
+
+/// What a starting zone finds in its store of groups by rule, beside the groups themselves.
+pub(super) struct SavedRules {
+    /// Who is in which group.
+    pub(super) entered: Vec<(NodeId, GroupId)>,
+    /// Names of those that were dissolved.
+    pub(super) dissolved: Vec<Name>,
 }
 
 impl Rules {
@@ -50,9 +58,9 @@ pub(super) fn compile(text: &str) -> Result<Rule, RuleError> {
 }
 
 impl Zone {
-    /// Takes up the groups and memberships as they were saved, makes the default groups of a new zone, and lets the
-    /// rules see every node.
-    pub(super) fn start_rules(&mut self, now: Now, entered: Vec<(NodeId, GroupId)>, effects: &mut Vec<Effect>) {
+    /// Takes up the groups and memberships as they were saved, makes the default groups that the zone never had, and
+    /// lets the rules see every node.
+    pub(super) fn start_rules(&mut self, now: Now, saved: SavedRules, effects: &mut Vec<Effect>) {
         for group in self.groups.values() {
             let Some(saved) = &group.rule else { continue };
             match Rule::compile(&saved.rule) {
@@ -63,14 +71,12 @@ impl Zone {
                 Err(error) => tracing::error!("group {} keeps its members as they are: {error}", group.name),
             }
         }
-        for (node, group) in entered {
+        for (node, group) in saved.entered {
             if self.nodes.contains_key(&node) {
                 self.rules.engine.restore(now.tick, node, group);
             }
         }
-        if self.generation == 1 {
-            self.make_default_groups(now, effects);
-        }
+        self.make_default_groups(now, &saved.dissolved, effects);
         let mut nodes: Vec<NodeId> = self.nodes.keys().copied().collect();
         nodes.sort_unstable();
         for node in nodes {

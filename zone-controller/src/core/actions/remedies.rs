@@ -2,11 +2,13 @@
 //!
 //! - A remedy acts on the edge: once each time a node comes to fulfil its rule. A node that fulfils it already when the
 //!   remedy is set, or when the zone starts, is taken to be handled; it is acted on when it stops and fulfils it again.
-//!   The zone cannot know what was done about it before, and doing nothing is the safer mistake.
+//!   The zone cannot know what was done about it before, and doing nothing is the safer mistake. It says so, with an
+//!   event for each remedy that names the nodes: a person can order it.
 //! - Nothing is concluded about a node that is not heard: a machine that restarts is not "well again" meanwhile.
 //! - At most so many automatic actions at once in one rack as the policy's budget says; the others wait in the order in
 //!   which they came to fulfil the rule, and stop waiting when they no longer do. What waited when the zone ended is
-//!   taken to be handled, as above.
+//!   taken to be handled, and told, as above. What came to be while the zone was away is told to it by the racks
+//!   afterwards, and acted on.
 //! - None in a rack that lies in darkness: many nodes silent at once mean that its link, not its nodes, is ill.
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,10 +20,13 @@ use rollcall_model::policy::Remedy;
 use rollcall_model::{GroupId, Millis, Name, NodeId, NodeState, Now};
 use rollcall_store::{GroupKind, NodeRecord};
 
+use super::super::ignored::note;
 use super::super::{Effect, Zone};
 
 /// What a remedy orders is begun within this, or not at all: the condition may be another by then.
 const DEADLINE: Millis = Millis(60_000);
+/// So many nodes are named in an event about all of them.
+const TOLD: usize = 5;
 /// So many nodes, and so many of a hundred that are watched, unknown at the zone's start mean that darkness was raised
 /// before: the group controller said so to a former run, and says so no more.
 const DARK: (usize, usize) = (3, 30);
@@ -75,7 +80,7 @@ impl Zone {
         }
         nodes.retain(|_, stands| !stands.is_empty());
         if !fresh.is_empty() {
-            self.look_at_everybody(&fresh);
+            self.look_at_everybody(now, &fresh, effects);
         }
         let physical = self.groups.values().filter(|group| group.kind == GroupKind::Physical);
         let physical: Vec<GroupId> = physical.map(|group| group.group).collect();
@@ -84,11 +89,13 @@ impl Zone {
         }
     }
 
-    /// Who fulfils these remedies already.
-    fn look_at_everybody(&mut self, remedies: &[Name]) {
+    /// Who fulfils these remedies already: told, and left alone.
+    fn look_at_everybody(&mut self, now: Now, remedies: &[Name], effects: &mut Vec<Effect>) {
         let Remedies { list, nodes, .. } = &mut self.orders.remedies;
         for Compiled { remedy, rule } in list.iter().filter(|known| remedies.contains(&known.remedy.name)) {
             let found = self.rules.matching(rule);
+            let names = found.nodes.iter().filter_map(|node| Some(self.nodes.get(node)?.name.as_str()));
+            effects.extend(left_alone(now, remedy, names.collect()));
             let handled = found.nodes.into_iter().map(|node| (node, Stand::Handled));
             let unsure = found.unknown.into_iter().map(|(node, _)| (node, Stand::Unsure));
             for (node, stand) in handled.chain(unsure) {
@@ -207,6 +214,24 @@ impl Zone {
         let silent = watched.iter().filter(silent).count();
         silent >= DARK.0 && silent * 100 >= watched.len() * DARK.1
     }
+}
+
+/// What a person is told of nodes that fulfil a remedy already.
+fn left_alone(now: Now, remedy: &Remedy, mut nodes: Vec<&str>) -> Option<Effect> {
+    nodes.sort_unstable();
+    let (many, word) = match nodes.len() {
+        0 => return None,
+        1 => (1, "node fulfils"),
+        many => (many, "nodes fulfil"),
+    };
+    let (first, more) = (nodes[..many.min(TOLD)].join(", "), if many > TOLD { ", …" } else { "" });
+    let (name, action) = (&remedy.name, remedy.action.kind());
+    let message = format!(
+        "{many} {word} remedy {name} already ({first}{more}): {action} is not ordered by itself until that has ceased \
+         and comes anew; see what was done with `rollcall actions`, and order it by hand if it is wanted"
+    );
+    tracing::warn!("{message}");
+    Some(note(now.wall, "remedy_left_alone", name.as_str(), message))
 }
 
 impl super::Orders {

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::super::{Effect, Rejection, RejectionKind, Zone};
 use super::save_moves;
 
-/// The groups a new zone has, and their rules. They may be changed and dissolved like any other, and stay dissolved.
+/// The groups every zone has, one of an earlier version too, and their rules. They may be changed and dissolved like any
+/// other, and stay dissolved.
 const DEFAULTS: [(&str, &str); 2] = [
     ("hot", "health.cpu_temperature || health.inlet_temperature || health.cpu_throttled"),
     (
@@ -147,10 +148,13 @@ impl Zone {
         }))
     }
 
-    pub(super) fn make_default_groups(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(super) fn make_default_groups(&mut self, now: Now, dissolved: &[Name], effects: &mut Vec<Effect>) {
         for (name, text) in DEFAULTS {
             let (Ok(name), Ok(compiled)) = (Name::new(name), Rule::compile(text)) else { continue };
-            // A configured group may have the name.
+            if dissolved.contains(&name) {
+                continue;
+            }
+            // It is there already, or another group has the name.
             let Ok(group) = self.room_for(now, &name) else { continue };
             let rule = GroupRule { rule: text.into(), enter_dwell: DEFAULT_ENTER, leave_dwell: DEFAULT_LEAVE };
             let record = record(group, GroupKind::Health, name, rule);

@@ -30,6 +30,17 @@ fn ordered(effects: &[Effect]) -> Vec<(NodeId, String, bool)> {
         .collect()
 }
 
+/// What people are told of nodes that fulfil a remedy already.
+fn left_alone(effects: &[Effect]) -> Vec<&str> {
+    saves(effects)
+        .into_iter()
+        .filter_map(|change| match change {
+            Change::Noted { kind: "remedy_left_alone", message, .. } => Some(message.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
 fn outcome(action_id: ActionId, node: &str, state: ActionState) -> Event {
     let (node, message) = (id_of(node), "so it was".into());
     delivered(Packet::ActionOutcome(ActionOutcome { action_id, node, state, message, at: NOW.wall }))
@@ -268,14 +279,32 @@ fn nothing_is_done_of_its_own_accord_in_a_dark_rack_and_all_of_it_afterwards() {
 fn who_fulfils_a_remedy_already_when_it_is_set_is_left_alone_until_it_does_so_anew() {
     let mut zone = fleet(&["n1"]);
     zone.step(NOW, bit(10, "n1", "fan", true));
-    assert!(ordered(&set_policy(&mut zone, NOW, &remedy(1, "health.fan"))).is_empty());
+    let effects = set_policy(&mut zone, NOW, &remedy(1, "health.fan"));
+    assert!(ordered(&effects).is_empty());
+    let [told] = &left_alone(&effects)[..] else { panic!("{effects:?}") };
+    assert!(told.starts_with("1 node fulfils remedy save-it already (n1): drain is not ordered"), "{told}");
     assert!(ordered(&zone.step(NOW, seen(11, "n1", NodeState::Degraded, &["fan", "link"]))).is_empty());
     zone.step(NOW, bit(12, "n1", "fan", false));
     assert_eq!(ordered(&zone.step(NOW, bit(13, "n1", "fan", true))).len(), 1);
     // Another policy with the same remedy does not begin anew.
     let same = format!("{}[settings]\nkeep_alive_ms = 2000\n", remedy(1, "health.fan"));
-    assert!(ordered(&set_policy(&mut zone, NOW, &same)).is_empty());
+    let effects = set_policy(&mut zone, NOW, &same);
+    assert!(ordered(&effects).is_empty() && left_alone(&effects).is_empty());
     assert!(ordered(&zone.step(NOW, seen(14, "n1", NodeState::Degraded, &["fan", "link"]))).is_empty());
+}
+
+#[test]
+fn what_waited_when_the_zone_ended_is_told_and_what_came_to_be_meanwhile_is_ordered() {
+    let nodes = ["n1", "n2", "n3"];
+    let mut zone = fleet(&nodes);
+    set_policy(&mut zone, NOW, &remedy(1, "health.fan"));
+    assert_eq!(ordered(&zone.step(NOW, bit(10, "n1", "fan", true))).len(), 1);
+    assert!(ordered(&zone.step(NOW, bit(11, "n2", "fan", true))).is_empty(), "it waits for the budget");
+    let policy = Some(rollcall_store::PolicyRecord { version: 1, document: remedy(1, "health.fan") });
+    let (mut zone, effects) = Zone::start(NOW, settings(true), Snapshot { policy, ..saved(&zone) });
+    let [told] = &left_alone(&effects)[..] else { panic!("{effects:?}") };
+    assert!(told.starts_with("2 nodes fulfil remedy save-it already (n1, n2): drain"), "{told}");
+    assert_eq!(ordered(&zone.step(NOW, bit(12, "n3", "fan", true))), [(id_of("n3"), "save-it".to_owned(), true)]);
 }
 
 #[test]

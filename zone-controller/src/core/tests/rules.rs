@@ -63,10 +63,30 @@ fn a_new_zone_has_its_health_groups_and_a_dissolved_one_stays_dissolved() {
     let (mut zone, effects) = Zone::start(NOW, settings(true), Snapshot::default());
     assert_eq!(defaults(&effects), ["hot", "quarantine"]);
     ask(&mut zone, NOW, dissolve("hot")).0.unwrap();
-    let (zone, effects) = Zone::start(NOW, settings(true), saved(&zone));
+    let dissolved = vec![name("hot")];
+    let (zone, effects) = Zone::start(NOW, settings(true), Snapshot { dissolved, ..saved(&zone) });
     assert!(defaults(&effects).is_empty());
     assert!(zone.groups.values().any(|group| group.name == name("quarantine")));
     assert!(!zone.groups.values().any(|group| group.name == name("hot")));
+}
+
+#[test]
+fn a_zone_of_an_earlier_version_gets_the_health_groups_it_never_had_with_who_belongs_there() {
+    let mut zone = fleet(&["n1", "n2"]);
+    zone.step(NOW, bit(10, "n1", "memory_uncorrectable", true));
+    let mut old = saved(&zone);
+    old.groups.retain(|group| group.kind != GroupKind::Health);
+    let (zone, effects) = Zone::start(NOW, settings(true), old.clone());
+    assert_eq!(defaults(&effects), ["hot", "quarantine"]);
+    assert_eq!(moves(&effects), [(id_of("n1"), true)]);
+    assert!(defaults(&Zone::start(NOW, settings(true), saved(&zone)).1).is_empty(), "once");
+    let dissolved = vec![name("quarantine")];
+    let (_, effects) = Zone::start(NOW, settings(true), Snapshot { dissolved, ..old });
+    assert_eq!(
+        (defaults(&effects), moves(&effects)),
+        (vec!["hot".to_owned()], vec![]),
+        "an administrator's word holds"
+    );
 }
 
 #[test]
