@@ -3,11 +3,11 @@
 use rollcall_model::HardwareTopology;
 use rollcall_model::hardware::{Cpu, Memory, Nic, NumaNode, Storage};
 
-use super::look::{clean, counted};
+use super::look::{Look, clean, counted};
 
 /// CPU, memory, NUMA, network interfaces, disks, accelerators, a line each.
 #[must_use]
-pub fn render(topology: &HardwareTopology) -> String {
+pub fn render(topology: &HardwareTopology, look: &Look) -> String {
     let mut lines = vec![("cpu", cpu(&topology.cpu)), ("memory", memory(&topology.memory))];
     lines.extend(several("numa", topology.numa.iter().map(numa)));
     lines.extend(several("nic", topology.nics.iter().map(nic)));
@@ -17,7 +17,7 @@ pub fn render(topology: &HardwareTopology) -> String {
     lines.extend(alike("accelerator", accelerators).into_iter().filter(|_| !topology.accelerators.is_empty()));
     lines.push(("virtual", topology.virtualisation.clone().unwrap_or_else(|| "unknown".into())));
     lines.push(("kernel", topology.kernel.clone().unwrap_or_else(|| "unknown".into())));
-    lines.into_iter().map(|(name, text)| format!("{name:<11}  {}\n", clean(&text))).collect()
+    lines.into_iter().map(|(name, text)| format!("{name:<11}  {}\n", look.wrapped(&clean(&text), 13))).collect()
 }
 
 fn several(name: &'static str, texts: impl Iterator<Item = String>) -> Vec<(&'static str, String)> {
@@ -87,7 +87,8 @@ fn nic(nic: &Nic) -> String {
 
 fn disk(disk: &Storage) -> String {
     let kind = disk.rotational.map(|rotational| if rotational { "rotating" } else { "solid" }.to_owned());
-    known([disk.size_bytes.map(decimal), kind, disk.model.clone()])
+    let firmware = disk.firmware.as_ref().map(|firmware| format!("firmware {firmware}"));
+    known([disk.size_bytes.map(decimal), kind, disk.model.clone(), firmware])
 }
 
 /// Bytes as memory is sold: `251.6 GiB`.
@@ -114,9 +115,12 @@ fn scaled(bytes: u64, step: f64, units: [&str; 6]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
+
+    const LOOK: Look = Look { width: None, colour: false, now: Timestamp::UNIX_EPOCH };
 
     #[test]
     fn a_server_fits_a_few_lines() {
@@ -135,7 +139,7 @@ mod tests {
                 { "name": "sda", "size_bytes": 4_000_787_030_016_u64, "model": null, "rotational": true },
                 { "name": "sdb", "size_bytes": 4_000_787_030_016_u64, "model": null, "rotational": true },
                 { "name": "nvme0n1", "size_bytes": 1_920_383_410_176_u64, "model": "Model \u{1b}[2J",
-                  "rotational": false }],
+                  "rotational": false, "firmware": "EDA7602Q" }],
             "accelerators": [{ "bus_address": "0000:41:00.0", "pci_id": "10de:20b5", "class": "0302" }],
             "virtualisation": "none", "kernel": "6.12.57"
         }))
@@ -147,12 +151,17 @@ numa         node 0, cpus 0-31,64-95, 125 GiB
 nic          eth0, mlx5_core, 25 Gb/s, 02:00:00:00:00:01
 nic          eth1, igb, speed unknown
 disk         2 × 4 TB, rotating (sda … sdb)
-disk         1.9 TB, solid, Model \u{fffd}[2J (nvme0n1)
+disk         1.9 TB, solid, Model \u{fffd}[2J, firmware EDA7602Q (nvme0n1)
 accelerator  10de:20b5, class 0302 (0000:41:00.0)
 virtual      none
 kernel       6.12.57
 ";
-        assert_eq!(render(&topology), expected);
+        assert_eq!(render(&topology, &LOOK), expected);
+        let narrow = render(&topology, &Look { width: Some(60), ..LOOK });
+        assert!(
+            narrow.starts_with("cpu          AMD EPYC 9354, 2 sockets, 64 cores, 128\n             threads, up to"),
+            "{narrow}"
+        );
     }
 
     #[test]
@@ -166,7 +175,7 @@ disk         none found
 virtual      unknown
 kernel       unknown
 ";
-        assert_eq!(render(&HardwareTopology::default()), expected);
+        assert_eq!(render(&HardwareTopology::default(), &LOOK), expected);
     }
 
     #[test]

@@ -76,6 +76,30 @@ impl Look {
         self.width.is_none_or(|width| width >= WIDE)
     }
 
+    /// The text on as many lines as the terminal asks for, broken at spaces; those after the first are indented by as much
+    /// as stands before the text. A word longer than a line is left to the terminal.
+    #[must_use]
+    pub fn wrapped(&self, text: &str, indent: usize) -> String {
+        let room = self.width.map_or(usize::MAX, |width| usize::from(width).saturating_sub(indent).max(20));
+        let mut lines = String::new();
+        let mut filled = 0;
+        for word in text.split(' ') {
+            let length = shown(word);
+            if filled > 0 && filled + 1 + length > room {
+                let kept = lines.trim_end().len();
+                lines.truncate(kept);
+                lines.push('\n');
+                lines.extend(std::iter::repeat_n(' ', indent));
+                filled = length;
+            } else {
+                lines.push_str(if lines.is_empty() { "" } else { " " });
+                filled += length + usize::from(filled > 0);
+            }
+            lines.push_str(word);
+        }
+        lines
+    }
+
     /// The text in its colour, where there are colours.
     #[must_use]
     pub fn paint(&self, text: &str, tone: Tone) -> String {
@@ -84,6 +108,19 @@ impl Look {
             _ => text.to_owned(),
         }
     }
+}
+
+/// How many characters of a word are seen: a colour's are not.
+fn shown(word: &str) -> usize {
+    let mut hidden = false;
+    word.chars()
+        .filter(|c| {
+            let begins = *c == '\u{1b}';
+            let seen = !hidden && !begins;
+            hidden = (hidden || begins) && *c != 'm';
+            seen
+        })
+        .count()
 }
 
 /// Text from elsewhere without what would command the terminal: control characters and changes of direction.
@@ -120,6 +157,23 @@ mod tests {
         assert_eq!(look(false).paint("down", Tone::Bad), "down");
         assert_eq!(look(true).paint("down", Tone::of_state("down")), "\u{1b}[31mdown\u{1b}[0m");
         assert_eq!(look(true).paint("plain", Tone::Plain), "plain");
+    }
+
+    #[test]
+    fn a_long_text_goes_on_below_itself_and_a_pipe_gets_it_whole() {
+        let narrow = Look { width: Some(30), ..look(true) };
+        for (text, expected) in [
+            ("rack-a  97bcd9bf", "rack-a  97bcd9bf"),
+            ("a-long-name  97bcd9bf-f88e", "a-long-name\n      97bcd9bf-f88e"),
+            ("one two three four five six", "one two three four five\n      six"),
+            ("with-no-place-to-be-broken-anywhere x", "with-no-place-to-be-broken-anywhere\n      x"),
+            ("", ""),
+        ] {
+            assert_eq!(narrow.wrapped(text, 6), expected);
+            assert_eq!(Look { width: None, ..narrow }.wrapped(text, 6), text);
+        }
+        let painted = narrow.paint("one two three four fives", Tone::Bad);
+        assert_eq!(narrow.wrapped(&painted, 6), painted, "colours take no room");
     }
 
     #[test]

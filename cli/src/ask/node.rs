@@ -16,7 +16,7 @@ use super::when::{age, moment, moment_and_age};
 #[must_use]
 pub fn render(detail: &NodeDetail, known: &Known, look: &Look) -> String {
     let mut page = facts(&detail.node, &detail.memberships, look);
-    page.push_str(&titled("hardware", &hardware_lines(detail), look));
+    page.push_str(&titled("hardware", &hardware_lines(detail, look), look));
     let health = readings::render(&detail.node, &detail.bits, known, look);
     page.push_str(&titled("health", &format!("{health}{}", remedies(&set_bits(detail, known), look)), look));
     page.push_str(&titled("assignments", &assignments(&detail.assignments, look), look));
@@ -34,7 +34,7 @@ pub(super) fn lines(pairs: &[(&str, String)], look: &Look) -> String {
     pairs.iter().fold(String::new(), |mut text, (name, value)| {
         let title = look.paint(&format!("{name:<width$}"), Tone::Title);
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{title}  {value}");
+        let _ = writeln!(text, "{title}  {}", look.wrapped(value, width + 2));
         text
     })
 }
@@ -78,12 +78,12 @@ fn group(name: Option<&str>, id: Option<&str>) -> String {
     }
 }
 
-fn hardware_lines(detail: &NodeDetail) -> String {
+fn hardware_lines(detail: &NodeDetail, look: &Look) -> String {
     if detail.hardware.is_null() {
         return "not known: it is told at the check-in\n".into();
     }
     match serde_json::from_value::<HardwareTopology>(detail.hardware.clone()) {
-        Ok(topology) => hardware::render(&topology),
+        Ok(topology) => hardware::render(&topology, look),
         Err(error) => format!("cannot be read ({error}); --json shows it as it is\n"),
     }
 }

@@ -72,7 +72,11 @@ fn set_when(reading: &NodeReading) -> String {
         0 => String::new(),
         millis => format!(" for {} s", number(millis as f64 / 1_000.0)),
     };
-    format!("{side} {} {unit}{dwell}", number(reading.limit))
+    // A yes or no has no unit.
+    match unit {
+        "0 or 1" => format!("{side} {}{dwell}", number(reading.limit)),
+        _ => format!("{side} {} {unit}{dwell}", number(reading.limit)),
+    }
 }
 
 fn state(reading: &NodeReading, since: Option<&String>, look: &Look) -> Text {
