@@ -151,6 +151,8 @@ fn one_node(criterion: &mut Criterion, nodes: &[Plain], engine: &mut Engine) {
 
 fn peers(criterion: &mut Criterion, nodes: &[Plain]) -> sqlx::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    // Connections are given back to their pool inside a runtime only.
+    let _inside = runtime.enter();
     let pool = runtime.block_on(tables(nodes))?;
     let mut connection = runtime.block_on(pool.acquire())?;
     let found = runtime.block_on(select(&mut connection))?;

@@ -117,7 +117,9 @@ struct Burning(Vec<Child>);
 
 impl Burning {
     fn lit(many: usize) -> Self {
-        let burn = || Command::new("sh").args(["-c", "while :; do :; done"]).stdin(Stdio::null()).spawn();
+        // They want to run as much as any, but let others go first: what is measured is the agent, not its starvation.
+        let script = "while :; do :; done";
+        let burn = || Command::new("nice").args(["-n", "19", "sh", "-c", script]).stdin(Stdio::null()).spawn();
         Self((0..many).map(|_| burn().expect("a shell")).collect())
     }
 }
@@ -142,10 +144,11 @@ pub async fn busy_processors_set_the_run_queue_bit_as_the_policy_says(brokers: &
     until("the node to obey the policy", PATIENCE, async || (stage.api().number(obeys).await == Ok(1)).then_some(()))
         .await;
     let many = 12 * std::thread::available_parallelism().map_or(1, usize::from);
-    let began = now_ms();
     let burning = Burning::lit(many);
+    let began = now_ms();
     let set = bit_at(&stage, "run_queue", "set", began).await;
     tell("busy, and its bit set", set - began);
+    assert!(set - began <= 2 * PERIOD_MS + 500, "it took {} ms", set - began);
     drop(burning);
     let over = now_ms();
     let clear = bit_at(&stage, "run_queue", "clear", over).await;
