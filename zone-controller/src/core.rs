@@ -7,6 +7,7 @@
 
 mod actions;
 mod admission;
+mod audit;
 mod channels;
 mod combinations;
 mod command;
@@ -37,6 +38,7 @@ use self::actions::Orders;
 pub use self::admission::Admission;
 use self::combinations::Combinations;
 pub use self::command::{By, Command, Rejection, RejectionKind};
+use self::enrolment::Enrolment;
 pub use self::enrolment::{Applicant, Grant, JoinAnswer, Trust, TrustSettings};
 pub use self::groups::TablePolicy;
 pub use self::ignored::Overview;
@@ -151,6 +153,7 @@ pub struct Zone {
     combinations: Combinations,
     asked: Asked,
     unplaced: Unplaced,
+    enrolment: Enrolment,
     /// How far the alarms of groups were taken: membership and number.
     alarms: BTreeMap<GroupId, (u32, u64)>,
     /// When the security channel was last told of the refusals of a check-in service.
@@ -189,6 +192,7 @@ impl Zone {
             combinations: Combinations::new(saved.held),
             asked: Asked::default(),
             unplaced: Unplaced::default(),
+            enrolment: Enrolment::start(saved.trust),
             alarms: BTreeMap::new(),
             refusals_told: BTreeMap::new(),
             settings,

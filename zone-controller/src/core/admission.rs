@@ -2,7 +2,7 @@
 
 use rollcall_model::packet::{Ack, Channel, Packet, ROSTER_PART, Roster, RosterMember, ZoneSubscriber};
 use rollcall_model::wire::txt::Hello;
-use rollcall_model::{Capability, GroupId, InstanceId, Name, Now, name, route};
+use rollcall_model::{Capability, GroupId, InstanceId, Name, Now, Principal, name, route};
 use rollcall_store::{Change, GroupKind, GroupRecord};
 
 use super::ignored::note;
@@ -33,7 +33,7 @@ impl Zone {
             self.count("ack", "other_zone");
             return;
         }
-        if let Err((reason, message)) = self.judge(ack) {
+        if let Err((reason, message)) = self.judge(now, ack) {
             let who = ack.name.to_string();
             self.ignore(now, "ack", reason, &who, &message, effects);
             return;
@@ -41,12 +41,19 @@ impl Zone {
         self.join_group(now, ack, effects);
     }
 
-    fn judge(&self, ack: &Ack) -> Result<(), (&'static str, String)> {
+    fn judge(&self, now: Now, ack: &Ack) -> Result<(), (&'static str, String)> {
         let Ack { name, group, .. } = ack;
         if !self.settings.admission.admits(name) {
             let why =
                 format!("group controller {name:?} is not among the admitted groups of this zone's configuration");
             return Err(("stranger", why));
+        }
+        let principal = Principal::Group(*group);
+        if self.enrolment.is_revoked(&principal) {
+            return Err(("revoked", format!("group controller {name:?} was revoked")));
+        }
+        if self.settings.trust.required && !self.enrolment.has_certificate(&principal, now.wall) {
+            return Err(("not_enrolled", format!("group controller {name:?} has no certificate of this zone")));
         }
         if ack.generation != self.generation {
             let why = format!("it answers generation {}, this is generation {}", ack.generation, self.generation);

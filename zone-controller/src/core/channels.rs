@@ -90,7 +90,9 @@ impl Zone {
             return;
         };
         let severity = match what {
-            "identity_clash" | "rival_controller" => Severity::Critical,
+            "identity_clash" | "rival_controller" | "token_used" | "revoked" | "key_in_use" | "principal_in_use" => {
+                Severity::Critical
+            }
             _ => Severity::Warning,
         };
         let message = ChannelMessage {

@@ -1,16 +1,156 @@
 //! Who may join, who is who, and for how long (design §5): tokens, joins that wait, certificates, revocations, users.
+//!
+//! The core decides and remembers; it draws no random number and signs nothing. Whoever asks brings a serial number
+//! and the digest of a token, gets a [`Grant`], and signs that. A question that is repeated because its answer was lost
+//! gets the same grant again.
+//!
+//! ```text
+//! token ──────────────────────────────▶ certificate ──renewal──▶ certificate ──▶ …
+//! no token ──held──▶ approved ──▶ ───────┘   │ revoked: out, until a token is made for its name
+//! ```
 
+mod alarms;
+mod certificates;
 mod command;
+mod joining;
+mod judging;
+mod revoking;
+mod tokens;
+mod users;
 
-use rollcall_model::Now;
+use std::collections::{BTreeMap, BTreeSet};
+
+use rollcall_model::{JoinId, Name, Now, Principal, Role, Serial, Sha256, UnixMillis};
+use rollcall_store::{CertificateRecord, JoinRecord, RevokedRecord, TokenRecord, TrustRecord};
 use serde_json::Value;
 
+use self::alarms::Alarms;
 pub use self::command::{Applicant, Grant, JoinAnswer, Trust, TrustSettings};
 use super::{Effect, Rejection, Zone};
 
+/// After so many certificates what is over is forgotten.
+const TIDY_EVERY: u32 = 1_000;
+
+/// What the zone knows of trust.
+#[derive(Debug, Default)]
+pub(super) struct Enrolment {
+    /// By public id.
+    tokens: BTreeMap<String, Token>,
+    pub(super) joins: BTreeMap<JoinId, JoinRecord>,
+    /// Certificates that may be renewed, the newest of each last.
+    pub(super) live: BTreeMap<Principal, Vec<CertificateRecord>>,
+    /// Whose a key is, and until when.
+    keys: BTreeMap<Sha256, (Principal, UnixMillis)>,
+    /// Certificates that were revoked and would still be valid.
+    ended: BTreeSet<Serial>,
+    revoked: BTreeMap<Principal, RevokedRecord>,
+    users: BTreeMap<Name, Role>,
+    alarms: Alarms,
+    issued: u32,
+}
+
+/// A token, and with which key it was used.
+#[derive(Debug)]
+struct Token {
+    record: TokenRecord,
+    /// The key is not saved with the token: the certificate has it.
+    used_with: Option<Sha256>,
+}
+
+impl Enrolment {
+    /// As it was saved.
+    pub(super) fn start(saved: TrustRecord) -> Self {
+        let mut enrolment = Self {
+            joins: saved.joins.into_iter().map(|join| (join.join, join)).collect(),
+            ended: saved.ended.iter().map(|certificate| certificate.serial.clone()).collect(),
+            revoked: saved.revoked.into_iter().map(|revoked| (revoked.principal.clone(), revoked)).collect(),
+            users: saved.users.into_iter().map(|user| (user.name, user.role)).collect(),
+            ..Self::default()
+        };
+        for certificate in saved.ended {
+            enrolment.keys.insert(certificate.key, (certificate.principal, certificate.expires));
+        }
+        let mut used_with = BTreeMap::new();
+        for certificate in saved.certificates {
+            used_with.insert(certificate.issued_by.clone(), certificate.key.clone());
+            enrolment.remember(certificate);
+        }
+        for record in saved.tokens {
+            let id = record.hash.short().to_owned();
+            let used_with = used_with.get(&rollcall_store::IssuedBy::Token(id.clone()).text()).cloned();
+            enrolment.tokens.insert(id, Token { record, used_with });
+        }
+        enrolment
+    }
+
+    /// Takes a certificate that was issued.
+    fn remember(&mut self, certificate: CertificateRecord) {
+        self.keys.insert(certificate.key.clone(), (certificate.principal.clone(), certificate.expires));
+        self.live.entry(certificate.principal.clone()).or_default().push(certificate);
+    }
+
+    /// Forgets what is over, from time to time.
+    fn tidy(&mut self, now: UnixMillis) {
+        self.issued += 1;
+        if !self.issued.is_multiple_of(TIDY_EVERY) {
+            return;
+        }
+        self.keys.retain(|_, (_, until)| *until > now);
+        self.live.retain(|_, certificates| {
+            certificates.retain(|certificate| certificate.expires > now);
+            !certificates.is_empty()
+        });
+        if self.live.is_empty() {
+            self.ended.clear();
+        }
+    }
+
+    /// The certificate somebody should be using now.
+    fn newest(&self, principal: &Principal, now: UnixMillis) -> Option<&CertificateRecord> {
+        self.live.get(principal)?.last().filter(|certificate| certificate.expires > now)
+    }
+
+    /// Whether somebody is kept out.
+    pub(super) fn is_revoked(&self, principal: &Principal) -> bool {
+        self.revoked.contains_key(principal)
+    }
+
+    /// Whether somebody has a certificate that is valid still.
+    pub(super) fn has_certificate(&self, principal: &Principal, now: UnixMillis) -> bool {
+        self.newest(principal, now).is_some()
+    }
+}
+
 impl Zone {
     /// Decides a command about trust. What a refusal has to tell (events, alarms) is in the effects as well.
-    pub(super) fn trust(&mut self, _now: Now, _command: Trust, _effects: &mut Vec<Effect>) -> Result<Value, Rejection> {
-        Err(Rejection::conflict("this zone issues no certificates yet"))
+    pub(super) fn trust(&mut self, now: Now, command: Trust, effects: &mut Vec<Effect>) -> Result<Value, Rejection> {
+        match command {
+            Trust::CreateToken { hash, kind, name, place, not_before, life, by } => {
+                self.create_token(now, hash, kind, (name, place), (not_before, life), &by, effects)
+            }
+            Trust::RevokeToken { token, by } => self.revoke_token(now, &token, &by, effects),
+            Trust::Join(applicant) => self.join(now, applicant, effects).and_then(told),
+            Trust::Collect { join, serial } => self.collect(now, join, serial, effects).and_then(told),
+            Trust::ApproveJoin { join, by } => self.decide_join(now, join, true, String::new(), &by, effects),
+            Trust::DenyJoin { join, reason, by } => self.decide_join(now, join, false, reason, &by, effects),
+            Trust::Renew { principal, presented, key, serial, origin } => {
+                self.renew(now, principal, &presented, (key, serial), &origin, effects).and_then(told)
+            }
+            Trust::CheckinCertificate { group, presented, name, key, serial, origin } => {
+                self.checkin_certificate(now, (group, &presented), name, (key, serial), &origin, effects).and_then(told)
+            }
+            Trust::Revoke { whom, reason, by } => self.revoke(now, (&whom, &reason), &by, effects),
+            Trust::SetUser { name, role, token, by } => self.set_user(now, &name, role, token, &by, effects),
+            Trust::RemoveUser { name, by } => self.remove_user(now, name, &by, effects),
+            Trust::Audit { by, action, subject, before, after } => {
+                effects.push(super::audit::line(now, &by, &action, &subject, before, after));
+                Ok(serde_json::json!({}))
+            }
+        }
     }
+}
+
+/// An answer as JSON.
+fn told<T: serde::Serialize>(answer: T) -> Result<Value, Rejection> {
+    serde_json::to_value(answer).map_err(|error| Rejection::invalid(format!("the answer cannot be written: {error}")))
 }

@@ -4,7 +4,7 @@ use rollcall_model::packet::{
     Arrival, ArrivalAccepted, ArrivalDecision, Decision, IdentityClash, JoinAccepted, JoinDecision, JoinRequest,
     NodeSubscription, Packet,
 };
-use rollcall_model::{Capability, GroupId, Health, InstanceId, NodeId, NodeState, Now, SessionEpoch, route};
+use rollcall_model::{Capability, GroupId, Health, InstanceId, NodeId, NodeState, Now, Principal, SessionEpoch, route};
 use rollcall_store::{Change, GroupKind, NodeRecord};
 
 use super::{Effect, Zone};
@@ -38,6 +38,10 @@ impl Zone {
             self.count("join", "wrong_group");
             let message = format!("group {} is not the group of {}", request.group, request.capability);
             Decision::Refused { reason: "wrong_group".into(), message }
+        } else if self.enrolment.is_revoked(&Principal::Node(node)) {
+            let message = format!("node {node} was revoked");
+            self.ignore(now, "join", "revoked", request.subscription.name.as_str(), &message, effects);
+            Decision::Refused { reason: "revoked".into(), message }
         } else if let Err((reason, message)) = self.judge_combination(now, &request, effects) {
             match reason {
                 // Told once, when it began to wait.
@@ -243,12 +247,20 @@ impl Zone {
 
     pub(super) fn on_identity_clash(&mut self, now: Now, clash: &IdentityClash, effects: &mut Vec<Effect>) {
         let node = clash.identifier.node;
-        let holder =
-            self.nodes.get(&node).map_or_else(String::new, |known| format!(" ({} at {})", known.name, known.address));
+        let run =
+            |instance: Option<InstanceId>| instance.map_or_else(|| "unknown run".into(), |it| format!("run {it}"));
+        // Of the two live sessions one tells of the clash; the other is the one that checked in, unless that is itself.
+        let other = self.nodes.get(&node).filter(|known| known.instance != Some(clash.instance));
+        let holder = other.map_or_else(
+            || "whose session this zone does not know".to_owned(),
+            |known| format!("{} at {} ({})", known.name, known.address, run(known.instance)),
+        );
         let message = format!(
-            "{} at {} has the node identifier {node} of another live agent{holder}: a cloned disk or two agents on one \
-             machine; give the clone a new /etc/machine-id or stop one",
-            clash.name, clash.address
+            "{} at {} ({}) has the node identifier {node} of another live agent, {holder}: a cloned disk or two agents on \
+             one machine; give the clone a new /etc/machine-id or stop one",
+            clash.name,
+            clash.address,
+            run(Some(clash.instance))
         );
         self.ignore(now, "join", "identity_clash", clash.name.as_str(), &message, effects);
     }

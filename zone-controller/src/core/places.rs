@@ -93,6 +93,13 @@ impl Places {
         }
     }
 
+    /// The place of a service, if this group runs it or is to.
+    pub(super) fn place_of(&self, name: &Name, group: GroupId) -> Option<Name> {
+        let mut watched =
+            self.watched.iter().filter(|watched| watched.place.name == *name && watched.at == Some(group));
+        watched.next().map(|watched| watched.place.place.clone())
+    }
+
     /// How each stands, by the service's name.
     pub(super) fn reports(&self) -> BTreeMap<Name, PlaceReport> {
         self.watched.iter().map(|it| (it.place.name.clone(), it.report())).collect()

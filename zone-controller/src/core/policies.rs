@@ -108,7 +108,6 @@ impl Policies {
     }
 
     /// Version in force; 0 for none.
-    #[cfg(test)]
     pub(super) const fn version(&self) -> u64 {
         self.version
     }

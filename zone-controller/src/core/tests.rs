@@ -12,7 +12,11 @@ use super::*;
 
 mod actions;
 mod asking;
+mod audit;
+mod certificates;
 mod channels;
+mod enrolment;
+mod holding;
 mod joining;
 mod mending;
 mod places;

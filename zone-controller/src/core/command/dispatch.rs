@@ -19,9 +19,16 @@ impl Zone {
             // What a refusal tells of is saved and said as well.
             Command::Trust(trust) => self.trust(now, *trust, &mut effects),
             command => {
+                let draft = self.draft(&command);
                 let result = self.obey_command(now, command, &mut effects);
-                if result.is_err() {
-                    effects.clear();
+                match (&result, draft) {
+                    (Err(_), _) => effects.clear(),
+                    // What changed nothing because it was so already is not told again.
+                    (Ok(answer), Some(draft)) if !effects.is_empty() => {
+                        let sent = effects.iter().position(|effect| matches!(effect, Effect::Publish(_)));
+                        effects.insert(sent.unwrap_or(effects.len()), draft.line(now, answer));
+                    }
+                    (Ok(_), _) => {}
                 }
                 result
             }

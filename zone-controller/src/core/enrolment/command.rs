@@ -90,7 +90,8 @@ pub enum Trust {
         origin: String,
     },
     /// Throw somebody out, and keep them out until a token is made for them. Answers
-    /// `{principal, user, name, certificates, already}`; the asker then deletes `user` at the broker.
+    /// `{principal, user, name, certificates, already, also: [users]}`; the asker then deletes `user`, and those of `also`
+    /// (check-in services a group ran), at the broker.
     Revoke {
         /// A principal, or name or id of a node, or name of a group.
         whom: String,

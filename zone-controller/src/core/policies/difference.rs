@@ -53,6 +53,7 @@ fn flat(policy: &PolicyDocument) -> Flat {
         put(&mut flat, "policy", &format!("actions.remedies.{}.action", remedy.name), &json!(remedy.action));
     }
     put(&mut flat, "policy", "checkin", &json!(policy.checkin));
+    put(&mut flat, "policy", "join", &json!(policy.join));
     put(&mut flat, "policy", "analytics", &json!(policy.analytics));
     flat
 }

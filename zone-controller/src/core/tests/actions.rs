@@ -85,6 +85,7 @@ fn an_order_is_saved_before_it_is_sent_to_the_rack_of_its_node() {
         Effect::Save(Change::ActionOrdered {
             action_id, by, automatic: false, deadline, time_limit_ms: 40_000, ..
         }),
+        Effect::Save(Change::Trust(_)),
         Effect::Publish(_),
     ] = &effects[..]
     else {

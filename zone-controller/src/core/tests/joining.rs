@@ -106,7 +106,7 @@ fn a_combination_waits_once_and_its_nodes_join_when_it_is_approved() {
     let later = Now { tick: Tick(1_000), ..NOW };
     let (answer, effects) = ask(&mut zone, later, decide(false, None));
     assert_eq!(answer.unwrap()["approved"], false);
-    assert!(matches!(saves(&effects)[..], [Change::CombinationDecided { approved: false, .. }]));
+    assert!(matches!(saves(&effects)[..], [Change::CombinationDecided { approved: false, .. }, Change::Trust(_)]));
     assert_eq!(refused(&zone.step(later, join("n1", "run1"))), "denied");
 
     let later = Now { tick: Tick(2_000), ..NOW };
@@ -114,7 +114,11 @@ fn a_combination_waits_once_and_its_nodes_join_when_it_is_approved() {
     assert_eq!(answer.unwrap()["name"], "plain");
     assert!(matches!(
         saves(&effects)[..],
-        [Change::CombinationDecided { approved: true, .. }, Change::GroupCreated { origin: "approval", .. }]
+        [
+            Change::CombinationDecided { approved: true, .. },
+            Change::GroupCreated { origin: "approval", .. },
+            Change::Trust(_)
+        ]
     ));
     let told = packets(&effects);
     assert!(
