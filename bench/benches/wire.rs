@@ -14,7 +14,9 @@ use rollcall_group_controller::core::Roster;
 use rollcall_model::packet::{Packet, Presence};
 use rollcall_model::wire::status::NodeStatus;
 use rollcall_model::wire::v1::Envelope;
-use rollcall_model::{Capability, GroupId, InstanceId, MessageId, Name, Now, SessionEpoch, Tick, UnixMillis, route};
+use rollcall_model::{
+    Capability, GroupId, InstanceId, MessageId, Name, Now, Principal, SessionEpoch, Tick, UnixMillis, route,
+};
 use rollcall_node_agent::simulated::Machine as Simulated;
 
 /// How many there are below.
@@ -73,7 +75,7 @@ fn routing(criterion: &mut Criterion) {
     let group = GroupId::derived_from("bench");
     let queue = route::group_queue(group, route::HEALTH);
     let mut broker = Broker::new();
-    let session = broker.connect("bench");
+    let session = broker.connect(&Principal::User(Name::nearest("bench", "bench")));
     let topology = Topology::default()
         .exchange(route::GROUP, ExchangeKind::Topic)
         .queue(Queue {

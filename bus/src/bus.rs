@@ -56,8 +56,18 @@ impl Bus {
         }
     }
 
+    /// Whether the user ids of deliveries on this bus are principals, told by who logged in: always in-process, on
+    /// RabbitMQ when logged in by certificate. Where they are not, there is nothing to check them against.
+    #[must_use]
+    pub fn checks_users(&self) -> bool {
+        match &self.0 {
+            BusKind::Rabbit(bus) => bus.checks_users(),
+            BusKind::Local(_) => true,
+        }
+    }
+
     /// Declares, and declares again after each reconnect, together with all that was declared before. Waits
-    /// for the link to be up.
+    /// for the link to be up, and for the exchanges that are only expected.
     ///
     /// # Errors
     /// [`DeclareError`]; a topology of which anything was refused is not remembered.

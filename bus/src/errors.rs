@@ -11,17 +11,31 @@ pub enum ConnectError {
         /// What is wrong with it.
         why: String,
     },
-    /// TLS is asked for.
+    /// TLS is asked for, and there is no certificate to log in with.
     #[error(
-        "the broker's URL {url:?} asks for TLS; this version speaks plain amqp:// only, TLS comes with a later one"
+        "the broker's URL {url:?} asks for TLS, and this process has no identity to log in with (section [identity])"
     )]
-    TlsNotYet {
+    NoIdentity {
+        /// The URL, its password hidden.
+        url: String,
+    },
+    /// There is a certificate to log in with, and the URL does not ask for TLS.
+    #[error("the broker's URL {url:?} does not ask for TLS, and a certificate is no login without it; write amqps://")]
+    NotTls {
         /// The URL, its password hidden.
         url: String,
     },
     /// Settings that cannot work together.
     #[error("the broker settings cannot work: {0}")]
     BadSettings(String),
+    /// The certificate is another's.
+    #[error("the certificate is for {user:?}, and this process is {principal}")]
+    OtherIdentity {
+        /// The certificate's name.
+        user: String,
+        /// Who attaches.
+        principal: String,
+    },
     /// A name longer than AMQP carries, or empty.
     #[error("the inbox name {0:?} cannot be used: 1 to 255 bytes are")]
     BadInbox(String),
@@ -37,6 +51,13 @@ pub enum DeclareError {
         what: String,
         /// The broker's words.
         why: String,
+    },
+    /// An exchange that the zone declares is not there yet. Declaring again later helps, and [`crate::Bus::declare`] does so
+    /// by itself.
+    #[error("the zone has not declared its exchanges yet: {exchange:?} is missing")]
+    NotYet {
+        /// The exchange.
+        exchange: String,
     },
     /// An exclusive queue of another connection has this name.
     #[error("queue {queue:?} is exclusive to another connection")]

@@ -8,6 +8,8 @@
 //! What this crate refuses to do: it knows no packet, no daemon and no store; it never names a queue by
 //! itself, declares nothing per message and hides no loss.
 
+pub mod admin;
+pub mod audit;
 mod bus;
 mod connector;
 mod consumer;
@@ -19,8 +21,10 @@ pub mod message;
 mod outbox;
 pub mod private_broker;
 mod rabbit;
+pub mod rights;
 mod sender;
 mod settings;
+mod tls;
 pub mod topology;
 
 pub use bus::{Bus, Declared};
@@ -35,8 +39,10 @@ pub use link::{DownCause, Link};
 pub use local::LocalBroker;
 pub use message::{Assurance, Outgoing, PublishError};
 pub use outbox::Outbox;
+pub use rights::{Rights, TopicRight};
 pub use sender::Sender;
 pub use settings::RabbitSettings;
+pub use tls::{Credentials, CredentialsError, TlsIdentity};
 pub use topology::{
     Binding, EVENT_EXCHANGE, Exchange, ExchangeKind, Overflow, QUEUE_DELETED, Queue, QueueClass, Topology,
 };

@@ -32,8 +32,14 @@ impl Link {
 pub enum DownCause {
     /// Nobody answers at the address: wrong host or port, broker not running, or the network is cut.
     Unreachable,
-    /// The broker refused the user name or the password.
+    /// The broker refused the user name or the password, or knows no user of the certificate's name.
     LoginRefused,
+    /// TLS failed: the broker's certificate is not of our site or does not name the host, or the broker refused ours.
+    CertificateRefused,
+    /// The user has as many connections as it may.
+    TooManyConnections,
+    /// The zone has not declared its exchanges yet.
+    ZoneNotReady,
     /// The virtual host does not exist, or the user may not use it.
     NoVhost,
     /// The inbox belongs to another connection: a second process with this name, or the broker has not yet

@@ -57,6 +57,37 @@ pub enum StartError {
     },
 }
 
+/// Files that a secured broker reads; PEM. Replaced on disk, they are used for new connections without a restart, after
+/// the broker's cache of some minutes.
+#[derive(Clone, Debug)]
+pub struct ServerCertificate {
+    /// Its certificate, which names 127.0.0.1, and the intermediate it was issued by.
+    pub chain: PathBuf,
+    /// The certificate's private key.
+    pub key: PathBuf,
+    /// The roots that those who log in must lead to; certificates only.
+    pub roots: PathBuf,
+}
+
+/// How a secured broker is administered.
+#[derive(Clone)]
+pub struct Management {
+    /// Where its management API is, without `/api`.
+    pub url: String,
+    /// The administrator.
+    pub user: String,
+    /// The administrator's password.
+    pub password: String,
+    /// The virtual host that is there from the start.
+    pub vhost: String,
+}
+
+impl std::fmt::Debug for Management {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Management").field("url", &self.url).field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
 /// A running RabbitMQ with the plugin `rabbitmq_event_exchange`, one user and the virtual host `rollcall`.
 /// Dropping it kills it.
 #[derive(Debug)]
@@ -68,23 +99,52 @@ pub struct PrivateBroker {
 }
 
 impl PrivateBroker {
-    /// Starts one with its data in `dir`, which is made if missing; waits until it serves.
+    /// Starts one with its data in `dir`, which is made if missing; waits until it serves. Whoever has its random password
+    /// may do everything: for tests of what is not about trust.
     ///
     /// # Errors
     /// [`StartError`].
     pub async fn start(dir: &Path) -> Result<Self, StartError> {
-        for (program, package) in files::PROGRAMS {
-            if !Path::new(program).exists() {
-                return Err(StartError::NotInstalled { program, package });
-            }
-        }
-        let plan = Plan::new(dir)?;
+        Self::start_as(dir, None, None).await
+    }
+
+    /// Starts one that takes TLS 1.3 only and lets nobody in without a certificate that leads to the roots and a user of
+    /// its name, made through [`Self::management`]. It tells refused operations on the exchange
+    /// [`crate::audit::LOG_EXCHANGE`].
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_secured(dir: &Path, certificate: ServerCertificate) -> Result<Self, StartError> {
+        Self::start_as(dir, Some(certificate), None).await
+    }
+
+    /// The same with the RabbitMQ of another root directory, entered with chroot, which wants root. `dir` and the
+    /// certificate's files have to lie below it.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_secured_in(root: &Path, dir: &Path, certificate: ServerCertificate) -> Result<Self, StartError> {
+        Self::start_as(dir, Some(certificate), Some(root.to_owned())).await
+    }
+
+    async fn start_as(
+        dir: &Path,
+        certificate: Option<ServerCertificate>,
+        root: Option<PathBuf>,
+    ) -> Result<Self, StartError> {
+        let plan = Plan::new(dir, certificate, root)?;
         let epmd = Process::spawn(plan.epmd()).map_err(failed("start epmd"))?;
         let broker = start_broker(&plan).await?;
         Ok(Self { broker, _epmd: epmd, plan })
     }
 
-    /// URL to connect with.
+    /// How it is administered; only of a secured one.
+    #[must_use]
+    pub fn management(&self) -> Option<Management> {
+        self.plan.management()
+    }
+
+    /// URL to connect with; that of a secured one has no credentials.
     #[must_use]
     pub fn url(&self) -> String {
         self.plan.url()

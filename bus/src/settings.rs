@@ -8,7 +8,8 @@ use crate::rabbit::hide_password;
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RabbitSettings {
-    /// `amqp://user:password@host:port/vhost`; the vhost percent-encoded.
+    /// `amqps://host:port/vhost` where a certificate logs in, else `amqp://user:password@host:port/vhost`; the vhost
+    /// percent-encoded. The host has to be one that the broker's certificate names.
     pub url: String,
     /// Largest AMQP frame, bytes; 8192 (RabbitMQ 4 takes no less) to 131072. Larger bodies are split, so small is fine: the client
     /// reserves 64 frames for each connection.

@@ -1,6 +1,6 @@
 //! What is declared on the broker: exchanges, queues with their bounds, bindings.
 
-use rollcall_model::route;
+use rollcall_model::{Principal, route};
 
 /// How an exchange routes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +80,8 @@ pub struct Binding {
 pub struct Topology {
     /// Exchanges.
     pub exchanges: Vec<Exchange>,
+    /// Names of exchanges that somebody else declares; this process may use them but not configure them.
+    pub expected: Vec<String>,
     /// Queues.
     pub queues: Vec<Queue>,
     /// Bindings.
@@ -101,6 +103,13 @@ impl Topology {
         self
     }
 
+    /// Adds an exchange that the zone declares and that this process only uses. Until it is there the declaration waits.
+    #[must_use]
+    pub fn expect_exchange(mut self, name: &str) -> Self {
+        self.expected.push(name.into());
+        self
+    }
+
     /// Adds a queue.
     #[must_use]
     pub fn queue(mut self, queue: Queue) -> Self {
@@ -114,6 +123,8 @@ impl Topology {
     pub fn merge(mut self, other: Self) -> Self {
         self.exchanges.retain(|have| other.exchanges.iter().all(|new| new.name != have.name));
         self.exchanges.extend(other.exchanges);
+        self.expected.retain(|have| !other.expected.contains(have));
+        self.expected.extend(other.expected);
         self.queues.retain(|have| other.queues.iter().all(|new| new.name != have.name));
         self.queues.extend(other.queues);
         self.bindings.retain(|have| !other.bindings.contains(have));
@@ -144,10 +155,14 @@ impl Topology {
 /// Most messages an inbox holds before it refuses more; senders keep what they sent until it is answered.
 const INBOX_LENGTH: u32 = 1024;
 
-/// What every process has: the direct exchange and its inbox, bound under its own name.
-pub(crate) fn inbox_topology(inbox: &str) -> Topology {
-    Topology::default()
-        .exchange(route::DIRECT, ExchangeKind::Direct)
+/// What every process has: its inbox, bound under its own name. The zone, whose exchanges they are, declares the one it
+/// hangs on; everybody else waits for it.
+pub(crate) fn inbox_topology(inbox: &str, principal: &Principal) -> Topology {
+    let exchange = match principal {
+        Principal::Zone(_) => Topology::default().exchange(route::DIRECT, ExchangeKind::Topic),
+        _ => Topology::default().expect_exchange(route::DIRECT),
+    };
+    exchange
         .queue(Queue {
             name: inbox.into(),
             class: QueueClass::Inbox,

@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use rand::random;
 use rollcall_bus::{
-    Attachment, Bus, ConnectError, Connector, ConsumeError, Consumer, DeclareError, ExchangeKind, Overflow, Queue,
-    QueueClass, Topology,
+    Attachment, Bus, ConnectError, Connector, ConsumeError, Consumer, DeclareError, Overflow, Queue, QueueClass,
+    Topology,
 };
 use rollcall_discovery::{Discovery, Tag, Watch, host_addresses};
 use rollcall_model::wire::txt::BrokerEndpoint;
-use rollcall_model::{CheckinId, InstanceId, Name, route};
+use rollcall_model::{CheckinId, InstanceId, Name, Principal, route};
 use rollcall_startup::{Clock, Exit, Failure, Shutdown, StateError};
 
 use crate::config::Config;
@@ -102,6 +102,7 @@ async fn serve(
     let checkin = CheckinId::of_service(&config.name);
     let inbox = route::checkin_inbox(checkin);
     let attachment = Attachment {
+        principal: Principal::Checkin(checkin),
         inbox: inbox.clone(),
         client_name: format!("rollcall checkin {}", config.name),
         endpoint: Some(broker.clone()),
@@ -164,9 +165,9 @@ async fn locate(
 async fn prepare(bus: &Bus, checkin: CheckinId, inbox: &str) -> Result<(Consumer, Consumer), RunError> {
     let queue = route::checkin_queue(checkin);
     let topology = Topology::default()
-        .exchange(route::DIRECT, ExchangeKind::Direct)
-        .exchange(route::ZONE, ExchangeKind::Topic)
-        .exchange(route::PARKED, ExchangeKind::Fanout)
+        .expect_exchange(route::DIRECT)
+        .expect_exchange(route::ZONE)
+        .expect_exchange(route::PARKED)
         .queue(Queue {
             name: queue.clone(),
             class: QueueClass::Classic,

@@ -16,7 +16,7 @@ use rand::random;
 use rollcall_bus::{Attachment, ConnectError, Connector, ConsumeError, DeclareError};
 use rollcall_discovery::{Discovery, Patience, Sighting, Tag, host_addresses};
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, Hello};
-use rollcall_model::{GroupId, InstanceId, Name, route};
+use rollcall_model::{GroupId, InstanceId, Name, Principal, route};
 use rollcall_startup::{Clock, Exit, Failure, Shutdown, StateError, lock_state_dir, read_or_create_id, state_dir};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -163,6 +163,7 @@ impl Rack {
             broker: (broker.host.clone(), broker.port),
         };
         let attachment = Attachment {
+            principal: Principal::Group(self.group),
             inbox: route::group_inbox(self.group),
             client_name: format!("rollcall group-controller {}", self.config.name),
             endpoint: Some(broker),

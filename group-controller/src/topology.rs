@@ -1,6 +1,6 @@
 //! What a group declares on the broker (G4): its queues, by group id and purpose.
 
-use rollcall_bus::{EVENT_EXCHANGE, ExchangeKind, Overflow, QUEUE_DELETED, Queue, QueueClass, Topology};
+use rollcall_bus::{EVENT_EXCHANGE, Overflow, QUEUE_DELETED, Queue, QueueClass, Topology};
 use rollcall_model::{GroupId, route};
 
 /// Purpose of the queue for presence packets.
@@ -30,15 +30,15 @@ fn lasting(group: GroupId, purpose: &str) -> Queue {
     }
 }
 
-/// The group's queues and bindings, and the exchanges they hang on.
+/// The group's queues and bindings. The exchanges they hang on are the zone's.
 #[must_use]
 pub fn topology(group: GroupId) -> Topology {
     let mut topology = Topology::default()
-        .exchange(route::DIRECT, ExchangeKind::Direct)
-        .exchange(route::PRESENCE, ExchangeKind::Fanout)
-        .exchange(route::GROUP, ExchangeKind::Topic)
-        .exchange(route::ZONE, ExchangeKind::Topic)
-        .exchange(route::PARKED, ExchangeKind::Fanout)
+        .expect_exchange(route::DIRECT)
+        .expect_exchange(route::PRESENCE)
+        .expect_exchange(route::GROUP)
+        .expect_exchange(route::ZONE)
+        .expect_exchange(route::PARKED)
         .queue(newest_wins(group, PRESENCE, 20_000, 10_000))
         .bind(route::PRESENCE, &route::group_queue(group, PRESENCE), "")
         .queue(newest_wins(group, BROKER_EVENTS, 20_000, 10_000))

@@ -19,8 +19,8 @@ use rollcall_model::packet::{
 };
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{
-    ActionId, GroupId, Health, HealthBits, InstanceId, Millis, Name, NodeId, NodeState, Now, SessionEpoch, UnixMillis,
-    ZoneId, route,
+    ActionId, GroupId, Health, HealthBits, InstanceId, Millis, Name, NodeId, NodeState, Now, Principal, SessionEpoch,
+    UnixMillis, ZoneId, route,
 };
 use rollcall_startup::{Clock, Shutdown};
 use tokio::sync::mpsc;
@@ -41,6 +41,10 @@ fn node(rack: usize, number: usize) -> NodeId {
     NodeId::derived_from(&format!("{rack} {number}"))
 }
 
+fn zone_id() -> ZoneId {
+    ZoneId::derived_from("zone")
+}
+
 /// The zone's end of the bus.
 struct Zone {
     connector: Connector,
@@ -48,21 +52,23 @@ struct Zone {
     sender: Sender,
 }
 
-async fn attach(connector: &Connector, inbox: String) -> Bus {
-    let attachment = Attachment { inbox, client_name: "test".into(), endpoint: None };
+async fn attach(connector: &Connector, principal: Principal) -> Bus {
+    let inbox = principal.inbox().expect("an inbox");
+    let attachment = Attachment { principal, inbox, client_name: "test".into(), endpoint: None };
     connector.attach(attachment).await.unwrap()
 }
 
 impl Zone {
     async fn new() -> Self {
         let connector = Connector::Local(LocalBroker::new());
-        let bus = attach(&connector, "inbox.zone".into()).await;
+        let bus = attach(&connector, Principal::Zone(zone_id())).await;
         let exchanges = Topology::default()
-            .exchange(route::DIRECT, ExchangeKind::Direct)
+            .exchange(route::PRESENCE, ExchangeKind::Fanout)
             .exchange(route::GROUP, ExchangeKind::Topic)
-            .exchange(route::ZONE, ExchangeKind::Topic);
+            .exchange(route::ZONE, ExchangeKind::Topic)
+            .exchange(route::PARKED, ExchangeKind::Fanout);
         bus.declare(exchanges).await.unwrap();
-        Self { connector, bus, sender: Sender::new("inbox.zone", InstanceId::derived_from("zone")) }
+        Self { connector, bus, sender: Sender::new(route::zone_inbox(zone_id()), InstanceId::derived_from("zone")) }
     }
 
     async fn listen(&self, queue: &str, exchange: &str, key: &str) -> Consumer {
@@ -96,7 +102,7 @@ impl Zone {
             instance: InstanceId::derived_from("run"),
             broker: ("local".into(), 5672),
         };
-        let bus = attach(&self.connector, route::group_inbox(group(rack))).await;
+        let bus = attach(&self.connector, Principal::Group(group(rack))).await;
         let mut session = Session::open(settings, bus, Discovery::off(), Clock::start()).await.unwrap();
         if let Some(launcher) = launcher {
             session = session.with_launcher(launcher);
@@ -169,7 +175,7 @@ async fn hear<T>(consumer: &mut Consumer, mut wanted: impl FnMut(Packet) -> Opti
 /// A node that obeys at once.
 async fn obey(connector: Connector, rack: usize, number: usize) {
     let node = node(rack, number);
-    let bus = attach(&connector, route::node_inbox(node)).await;
+    let bus = attach(&connector, Principal::Node(node)).await;
     let mut inbox = bus.consume(&route::node_inbox(node), 16).await.unwrap();
     let mut sender = Sender::new(route::node_inbox(node), InstanceId::derived_from(&node.to_string()));
     while let Some(delivery) = inbox.next().await {

@@ -56,6 +56,12 @@ pub fn node_inbox(node: NodeId) -> String {
     format!("inbox.node.{node}")
 }
 
+/// Inbox of a connection that a node opens only to tell that another holds its inbox.
+#[must_use]
+pub fn clash_inbox(node: NodeId) -> String {
+    format!("inbox.node.{node}.clash")
+}
+
 /// The node whose inbox this is; `None` for any other queue.
 #[must_use]
 pub fn node_of_inbox(queue: &str) -> Option<NodeId> {
@@ -138,6 +144,7 @@ mod tests {
         assert_eq!(node_of_inbox(&node_inbox(node)), Some(node));
         assert_eq!(node_of_inbox(&group_inbox(GroupId::derived_from("x"))), None);
         assert_eq!(node_of_inbox("inbox.node.x"), None);
+        assert_eq!(node_of_inbox(&clash_inbox(node)), None);
     }
 
     #[test]

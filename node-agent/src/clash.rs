@@ -4,8 +4,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use rollcall_bus::{Attachment, Bus, Connector, DownCause, Link, Outgoing};
-use rollcall_model::InstanceId;
 use rollcall_model::wire::txt::BrokerEndpoint;
+use rollcall_model::{NodeId, Principal, route};
 use rollcall_startup::Clock;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -21,17 +21,17 @@ const TELLING: Duration = Duration::from_secs(5);
 pub struct Clash {
     connector: Connector,
     broker: BrokerEndpoint,
-    instance: InstanceId,
+    node: NodeId,
     patience: Duration,
 }
 
 impl Clash {
-    /// For this run of an agent. The heartbeat is the connection's, in seconds.
+    /// For this agent. The heartbeat is the connection's, in seconds.
     #[must_use]
-    pub fn new(connector: Connector, broker: BrokerEndpoint, instance: InstanceId, heartbeat_s: u16) -> Self {
+    pub fn new(connector: Connector, broker: BrokerEndpoint, node: NodeId, heartbeat_s: u16) -> Self {
         // The broker gives a silent connection up after two heartbeats.
         let patience = Duration::from_secs(u64::from(heartbeat_s) * 2) + MARGIN;
-        Self { connector, broker, instance, patience }
+        Self { connector, broker, node, patience }
     }
 
     /// Waits until the inbox has been held by another connection for longer than a former one of ours can last.
@@ -73,7 +73,9 @@ impl Clash {
 
     async fn tell(&self, messages: Vec<Outgoing>) -> bool {
         let attachment = Attachment {
-            inbox: format!("inbox.clash.{}", self.instance),
+            principal: Principal::Node(self.node),
+            // Of two agents that report at once one is kept out: the zone hears it all the same.
+            inbox: route::clash_inbox(self.node),
             client_name: "rollcall node-agent (identity clash)".into(),
             endpoint: Some(self.broker.clone()),
         };

@@ -26,7 +26,7 @@ use rollcall_bus::{Attachment, ConnectError, Connector, ConsumeError, Outbox};
 use rollcall_discovery::{Discovery, Sighting, Tag, Watch, host_addresses};
 use rollcall_model::policy::Resolved;
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint};
-use rollcall_model::{CheckinId, HardwareTopology, InstanceId, Millis, Name, NodeIdentifier, Tick, route};
+use rollcall_model::{CheckinId, HardwareTopology, InstanceId, Millis, Name, NodeIdentifier, Principal, Tick, route};
 use rollcall_startup::{Clock, Exit, Failure, Shutdown, StateError};
 
 use crate::actions::{Hands, Runner};
@@ -168,6 +168,7 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
     let name = config.name.clone().unwrap_or(body.name);
     let node = body.identifier.node;
     let attachment = Attachment {
+        principal: Principal::Node(node),
         inbox: route::node_inbox(node),
         client_name: format!("rollcall node-agent {name}"),
         endpoint: Some(broker.clone()),
@@ -185,7 +186,7 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
         Some(State { journal, epoch, lock, .. }) => (Some(journal), Some(epoch), Some(lock)),
         None => (None, None, None),
     };
-    let clash = Clash::new(connector, broker, settings.instance, config.broker.heartbeat_s);
+    let clash = Clash::new(connector, broker, node, config.broker.heartbeat_s);
     let mut core = Agent::new(settings);
     if let Some(checkin) = checkin {
         core.step(clock.now(), Event::CheckinFound(checkin));

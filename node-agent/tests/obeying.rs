@@ -16,7 +16,8 @@ use rollcall_model::wire::status::{self, NodeStatus};
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{
-    ActionId, Capability, CheckinId, GroupId, InstanceId, Millis, Name, NodeId, Now, SessionEpoch, UnixMillis, route,
+    ActionId, Capability, CheckinId, GroupId, InstanceId, Millis, Name, NodeId, Now, Principal, SessionEpoch,
+    UnixMillis, ZoneId, route,
 };
 use rollcall_node_agent::config::Config;
 use rollcall_node_agent::simulated::Machine;
@@ -31,6 +32,10 @@ struct Others {
     node: NodeId,
 }
 
+fn zone() -> ZoneId {
+    ZoneId::derived_from("others")
+}
+
 enum Heard {
     Packet(Packet),
     Status(NodeStatus),
@@ -38,7 +43,12 @@ enum Heard {
 
 impl Others {
     async fn attach(connector: &Connector, checkin: CheckinId, group: GroupId, node: NodeId) -> Self {
-        let attachment = Attachment { inbox: "inbox.others".into(), client_name: "others".into(), endpoint: None };
+        let attachment = Attachment {
+            principal: Principal::Zone(zone()),
+            inbox: route::zone_inbox(zone()),
+            client_name: "others".into(),
+            endpoint: None,
+        };
         let bus = connector.attach(attachment).await.expect("attaches");
         bus.link().wait_for(Link::is_up).await.expect("a link");
         let queue = Queue {
@@ -50,17 +60,17 @@ impl Others {
             dead_letter: None,
         };
         let topology = Topology::default()
-            .exchange(route::DIRECT, ExchangeKind::Direct)
+            .exchange(route::DIRECT, ExchangeKind::Topic)
             .exchange(route::PRESENCE, ExchangeKind::Fanout)
             .exchange(route::GROUP, ExchangeKind::Topic)
             .queue(queue)
             .bind(route::DIRECT, "others", &route::checkin_queue(checkin))
-            .bind(route::DIRECT, "others", "inbox.zone")
+            .bind(route::DIRECT, "others", &route::zone_inbox(zone()))
             .bind(route::PRESENCE, "others", "")
             .bind(route::GROUP, "others", &format!("{group}.#"));
         bus.declare(topology).await.expect("declares");
         let heard = bus.consume("others", 64).await.expect("consumes");
-        let sender = Sender::new("inbox.zone", InstanceId::derived_from("others"));
+        let sender = Sender::new(route::zone_inbox(zone()), InstanceId::derived_from("others"));
         Self { bus, sender, heard, node }
     }
 

@@ -15,7 +15,7 @@ use rand::random;
 use rollcall_bus::{Attachment, Bus, ConnectError, Connector, ConsumeError, Consumer, DeclareError};
 use rollcall_discovery::{Discovery, DiscoveryError, Tag, host_addresses};
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint};
-use rollcall_model::{GroupId, InstanceId, Name, ZoneId, route};
+use rollcall_model::{GroupId, InstanceId, Name, Principal, ZoneId, route};
 use rollcall_startup::{Clock, Exit, Failure, Shutdown};
 use rollcall_store::{CommitError, LoadError, OpenError, QueryError, Store};
 use tokio::net::TcpListener;
@@ -146,7 +146,8 @@ pub async fn run(
 
     let inbox = route::zone_inbox(zone);
     let client_name = format!("rollcall zone-controller {}", config.name);
-    let bus = connector.attach(Attachment { inbox: inbox.clone(), client_name, endpoint: None }).await?;
+    let attachment = Attachment { principal: Principal::Zone(zone), inbox: inbox.clone(), client_name, endpoint: None };
+    let bus = connector.attach(attachment).await?;
     let clock = Clock::start();
     let settings = settings(&config, zone, endpoint, api);
     let (mut core, first) = Zone::start(clock.now(), settings.clone(), saved);

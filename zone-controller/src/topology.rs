@@ -53,7 +53,7 @@ pub fn topology(channels: &[Purpose]) -> Topology {
 
 fn exchanges() -> Topology {
     Topology::default()
-        .exchange(route::DIRECT, ExchangeKind::Direct)
+        .exchange(route::DIRECT, ExchangeKind::Topic)
         .exchange(route::PRESENCE, ExchangeKind::Fanout)
         .exchange(route::GROUP, ExchangeKind::Topic)
         .exchange(route::ZONE, ExchangeKind::Topic)

@@ -12,7 +12,7 @@ use rollcall_group_controller::core::Settings;
 use rollcall_group_controller::driver::Session;
 use rollcall_model::packet::{Alerts, Packet, ROSTER_PART, Roster, RosterMember, Summary, ZoneSubscriber};
 use rollcall_model::wire::v1::Envelope;
-use rollcall_model::{InstanceId, Millis, Name, NodeState, ZoneId, name, route};
+use rollcall_model::{InstanceId, Millis, Name, NodeState, Principal, ZoneId, name, route};
 use rollcall_startup::{Clock, Shutdown};
 use tokio::sync::mpsc;
 
@@ -36,8 +36,8 @@ pub struct Zone {
     clock: Clock,
 }
 
-fn attachment(inbox: String, who: &str) -> Attachment {
-    Attachment { inbox, client_name: who.into(), endpoint: None }
+fn attachment(principal: Principal, inbox: String, who: &str) -> Attachment {
+    Attachment { principal, inbox, client_name: who.into(), endpoint: None }
 }
 
 fn settings() -> Settings {
@@ -58,14 +58,17 @@ impl Zone {
     pub async fn start(url: &str) -> anyhow::Result<Self> {
         let connector = Connector::Rabbit(RabbitSettings { url: url.into(), ..RabbitSettings::default() });
         let (brake, clock) = (Brake::start("rollcall")?, Clock::start());
-        let bus = connector.attach(attachment(INBOX.into(), "bench zone")).await?;
+        let bus = connector
+            .attach(attachment(Principal::Zone(ZoneId::derived_from("bench")), INBOX.into(), "bench zone"))
+            .await?;
         bus.declare(topology()).await?;
         let ear = bus.consume(EAR, 256).await?;
         brake
             .run(async move {
                 let settings = settings();
                 let inbox = route::group_inbox(settings.group);
-                let bus = connector.attach(attachment(inbox, "bench session")).await?;
+                let bus =
+                    connector.attach(attachment(Principal::Group(settings.group), inbox, "bench session")).await?;
                 let queue = Side::Rollcall.queue();
                 let session = Session::open_on(settings, bus, Discovery::off(), clock, queue).await?;
                 tokio::spawn(async move {
@@ -175,7 +178,9 @@ fn topology() -> Topology {
     };
     let binding = |channel: &str| format!("{channel}.*");
     Topology::default()
+        .exchange(route::PRESENCE, ExchangeKind::Fanout)
         .exchange(route::ZONE, ExchangeKind::Topic)
+        .exchange(route::PARKED, ExchangeKind::Fanout)
         .queue(ear)
         .bind(route::ZONE, EAR, &binding(name::ALERTS))
         .bind(route::ZONE, EAR, &binding(name::ANALYTICS))

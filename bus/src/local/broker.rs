@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use rollcall_model::{Tick, route};
+use rollcall_model::{Principal, Tick, route};
 
 use super::queue::{Death, Entry, Message, QueueState};
 use super::routing::ExchangeState;
@@ -66,10 +66,10 @@ impl Broker {
         }
     }
 
-    /// Opens a session. Its name becomes the `user-id` of what it publishes.
-    pub fn connect(&mut self, name: &str) -> SessionId {
+    /// Opens a session. Whose it is becomes the `user-id` of what it publishes.
+    pub fn connect(&mut self, principal: &Principal) -> SessionId {
         let id = SessionId(self.fresh_id());
-        self.sessions.insert(id, name.to_owned());
+        self.sessions.insert(id, principal.to_string());
         id
     }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use rollcall_model::Principal;
 use tokio::sync::{Notify, watch};
 
 use super::{ConsumerId, LocalBroker, SessionId};
@@ -13,8 +14,8 @@ use crate::{
     Attachment, ConsumeError, DeclareError, Declared, Delivery, DownCause, Link, Outgoing, PublishError, Topology,
 };
 
-/// Pause between two attempts to get an inbox that another session holds.
-const INBOX_RETRY: Duration = Duration::from_millis(250);
+/// Pause between two attempts to get an inbox that another session holds, or exchanges that are not there yet.
+const RETRY: Duration = Duration::from_millis(250);
 
 #[derive(Clone, Debug)]
 pub(crate) struct LocalBus {
@@ -26,6 +27,7 @@ struct LocalSession {
     broker: LocalBroker,
     id: SessionId,
     inbox: String,
+    principal: Principal,
     link: watch::Sender<Link>,
 }
 
@@ -37,7 +39,7 @@ impl Drop for LocalSession {
 
 impl LocalSession {
     fn open(&self) -> bool {
-        match self.broker.with(|broker, _| broker.declare(self.id, &inbox_topology(&self.inbox))) {
+        match self.broker.with(|broker, _| broker.declare(self.id, &inbox_topology(&self.inbox, &self.principal))) {
             Ok(_) => {
                 self.link.send_replace(Link::Up { generation: 1 });
                 true
@@ -45,9 +47,10 @@ impl LocalSession {
             Err(error) => {
                 let (refused, reason) = match error {
                     DeclareError::Locked { .. } => (DownCause::InboxTaken, error.to_string()),
+                    DeclareError::NotYet { .. } => (DownCause::ZoneNotReady, error.to_string()),
                     _ => (DownCause::TopologyRefused, error.to_string()),
                 };
-                tracing::warn!(inbox = self.inbox, %reason, retry_in = ?INBOX_RETRY, "not on the bus yet");
+                tracing::warn!(inbox = self.inbox, %reason, retry_in = ?RETRY, "not on the bus yet");
                 self.link.send_replace(Link::Down { reason, refused });
                 false
             }
@@ -63,7 +66,7 @@ impl LocalSession {
 
 async fn open_later(session: Weak<LocalSession>) {
     loop {
-        tokio::time::sleep(INBOX_RETRY).await;
+        tokio::time::sleep(RETRY).await;
         let Some(session) = session.upgrade() else { return };
         if session.broker.with(|broker, _| !broker.is_connected(session.id)) || session.open() {
             return;
@@ -73,9 +76,10 @@ async fn open_later(session: Weak<LocalSession>) {
 
 impl LocalBus {
     pub(crate) fn attach(broker: &LocalBroker, attachment: Attachment) -> Self {
-        let id = broker.with(|broker, _| broker.connect(&attachment.client_name));
+        let id = broker.with(|broker, _| broker.connect(&attachment.principal));
         let (link, _) = watch::channel(Link::Connecting);
-        let session = Arc::new(LocalSession { broker: broker.clone(), id, inbox: attachment.inbox, link });
+        let Attachment { inbox, principal, .. } = attachment;
+        let session = Arc::new(LocalSession { broker: broker.clone(), id, inbox, principal, link });
         if !session.open() {
             tokio::spawn(open_later(Arc::downgrade(&session)));
         }
@@ -91,9 +95,20 @@ impl LocalBus {
     }
 
     pub(crate) async fn declare(&self, topology: &Topology) -> Result<Declared, DeclareError> {
-        wait_up(&mut self.link()).await.ok_or(DeclareError::Closed)?;
-        let missing = self.session.broker.with(|broker, _| broker.declare(self.session.id, topology))?;
-        Ok(Declared { missing })
+        let mut told = false;
+        loop {
+            wait_up(&mut self.link()).await.ok_or(DeclareError::Closed)?;
+            match self.session.broker.with(|broker, _| broker.declare(self.session.id, topology)) {
+                Ok(missing) => return Ok(Declared { missing }),
+                Err(error @ DeclareError::NotYet { .. }) if !told => {
+                    told = true;
+                    tracing::info!(inbox = self.session.inbox, "{error}; waiting");
+                }
+                Err(DeclareError::NotYet { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(RETRY).await;
+        }
     }
 
     pub(crate) async fn consume(&self, queue: &str, prefetch: u16) -> Result<LocalConsumer, ConsumeError> {

@@ -18,6 +18,9 @@ impl Broker {
         for exchange in &topology.exchanges {
             self.declare_exchange(exchange)?;
         }
+        if let Some(missing) = topology.expected.iter().find(|name| !self.exchanges.contains_key(*name)) {
+            return Err(DeclareError::NotYet { exchange: missing.clone() });
+        }
         for queue in &topology.queues {
             self.declare_queue(session, queue)?;
         }

@@ -1,4 +1,4 @@
-use rollcall_model::{Tick, route};
+use rollcall_model::{Principal, Tick, ZoneId, route};
 
 use super::{Broker, ConsumerId, SessionId};
 use crate::delivery::{DEATH_REASON, PARKED_REASON};
@@ -7,6 +7,10 @@ use crate::{
     Assurance, ConsumeError, DeclareError, EVENT_EXCHANGE, ExchangeKind, Outgoing, Overflow, PublishError,
     QUEUE_DELETED, Queue, QueueClass, Topology,
 };
+
+fn me() -> Principal {
+    Principal::Zone(ZoneId::derived_from("z"))
+}
 
 fn queue(name: &str) -> Queue {
     Queue {
@@ -32,7 +36,7 @@ fn message(key: &str, body: &str) -> Outgoing {
 
 fn with(queue: Queue) -> (Broker, SessionId) {
     let mut broker = Broker::new();
-    let session = broker.connect("me");
+    let session = broker.connect(&me());
     let name = queue.name.clone();
     let topology = Topology::default().exchange("x", ExchangeKind::Direct).queue(queue).bind("x", &name, "k");
     assert_eq!(broker.declare(session, &topology), Ok(vec![]));
@@ -148,10 +152,10 @@ fn an_inbox_belongs_to_one_session_and_its_end_is_told() {
     let (mut broker, watcher) = with(queue("events"));
     let events = Topology::default().bind_if_present(EVENT_EXCHANGE, "events", QUEUE_DELETED);
     assert_eq!(broker.declare(watcher, &events), Ok(vec![]));
-    let owner = broker.connect("owner");
-    broker.declare(owner, &inbox_topology("inbox.a")).expect("declared");
+    let owner = broker.connect(&me());
+    broker.declare(owner, &inbox_topology("inbox.a", &me())).expect("declared");
     let locked = DeclareError::Locked { queue: "inbox.a".into() };
-    assert_eq!(broker.declare(watcher, &inbox_topology("inbox.a")), Err(locked));
+    assert_eq!(broker.declare(watcher, &inbox_topology("inbox.a", &me())), Err(locked));
     assert_eq!(broker.consume(watcher, "inbox.a", 1), Err(ConsumeError::Locked { queue: "inbox.a".into() }));
     broker.disconnect(owner);
     assert_eq!(broker.waiting("inbox.a"), None);

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{StartError, failed};
+use super::{Management, ServerCertificate, StartError, failed};
 
 /// The server's own script: the one in `/usr/sbin` changes the user.
 pub(super) const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
@@ -15,36 +15,65 @@ const EPMD: &str = "/usr/bin/epmd";
 const SETPRIV: &str = "/usr/bin/setpriv";
 
 /// The programs that are needed and the packages that have them.
-pub(super) const PROGRAMS: [(&str, &str); 3] =
-    [(SERVER, "rabbitmq-server"), (EPMD, "erlang-base"), (SETPRIV, "util-linux")];
+const PROGRAMS: [(&str, &str); 3] = [(SERVER, "rabbitmq-server"), (EPMD, "erlang-base"), (SETPRIV, "util-linux")];
 
 /// Erlang's schedulers as few as a test needs, and none of them spinning while idle.
 const ERLANG_ARGUMENTS: &str = "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none";
+const PLUGINS: &str = "[rabbitmq_event_exchange].\n";
+const SECURED_PLUGINS: &str = "[rabbitmq_auth_mechanism_ssl,rabbitmq_event_exchange,rabbitmq_management].\n";
 const USER: &str = "rollcall";
 const VHOST: &str = "rollcall";
 
-#[derive(Debug)]
 pub(super) struct Plan {
     dir: PathBuf,
     pub port: u16,
+    pub management_port: u16,
     dist_port: u16,
     epmd_port: u16,
     password: String,
+    certificate: Option<ServerCertificate>,
+    /// Another root directory, whose RabbitMQ it is; everything of it lies below.
+    root: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plan").field("dir", &self.dir).field("port", &self.port).finish_non_exhaustive()
+    }
 }
 
 impl Plan {
-    pub fn new(dir: &Path) -> Result<Self, StartError> {
+    pub fn new(dir: &Path, certificate: Option<ServerCertificate>, root: Option<PathBuf>) -> Result<Self, StartError> {
+        for (program, package) in PROGRAMS {
+            let there = root.as_ref().map_or_else(|| program.into(), |root| root.join(&program[1..]));
+            if !there.exists() {
+                return Err(StartError::NotInstalled { program, package });
+            }
+        }
         fs::create_dir_all(dir).map_err(failed(format!("make the directory {}", dir.display())))?;
         let dir = dir.canonicalize().map_err(failed(format!("find the directory {}", dir.display())))?;
-        let [port, dist_port, epmd_port] = free_ports().map_err(failed("find free ports on 127.0.0.1"))?;
+        let [port, management_port, dist_port, epmd_port] =
+            free_ports().map_err(failed("find free ports on 127.0.0.1"))?;
         let password = format!("{:032x}", rand::random::<u128>());
-        let plan = Self { dir, port, dist_port, epmd_port, password };
+        let plan = Self { dir, port, management_port, dist_port, epmd_port, password, certificate, root };
         plan.write().map_err(failed(format!("write the broker's configuration to {}", plan.dir.display())))?;
         Ok(plan)
     }
 
     pub fn url(&self) -> String {
-        format!("amqp://{USER}:{}@127.0.0.1:{}/{VHOST}", self.password, self.port)
+        match self.certificate {
+            Some(_) => format!("amqps://127.0.0.1:{}/{VHOST}", self.port),
+            None => format!("amqp://{USER}:{}@127.0.0.1:{}/{VHOST}", self.password, self.port),
+        }
+    }
+
+    pub fn management(&self) -> Option<Management> {
+        self.certificate.as_ref().map(|_| Management {
+            url: format!("https://127.0.0.1:{}", self.management_port),
+            user: USER.into(),
+            password: self.password.clone(),
+            vhost: VHOST.into(),
+        })
     }
 
     pub fn log(&self) -> PathBuf {
@@ -64,35 +93,94 @@ impl Plan {
     }
 
     fn write(&self) -> io::Result<()> {
-        let Self { port, password, .. } = self;
+        let (listeners, plugins) = match &self.certificate {
+            Some(certificate) => (self.secured(certificate), SECURED_PLUGINS),
+            None => (format!("listeners.tcp.default = 127.0.0.1:{}\nnum_acceptors.tcp = 2\n", self.port), PLUGINS),
+        };
+        // In another root there may be no /proc to ask what the process uses.
+        let memory = self.root.as_ref().map_or("", |_| "vm_memory_calculation_strategy = erlang\n");
         let configuration = format!(
-            "listeners.tcp.default = 127.0.0.1:{port}\n\
+            "{listeners}{memory}\
              default_user = {USER}\n\
-             default_pass = {password}\n\
+             default_pass = {}\n\
              default_vhost = {VHOST}\n\
              event_exchange.vhost = {VHOST}\n\
-             num_acceptors.tcp = 2\n\
              disk_free_limit.absolute = 50MB\n\
              vm_memory_high_watermark.absolute = 1GB\n\
-             log.console = false\n"
+             log.console = false\n",
+            self.password
         );
         let mut file = OpenOptions::new();
         file.write(true).create(true).truncate(true).mode(0o600);
         file.open(self.dir.join("rabbitmq.conf"))?.write_all(configuration.as_bytes())?;
         fs::write(self.dir.join("advanced.config"), "[].\n")?;
-        fs::write(self.dir.join("enabled_plugins"), "[rabbitmq_event_exchange].\n")
+        fs::write(self.dir.join("enabled_plugins"), plugins)
+    }
+
+    /// TLS 1.3 and certificates only, as `docs/operating.md` has it; refusals are told on an exchange.
+    fn secured(&self, certificate: &ServerCertificate) -> String {
+        let Self { port, management_port, .. } = self;
+        let ServerCertificate { chain, key, roots } = certificate;
+        let files = |prefix: &str| {
+            let [roots, chain, key] = [roots, chain, key].map(|file| self.seen(file));
+            let (roots, chain, key) = (roots.display(), chain.display(), key.display());
+            format!(
+                "{prefix}.cacertfile = {roots}\n\
+                 {prefix}.certfile = {chain}\n\
+                 {prefix}.keyfile = {key}\n\
+                 {prefix}.versions.1 = tlsv1.3\n"
+            )
+        };
+        format!(
+            "listeners.tcp = none\n\
+             listeners.ssl.default = 127.0.0.1:{port}\n\
+             num_acceptors.ssl = 2\n\
+             {}\
+             ssl_options.verify = verify_peer\n\
+             ssl_options.fail_if_no_peer_cert = true\n\
+             ssl_options.depth = 2\n\
+             ssl_cert_login_from = common_name\n\
+             auth_mechanisms.1 = EXTERNAL\n\
+             management.ssl.ip = 127.0.0.1\n\
+             management.ssl.port = {management_port}\n\
+             {}\
+             management.disable_stats = true\n\
+             management_agent.disable_metrics_collector = true\n\
+             log.file = rabbit.log\n\
+             log.exchange = true\n\
+             log.exchange.level = error\n",
+            files("ssl_options"),
+            files("management.ssl")
+        )
     }
 
     /// The Erlang port mapper, which the server insists on.
     pub fn epmd(&self) -> Command {
-        let mut command = bound_to_us(EPMD);
+        let mut command = self.bound_to_us(EPMD);
         command.args(["-port", &self.epmd_port.to_string(), "-address", "127.0.0.1"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
 
+    /// A path as the broker sees it.
+    fn seen(&self, path: &Path) -> PathBuf {
+        let below = self.root.as_ref().and_then(|root| path.strip_prefix(root).ok());
+        below.map_or_else(|| path.into(), |below| Path::new("/").join(below))
+    }
+
+    /// A command that the kernel kills when the thread that started it ends.
+    fn bound_to_us(&self, program: &str) -> Command {
+        let mut command = Command::new(SETPRIV);
+        command.args(["--pdeathsig", "KILL", "--"]);
+        if let Some(root) = &self.root {
+            command.arg("chroot").arg(root);
+        }
+        command.arg(program);
+        command
+    }
+
     pub fn server(&self) -> io::Result<Command> {
-        let mut command = bound_to_us(SERVER);
+        let mut command = self.bound_to_us(SERVER);
         let log = File::options().create(true).append(true).open(self.log())?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LANG", "C.UTF-8");
@@ -120,20 +208,13 @@ impl Plan {
             ("RABBITMQ_ENABLED_PLUGINS_FILE", "enabled_plugins"),
             ("RABBITMQ_PID_FILE", "rabbit.pid"),
         ] {
-            command.env(name, self.dir.join(file));
+            command.env(name, self.seen(&self.dir.join(file)));
         }
         // With a notification socket the script becomes the server itself, so our child's pid is the server's.
-        command.env("NOTIFY_SOCKET", self.notify_socket());
+        command.env("NOTIFY_SOCKET", self.seen(&self.notify_socket()));
         command.current_dir(&self.dir);
         Ok(command)
     }
-}
-
-/// A command that the kernel kills when the thread that started it ends.
-fn bound_to_us(program: &str) -> Command {
-    let mut command = Command::new(SETPRIV);
-    command.args(["--pdeathsig", "KILL", "--", program]);
-    command
 }
 
 /// Held together until all are known, so that they differ.

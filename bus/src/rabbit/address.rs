@@ -1,6 +1,6 @@
 //! Where the broker is and who logs in: the URL, never shown with its password.
 
-use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 use rollcall_model::wire::txt::BrokerEndpoint;
 
 use crate::{ConnectError, RabbitSettings};
@@ -21,7 +21,11 @@ impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let authority = &self.uri.authority;
         let host = if authority.host.contains(':') { format!("[{}]", authority.host) } else { authority.host.clone() };
-        write!(f, "amqp://{}@{host}:{}/{}", authority.userinfo.username, authority.port, self.uri.vhost)
+        let (port, vhost) = (authority.port, &self.uri.vhost);
+        if self.is_tls() {
+            return write!(f, "amqps://{host}:{port}/{vhost}");
+        }
+        write!(f, "amqp://{}@{host}:{port}/{vhost}", authority.userinfo.username)
     }
 }
 
@@ -30,20 +34,20 @@ impl Address {
         let url = settings.url.trim();
         let shown = hide_password(url);
         let bad = |why: String| ConnectError::BadUrl { url: shown.clone(), why };
-        match url.split_once("://").map(|(scheme, _)| scheme) {
-            Some("amqp") => {}
-            Some("amqps") => return Err(ConnectError::TlsNotYet { url: shown }),
-            _ => return Err(bad("it has to look like amqp://user:password@host:port/vhost".into())),
+        let Some((scheme @ ("amqp" | "amqps"), rest)) = url.split_once("://") else {
+            return Err(bad(
+                "it has to look like amqp://user:password@host:port/vhost or amqps://host:port/vhost".into()
+            ));
+        };
+        let credentials = rest.rsplit_once('@').map(|(credentials, _)| credentials);
+        if scheme == "amqps" && credentials.is_some() {
+            return Err(bad("over TLS the certificate logs in: leave user name and password out".into()));
         }
-        let credentials = url.rsplit_once('@').map_or("", |(before, _)| &before["amqp://".len()..]);
-        if credentials.contains(['/', '@']) {
+        if credentials.is_some_and(|credentials| credentials.contains(['/', '@'])) {
             return Err(bad("a user name or password with / or @ has to be written with %2F or %40".into()));
         }
         // The parser's messages may repeat the URL, and with it the password.
         let mut uri: AMQPUri = url.parse().map_err(|why: String| bad(why.replace(url, &shown)))?;
-        if uri.scheme != AMQPScheme::AMQP {
-            return Err(ConnectError::TlsNotYet { url: shown });
-        }
         if uri.authority.host.is_empty() {
             return Err(bad("it names no host".into()));
         }
@@ -57,7 +61,12 @@ impl Address {
         }
         uri.query.frame_max = Some(settings.frame_max);
         uri.query.heartbeat = Some(settings.heartbeat_s);
+        uri.query.auth_mechanism = (uri.scheme == AMQPScheme::AMQPS).then_some(SASLMechanism::External);
         Ok(Self { uri })
+    }
+
+    pub(super) fn is_tls(&self) -> bool {
+        self.uri.scheme == AMQPScheme::AMQPS
     }
 
     /// Without the credentials.
@@ -104,8 +113,13 @@ mod tests {
             let error = Address::new(&settings(url), None).expect_err(url).to_string();
             assert!(!error.contains("s3cr"), "{error}");
         }
-        let tls = Address::new(&settings("amqps://h/v"), None).expect_err("TLS");
-        assert!(matches!(tls, ConnectError::TlsNotYet { .. }));
+    }
+
+    #[test]
+    fn over_tls_the_certificate_logs_in() {
+        let address = Address::new(&settings("amqps://b.example/zone"), None).expect("good");
+        assert_eq!(address.to_string(), "amqps://b.example:5671/zone");
+        assert_eq!(address.uri.query.auth_mechanism, Some(SASLMechanism::External));
     }
 
     #[test]

@@ -11,15 +11,18 @@ use super::declare::{self, Failure};
 use super::feed::Feed;
 use super::pump::{self, Refusal};
 use super::shared::Shared;
-use super::{Address, supervisor};
+use super::{Address, hide_password, supervisor};
 use crate::link::wait_up;
 use crate::{
     Attachment, ConnectError, ConsumeError, DeclareError, Declared, Link, Outgoing, PublishError, RabbitSettings,
-    Topology,
+    TlsIdentity, Topology,
 };
 
 /// How long closing may take.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(4);
+
+/// Pause before an exchange of the zone is looked for again.
+pub(super) const NOT_YET_RETRY: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
 pub(crate) struct RabbitBus {
@@ -45,10 +48,15 @@ impl std::fmt::Debug for RabbitBus {
 }
 
 impl RabbitBus {
-    pub(crate) fn attach(settings: &RabbitSettings, attachment: Attachment) -> Result<Self, ConnectError> {
+    pub(crate) fn attach(
+        settings: &RabbitSettings,
+        identity: Option<&TlsIdentity>,
+        attachment: Attachment,
+    ) -> Result<Self, ConnectError> {
         settings.validate().map_err(ConnectError::BadSettings)?;
         let address = Address::new(settings, attachment.endpoint.as_ref())?;
-        let shared = Arc::new(Shared::new(settings.clone(), address, attachment));
+        check_login(&settings.url, &address, identity, &attachment)?;
+        let shared = Arc::new(Shared::new(settings.clone(), address, identity.cloned(), attachment));
         tokio::spawn(supervisor::run(Arc::clone(&shared)));
         Ok(Self { handle: Arc::new(Handle { shared }) })
     }
@@ -59,6 +67,10 @@ impl RabbitBus {
 
     pub(crate) fn inbox(&self) -> &str {
         &self.handle.shared.inbox
+    }
+
+    pub(crate) fn checks_users(&self) -> bool {
+        self.handle.shared.identity.is_some()
     }
 
     pub(crate) async fn declare(&self, topology: Topology) -> Result<Declared, DeclareError> {
@@ -81,6 +93,13 @@ impl RabbitBus {
                     }
                 }
                 Err(Failure::Refused(error)) => return Err(error),
+                Err(Failure::NotYet(error)) => {
+                    tracing::info!(inbox = shared.inbox, "{error}; waiting");
+                    tokio::select! {
+                        () = over.wait() => {}
+                        () = tokio::time::sleep(NOT_YET_RETRY) => {}
+                    }
+                }
                 Err(Failure::Lost(error)) => {
                     tracing::debug!(%error, "declaring again after the next connection");
                     over.wait().await;
@@ -144,4 +163,26 @@ impl RabbitBus {
         // The supervisor's own patience is shorter; this only guards against a runtime that is going down.
         let _ = timeout(CLOSE_PATIENCE, shared.closed.subscribe().wait_for(|closed| *closed)).await;
     }
+}
+
+/// Login and URL have to go together, and the certificate has to be this process's own.
+fn check_login(
+    url: &str,
+    address: &Address,
+    identity: Option<&TlsIdentity>,
+    attachment: &Attachment,
+) -> Result<(), ConnectError> {
+    let Some(identity) = identity else {
+        let url = hide_password(url);
+        return if address.is_tls() { Err(ConnectError::NoIdentity { url }) } else { Ok(()) };
+    };
+    if !address.is_tls() {
+        return Err(ConnectError::NotTls { url: hide_password(url) });
+    }
+    let login = identity.login();
+    if login.principal != attachment.principal {
+        let (user, principal) = (login.user.clone(), attachment.principal.to_string());
+        return Err(ConnectError::OtherIdentity { user, principal });
+    }
+    Ok(())
 }

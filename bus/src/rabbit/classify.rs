@@ -35,15 +35,55 @@ pub(super) fn is_refusal(error: &Error) -> bool {
 pub(super) fn connect_cause(error: &Error) -> DownCause {
     match reply_code(error) {
         Some(ACCESS_REFUSED) => DownCause::LoginRefused,
+        // The broker has one code for both.
+        Some(NOT_ALLOWED) if words(error).contains("connection limit") => DownCause::TooManyConnections,
         Some(NOT_ALLOWED) => DownCause::NoVhost,
+        _ if tls_failure(error).is_some() => DownCause::CertificateRefused,
         _ => DownCause::Unreachable,
     }
 }
 
+/// What went wrong with TLS, if it was that.
+fn tls_failure(error: &Error) -> Option<&rustls::Error> {
+    let ErrorKind::IOError(error) = error.kind() else { return None };
+    error.get_ref()?.downcast_ref()
+}
+
+fn tls_words(error: &rustls::Error, address: &Address, user: &str) -> String {
+    use rustls::{AlertDescription as Alert, CertificateError as Bad, Error as Tls};
+    let host = &address.uri.authority.host;
+    match error {
+        // A bad signature: theirs has our root's name, and another key.
+        Tls::InvalidCertificate(Bad::UnknownIssuer | Bad::BadSignature) => {
+            "the broker's certificate leads to none of our site's roots: another site's broker, or our roots are old"
+                .into()
+        }
+        Tls::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
+            format!("the broker's certificate does not name {host:?} (broker.url)")
+        }
+        Tls::InvalidCertificate(bad) => format!("the broker's certificate cannot be trusted: {bad}"),
+        Tls::AlertReceived(Alert::ProtocolVersion) => "the broker does not speak TLS 1.3".into(),
+        Tls::AlertReceived(alert) => format!("the broker refused the certificate of {user:?}: {alert:?}"),
+        other => format!("TLS failed: {other}"),
+    }
+}
+
 /// A failure to connect in plain words: what the operator has to look at.
-pub(super) fn connect_words(error: &Error, address: &Address) -> String {
-    let (user, vhost) = (address.user(), &address.uri.vhost);
+pub(super) fn connect_words(error: &Error, address: &Address, user: &str) -> String {
+    let vhost = &address.uri.vhost;
+    if let Some(tls) = tls_failure(error) {
+        return tls_words(tls, address, user);
+    }
     match connect_cause(error) {
+        DownCause::LoginRefused if address.is_tls() => {
+            format!("the broker has no user {user:?}: the zone has not admitted it yet, or has revoked it")
+        }
+        DownCause::TooManyConnections => {
+            format!(
+                "user {user:?} has as many connections as it may; former ones may not be closed yet: {}",
+                words(error)
+            )
+        }
         DownCause::LoginRefused => format!("wrong user name or password for user {user:?} (broker.url)"),
         DownCause::NoVhost => {
             format!(

@@ -11,6 +11,8 @@ use crate::{Binding, DeclareError, Exchange, ExchangeKind, Overflow, Queue, Queu
 pub(super) enum Failure {
     /// The broker refused; declaring again will not help.
     Refused(DeclareError),
+    /// An expected exchange is not there yet; declaring again later will help.
+    NotYet(DeclareError),
     /// The connection failed.
     Lost(Error),
 }
@@ -22,6 +24,9 @@ pub(super) async fn declare(connection: &Connection, topology: &Topology) -> Res
     for exchange in &topology.exchanges {
         let what = || format!("exchange {:?}", exchange.name);
         declare_exchange(&channel, exchange).await.map_err(|error| failure(error, what(), &exchange.name))?;
+    }
+    for exchange in &topology.expected {
+        expect_exchange(&channel, exchange).await?;
     }
     for queue in &topology.queues {
         let what = || format!("queue {:?}", queue.name);
@@ -69,6 +74,17 @@ async fn declare_exchange(channel: &Channel, exchange: &Exchange) -> Result<(), 
     };
     let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     channel.exchange_declare(exchange.name.as_str().into(), kind, options, FieldTable::default()).await
+}
+
+/// Asks whether an exchange is there; that needs no right to configure it.
+async fn expect_exchange(channel: &Channel, exchange: &str) -> Result<(), Failure> {
+    let options = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+    // Asked passively, its kind is not compared.
+    let asked = channel.exchange_declare(exchange.into(), Kind::Topic, options, FieldTable::default()).await;
+    asked.map_err(|error| match is_not_found(&error) {
+        true => Failure::NotYet(DeclareError::NotYet { exchange: exchange.to_owned() }),
+        false => failure(error, format!("exchange {exchange:?}"), exchange),
+    })
 }
 
 async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), Error> {

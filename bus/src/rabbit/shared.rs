@@ -2,16 +2,20 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rollcall_model::Principal;
 use tokio::sync::watch;
 
 use super::Address;
 use super::feed::Feed;
 use super::session::Session;
-use crate::{Attachment, DownCause, Link, RabbitSettings, Topology};
+use crate::{Attachment, DownCause, Link, RabbitSettings, TlsIdentity, Topology};
 
 pub(super) struct Shared {
     pub settings: RabbitSettings,
     pub address: Address,
+    /// Where there is none, the URL's user logs in.
+    pub identity: Option<TlsIdentity>,
+    pub principal: Principal,
     pub inbox: String,
     pub client_name: String,
     pub link: watch::Sender<Link>,
@@ -25,10 +29,17 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn new(settings: RabbitSettings, address: Address, attachment: Attachment) -> Self {
+    pub fn new(
+        settings: RabbitSettings,
+        address: Address,
+        identity: Option<TlsIdentity>,
+        attachment: Attachment,
+    ) -> Self {
         Self {
             settings,
             address,
+            identity,
+            principal: attachment.principal,
             inbox: attachment.inbox,
             client_name: attachment.client_name,
             link: watch::Sender::new(Link::Connecting),

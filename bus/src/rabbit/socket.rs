@@ -8,9 +8,10 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lapin::tcp::AMQPUriTcpExt;
-use lapin::uri::AMQPUri;
+use lapin::tcp::{AMQPUriTcpExt, RustlsConnector};
+use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
+use rustls::ClientConfig;
 
 /// Cuts a connection off; on drop, too.
 #[derive(Clone, Debug, Default)]
@@ -43,9 +44,10 @@ impl Cutter {
     }
 }
 
-/// Connects and logs in. Cancelling it may leave a thread behind until the [`Cutter`] is used.
+/// Connects, over TLS if there is a configuration for it, and logs in. Cancelling it may leave a thread behind until the [`Cutter`] is used.
 pub(super) async fn connect(
     uri: AMQPUri,
+    tls: Option<Arc<ClientConfig>>,
     client_name: &str,
     timeout: Duration,
     cutter: Cutter,
@@ -56,7 +58,9 @@ pub(super) async fn connect(
         uri,
         runtime,
         async move |uri: AMQPUri, runtime| {
-            let stream = match tokio::time::timeout(timeout, uri.connect_async(&runtime)).await {
+            // The library's own way to TLS would trust whom the operating system trusts.
+            let plain = AMQPUri { scheme: AMQPScheme::AMQP, ..uri.clone() };
+            let stream = match tokio::time::timeout(timeout, plain.connect_async(&runtime)).await {
                 Ok(stream) => stream?,
                 Err(_) => return Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
             };
@@ -66,7 +70,12 @@ pub(super) async fn connect(
                 socket.set_nodelay(true)?;
                 cutter.hold(TcpStream::from(socket.as_fd().try_clone_to_owned()?));
             }
-            Ok(stream)
+            match &tls {
+                Some(tls) => {
+                    Ok(stream.into_rustls(&RustlsConnector::from(Arc::clone(tls)), &uri.authority.host).await?)
+                }
+                None => Ok(stream),
+            }
         },
         properties,
     )

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::backoff::Backoff;
+use super::bus::NOT_YET_RETRY;
 use super::classify::{connect_cause, connect_words, words};
 use super::declare::{self, Failure};
 use super::echo::{self, Echo};
@@ -19,7 +20,7 @@ use super::session::{Session, Wire};
 use super::shared::Shared;
 use super::socket::{self, Cutter};
 use crate::topology::inbox_topology;
-use crate::{DeclareError, DownCause};
+use crate::{DeclareError, DownCause, Link, TlsIdentity};
 
 /// How long an orderly close may take.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
@@ -81,7 +82,7 @@ async fn supervise(shared: &Arc<Shared>) {
 fn complain(shared: &Shared, reason: &str, cause: DownCause, retry_in_ms: u64) {
     let broker = &shared.address;
     match cause {
-        DownCause::LoginRefused | DownCause::NoVhost | DownCause::TopologyRefused => {
+        DownCause::LoginRefused | DownCause::CertificateRefused | DownCause::NoVhost | DownCause::TopologyRefused => {
             tracing::error!(%broker, ?cause, retry_in_ms, "not connected to the broker: {reason}");
         }
         _ => tracing::warn!(%broker, ?cause, retry_in_ms, "not connected to the broker: {reason}"),
@@ -101,12 +102,16 @@ async fn one_connection(shared: &Arc<Shared>, generation: u64) -> Down {
     let patience = Duration::from_millis(shared.settings.connect_timeout_ms);
     let started = Instant::now();
     let cutter = CutOnDrop(Cutter::default());
+    // The newest certificate; it may have been replaced since the last connection.
+    let login = shared.identity.as_ref().map(TlsIdentity::login);
+    let tls = login.as_ref().map(|login| Arc::clone(&login.config));
+    let user: Arc<str> = login.map_or_else(|| shared.address.user().into(), |login| login.user.as_str().into());
     let uri = shared.address.uri.clone();
-    let connecting = socket::connect(uri, &shared.client_name, patience, cutter.0.clone());
+    let connecting = socket::connect(uri, tls, &shared.client_name, patience, cutter.0.clone());
     let connection = match timeout(patience, connecting).await {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => {
-            return Down { reason: connect_words(&error, &shared.address), cause: connect_cause(&error) };
+            return Down { reason: connect_words(&error, &shared.address, &user), cause: connect_cause(&error) };
         }
         Err(_) => return too_slow(patience),
     };
@@ -115,10 +120,9 @@ async fn one_connection(shared: &Arc<Shared>, generation: u64) -> Down {
     let guard = EndOnDrop(Arc::clone(&wire));
     let echo = Arc::new(Echo::new());
     let rest = patience.saturating_sub(started.elapsed());
-    let session = match timeout(rest, set_up(shared, &wire, &echo)).await {
-        Ok(Ok(session)) => Arc::new(session),
-        Ok(Err(down)) => return down,
-        Err(_) => return too_slow(patience),
+    let session = match set_up(shared, &wire, &echo, user, (rest, patience)).await {
+        Ok(session) => Arc::new(session),
+        Err(down) => return down,
     };
     tracing::info!(broker = %shared.address, generation, "connected to the broker");
     shared.up(Arc::clone(&session));
@@ -150,26 +154,62 @@ impl Drop for CutOnDrop {
     }
 }
 
-async fn set_up(shared: &Arc<Shared>, wire: &Arc<Wire>, echo: &Arc<Echo>) -> Result<Session, Down> {
-    let lost = |error: &lapin::Error| Down { reason: words(error), cause: DownCause::Lost };
-    let user = Arc::from(shared.address.user());
+/// Sets a new connection up; the first steps within `rest`, each attempt to declare after a wait for the zone within
+/// `patience`.
+async fn set_up(
+    shared: &Arc<Shared>,
+    wire: &Arc<Wire>,
+    echo: &Arc<Echo>,
+    user: Arc<str>,
+    (rest, patience): (Duration, Duration),
+) -> Result<Session, Down> {
     let deadline = Duration::from_millis(shared.settings.confirm_deadline_ms);
-    let session = Session::start(Arc::clone(wire), Arc::clone(echo), user, deadline);
-    let session = session.await.map_err(|error| lost(&error))?;
-    let topology = inbox_topology(&shared.inbox).merge(shared.topology());
-    declare::declare(&wire.connection, &topology).await.map_err(|failure| match failure {
-        Failure::Lost(error) => lost(&error),
-        Failure::Refused(DeclareError::Locked { queue }) if queue == shared.inbox => Down {
+    let mut by = Instant::now() + rest;
+    let starting = Session::start(Arc::clone(wire), Arc::clone(echo), user, deadline);
+    let session = timeout_at(by, starting).await.map_err(|_| too_slow(patience))?.map_err(|error| lost_by(&error))?;
+    let topology = inbox_topology(&shared.inbox, &shared.principal).merge(shared.topology());
+    loop {
+        let declared = timeout_at(by, declare::declare(&wire.connection, &topology)).await;
+        match declared.map_err(|_| too_slow(patience))? {
+            Ok(_) => break,
+            Err(Failure::NotYet(error)) => await_zone(shared, &error).await,
+            Err(failure) => return Err(refused(shared, failure)),
+        }
+        by = Instant::now() + patience;
+    }
+    timeout_at(by, start_feeds(shared, wire, echo)).await.map_err(|_| too_slow(patience))??;
+    Ok(session)
+}
+
+/// The connection is kept meanwhile: a fleet that waits for its zone does not log in again and again.
+async fn await_zone(shared: &Shared, error: &DeclareError) {
+    let told = matches!(&*shared.link.borrow(), Link::Down { refused: DownCause::ZoneNotReady, .. });
+    if !told {
+        tracing::warn!(broker = %shared.address, "connected to the broker, but {error}; waiting");
+        shared.down(error.to_string(), DownCause::ZoneNotReady);
+    }
+    tokio::time::sleep(NOT_YET_RETRY.mul_f64(0.5 + rand::random::<f64>())).await;
+}
+
+fn lost_by(error: &lapin::Error) -> Down {
+    Down { reason: words(error), cause: DownCause::Lost }
+}
+
+fn refused(shared: &Shared, failure: Failure) -> Down {
+    let error = match failure {
+        Failure::Lost(error) => return lost_by(&error),
+        Failure::Refused(error) | Failure::NotYet(error) => error,
+    };
+    match error {
+        DeclareError::Locked { queue } if queue == shared.inbox => Down {
             reason: format!(
                 "inbox {queue:?} belongs to another connection: another process runs under this name, or the broker has \
                  not yet noticed that our last connection is gone"
             ),
             cause: DownCause::InboxTaken,
         },
-        Failure::Refused(error) => Down { reason: error.to_string(), cause: DownCause::TopologyRefused },
-    })?;
-    start_feeds(shared, wire, echo).await?;
-    Ok(session)
+        error => Down { reason: error.to_string(), cause: DownCause::TopologyRefused },
+    }
 }
 
 /// Starts the consumers. A queue that cannot be consumed now is left to its pump: the rest of the link works.

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use rollcall_bus::{
-    ConsumeError, DeclareError, DownCause, EVENT_EXCHANGE, Link, Outgoing, QUEUE_DELETED, Queue, Topology,
+    ConsumeError, DeclareError, DownCause, EVENT_EXCHANGE, ExchangeKind, Link, Outgoing, PublishError, QUEUE_DELETED,
+    Queue, Topology,
 };
-use rollcall_model::route;
+use rollcall_model::{NodeId, Principal, route};
 
 use crate::stage::{Stage, link, next, soon, take, text};
 
@@ -34,6 +35,43 @@ pub async fn an_optional_binding_may_be_missing(stage: Stage) {
     bus.publish(Outgoing { routing_key: "k2".into(), ..stage.message("a") })
         .await
         .expect("bound after the missing one");
+}
+
+pub async fn an_expected_exchange_is_waited_for(stage: Stage) {
+    let zone = stage.attach().await;
+    link(&zone, "up", Link::is_up).await;
+    let node = Principal::Node(NodeId::derived_from("n"));
+    let node = stage.connector.attach(stage.attachment(node, "node")).await.expect("attaches");
+    link(&node, "up", Link::is_up).await;
+    let (late, queue) = (stage.named("late"), stage.named("q"));
+    let topology = Topology::default().expect_exchange(late).queue(stage.queue()).bind(late, queue, "k");
+    let declaring = node.declare(topology);
+    let mut declaring = std::pin::pin!(declaring);
+    let early = tokio::time::timeout(Duration::from_millis(400), &mut declaring).await;
+    assert!(early.is_err(), "the exchange is not there yet");
+    // Whoever only expects it does not care what kind it is.
+    zone.declare(Topology::default().exchange(late, ExchangeKind::Fanout)).await.expect("declares");
+    soon("the exchange is found", declaring).await.expect("declares");
+    zone.publish(Outgoing { exchange: late, ..stage.message("a") }).await.expect("taken");
+    let mut consumer = node.consume(queue, 1).await.expect("consumes");
+    assert_eq!(take(&mut consumer, 1).await, ["a"]);
+}
+
+/// On a broker that is still empty.
+pub async fn who_comes_before_the_zone_waits_for_it(stage: Stage) {
+    let node = Principal::Node(NodeId::derived_from("n"));
+    let node = stage.connector.attach(stage.attachment(node, "node")).await.expect("attaches");
+    let not_ready = |link: &Link| matches!(link, Link::Down { refused: DownCause::ZoneNotReady, .. });
+    let Link::Down { reason, .. } = link(&node, "waits", not_ready).await else { unreachable!("waited for down") };
+    assert!(reason.contains("the zone has not declared its exchanges yet"), "{reason}");
+    assert_eq!(node.publish(stage.message("a")).await, Err(PublishError::Disconnected));
+    let zone = stage.attach().await;
+    link(&zone, "up", Link::is_up).await;
+    link(&node, "up", Link::is_up).await;
+    let mut inbox = node.consume(node.inbox(), 1).await.expect("consumes");
+    let message = Outgoing { exchange: route::DIRECT, routing_key: node.inbox().into(), ..stage.message("welcome") };
+    zone.publish(message).await.expect("taken");
+    assert_eq!(take(&mut inbox, 1).await, ["welcome"]);
 }
 
 pub async fn an_inbox_is_reached_by_its_name(stage: Stage) {

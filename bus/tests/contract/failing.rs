@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use rollcall_bus::{Attachment, ConnectError, Connector, DownCause, Link, PublishError, RabbitSettings};
 use rollcall_model::wire::txt::BrokerEndpoint;
+use rollcall_model::{Principal, ZoneId};
 
 use crate::stage::{Stage, hasty, link, ordinary};
 
@@ -75,7 +76,12 @@ async fn an_endpoint_is_used_with_the_credentials_of_the_url() {
     let broker = ordinary().await;
     let url = broker.url().replace(&format!(":{}/rollcall", broker.port()), ":1/elsewhere");
     let endpoint = BrokerEndpoint { host: "127.0.0.1".into(), port: broker.port(), vhost: "rollcall".into() };
-    let attachment = Attachment { inbox: "endpoint".into(), client_name: "endpoint".into(), endpoint: Some(endpoint) };
+    let attachment = Attachment {
+        principal: Principal::Zone(ZoneId::derived_from("z")),
+        inbox: "endpoint".into(),
+        client_name: "endpoint".into(),
+        endpoint: Some(endpoint),
+    };
     let bus = Connector::Rabbit(hasty(url)).attach(attachment).await.expect("attaches");
     link(&bus, "up", Link::is_up).await;
 }
@@ -83,10 +89,16 @@ async fn an_endpoint_is_used_with_the_credentials_of_the_url() {
 #[tokio::test]
 async fn a_url_that_cannot_be_used_is_refused_at_once() {
     let attach = async |url: &str| {
-        let attachment = Attachment { inbox: "i".into(), client_name: "c".into(), endpoint: None };
+        let attachment = Attachment {
+            principal: Principal::Zone(ZoneId::derived_from("z")),
+            inbox: "i".into(),
+            client_name: "c".into(),
+            endpoint: None,
+        };
         Connector::Rabbit(hasty(url.into())).attach(attachment).await.expect_err("refused")
     };
-    assert!(matches!(attach("amqps://u:secret@h/v").await, ConnectError::TlsNotYet { .. }));
+    assert!(matches!(attach("amqps://h/v").await, ConnectError::NoIdentity { .. }));
+    assert!(matches!(attach("amqps://u:secret@h/v").await, ConnectError::BadUrl { .. }));
     let bad = attach("localhost:5672").await;
     assert!(bad.to_string().contains("amqp://user:password@host:port/vhost"), "{bad}");
 }

@@ -1,14 +1,25 @@
 //! One contract, kept by both implementations of the bus, and what only RabbitMQ has to prove.
 //!
-//! One private RabbitMQ serves all ordinary tests of a run, a second one is there to be killed and halted. Tests do not
+//! One private RabbitMQ serves all ordinary tests of a run, a second one is there to be killed and halted, a third one takes
+//! certificates only. Tests do not
 //! share names, so they run side by side.
+
+#![allow(clippy::print_stdout, reason = "figures and tables are for people")]
 
 mod declaring;
 mod disturbed;
 mod failing;
 mod publishing;
 mod receiving;
+#[path = "../site/mod.rs"]
+mod site;
 mod stage;
+mod tls;
+
+#[tokio::test]
+async fn who_comes_before_the_zone_waits_for_it_in_process() {
+    declaring::who_comes_before_the_zone_waits_for_it(stage::Stage::local("before")).await;
+}
 
 /// Each case once in-process and once on RabbitMQ.
 macro_rules! contract {
@@ -52,9 +63,34 @@ contract![
     receiving::a_dropped_consumer_gives_back_what_it_held,
     declaring::declaring_twice_changes_nothing_and_contradictions_are_refused,
     declaring::an_optional_binding_may_be_missing,
+    declaring::an_expected_exchange_is_waited_for,
     declaring::an_inbox_is_reached_by_its_name,
     declaring::an_inbox_in_use_is_taken_until_it_is_free,
     declaring::the_end_of_an_inbox_is_told,
     declaring::consuming_a_queue_that_is_not_there_is_refused,
+    declaring::echoes_are_not_seen,
+];
+
+/// Over TLS, logged in by certificate: the cases in which the bytes, the user or the connection matter.
+macro_rules! secure {
+    ($($file:ident :: $case:ident),* $(,)?) => {
+        mod secure {
+            $(#[tokio::test]
+            async fn $case() {
+                crate::$file::$case(crate::stage::Stage::secure(stringify!($case)).await).await;
+            })*
+        }
+    };
+}
+
+secure![
+    publishing::a_topic_exchange_knows_star_and_hash,
+    publishing::what_is_published_arrives_as_it_was_sent,
+    publishing::a_body_larger_than_a_frame_arrives_whole,
+    publishing::of_many_at_once_each_gets_its_own_answer,
+    receiving::unsettled_deliveries_come_again_after_the_connection,
+    declaring::an_inbox_is_reached_by_its_name,
+    declaring::an_inbox_in_use_is_taken_until_it_is_free,
+    declaring::the_end_of_an_inbox_is_told,
     declaring::echoes_are_not_seen,
 ];

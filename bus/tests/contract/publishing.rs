@@ -1,6 +1,7 @@
 //! Routing, answers to publishers, bounds.
 
 use rollcall_bus::{Assurance, Bus, Consumer, ExchangeKind, Outgoing, Overflow, PublishError, Queue, Topology};
+use rollcall_model::Principal;
 
 use crate::stage::{Stage, next, soon, take, take_all};
 
@@ -65,7 +66,9 @@ pub async fn what_is_published_arrives_as_it_was_sent(stage: Stage) {
         let delivery = next(&mut consumer).await;
         assert_eq!((delivery.exchange.as_str(), delivery.routing_key.as_str()), (stage.named("x"), "k"));
         assert_eq!((delivery.kind.as_str(), delivery.message_id.as_deref()), ("test", Some("id-1")));
-        assert!(delivery.user_id.is_some() && !delivery.redelivered && delivery.headers.is_empty());
+        let user = delivery.user_id.as_deref().expect("a user");
+        assert!(!bus.checks_users() || Principal::of_user(user) == Ok(stage.principal()), "{user}");
+        assert!(!delivery.redelivered && delivery.headers.is_empty());
         assert_eq!(delivery.body, b"body");
         consumer.ack(delivery).await;
     }

@@ -8,9 +8,12 @@ use std::time::Duration;
 use rollcall_bus::private_broker::PrivateBroker;
 use rollcall_bus::{
     Assurance, Attachment, Bus, Connector, Consumer, Delivery, ExchangeKind, Link, LocalBroker, Outgoing, Overflow,
-    Queue, QueueClass, RabbitSettings, Topology,
+    Queue, QueueClass, RabbitSettings, Rights, Topology,
 };
+use rollcall_model::{Principal, ZoneId};
 use tokio::sync::{Mutex, OnceCell};
+
+use crate::site::Secured;
 
 /// Longest wait for anything that is to happen.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,10 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Stage {
     pub connector: Connector,
     name: &'static str,
+    /// Who most tests attach as: the one who declares exchanges.
+    zone: ZoneId,
     attached: AtomicU32,
 }
 
 static ORDINARY: OnceCell<PrivateBroker> = OnceCell::const_new();
+static SECURED: OnceCell<Secured> = OnceCell::const_new();
 static DISTURBED: OnceCell<Mutex<PrivateBroker>> = OnceCell::const_new();
 
 /// The broker that may be killed and halted, by one test at a time; always running when handed over.
@@ -43,10 +49,20 @@ pub async fn ordinary() -> &'static PrivateBroker {
     ORDINARY.get_or_init(async || start("ordinary").await).await
 }
 
-async fn start(name: &str) -> PrivateBroker {
+/// The broker that takes certificates only.
+pub async fn secured() -> &'static Secured {
+    SECURED.get_or_init(async || Secured::start(&directory("secured")).await).await
+}
+
+fn directory(name: &str) -> String {
     sweep();
-    let dir = std::env::temp_dir().join(format!("rollcall-contract-{}-{name}", std::process::id()));
-    PrivateBroker::start(&dir).await.expect("a private RabbitMQ starts; apt-get install rabbitmq-server")
+    format!("rollcall-contract-{}-{name}", std::process::id())
+}
+
+async fn start(name: &str) -> PrivateBroker {
+    PrivateBroker::start(&std::env::temp_dir().join(directory(name)))
+        .await
+        .expect("a private RabbitMQ starts; apt-get install rabbitmq-server")
 }
 
 /// Statics are never dropped, so a run cannot remove its own directories: the next one does.
@@ -88,8 +104,7 @@ fn log() {
 
 impl Stage {
     pub fn local(name: &'static str) -> Self {
-        log();
-        Self { connector: Connector::Local(LocalBroker::new()), name, attached: AtomicU32::new(0) }
+        Self::with(name, Connector::Local(LocalBroker::new()), ZoneId::derived_from(name))
     }
 
     pub async fn rabbit(name: &'static str) -> Self {
@@ -97,8 +112,26 @@ impl Stage {
     }
 
     pub fn on(name: &'static str, settings: RabbitSettings) -> Self {
+        Self::with(name, Connector::Rabbit(settings), ZoneId::derived_from(name))
+    }
+
+    /// Over TLS, as a zone of this test's own.
+    pub async fn secure(name: &'static str) -> Self {
+        let (secured, zone) = (secured().await, ZoneId::derived_from(name));
+        let principal = Principal::Zone(zone);
+        let user = principal.user_in(zone);
+        secured.admin().admit(&[(user.clone(), Rights::of(&principal, zone))]).await.expect("admitted");
+        let identity = secured.site.identity(&user);
+        Self::with(name, Connector::Secure { settings: hasty(secured.broker.url()), identity }, zone)
+    }
+
+    pub fn with(name: &'static str, connector: Connector, zone: ZoneId) -> Self {
         log();
-        Self { connector: Connector::Rabbit(settings), name, attached: AtomicU32::new(0) }
+        Self { connector, name, zone, attached: AtomicU32::new(0) }
+    }
+
+    pub fn principal(&self) -> Principal {
+        Principal::Zone(self.zone)
     }
 
     /// A name of this test's own.
@@ -107,8 +140,11 @@ impl Stage {
     }
 
     pub async fn attach_as(&self, inbox: &str) -> Bus {
-        let attachment = Attachment { inbox: self.named(inbox).into(), client_name: self.name.into(), endpoint: None };
-        self.connector.attach(attachment).await.expect("attaches")
+        self.connector.attach(self.attachment(self.principal(), inbox)).await.expect("attaches")
+    }
+
+    pub fn attachment(&self, principal: Principal, inbox: &str) -> Attachment {
+        Attachment { principal, inbox: self.named(inbox).into(), client_name: self.name.into(), endpoint: None }
     }
 
     pub async fn attach(&self) -> Bus {

@@ -121,7 +121,7 @@ impl Fleet {
     /// Only in-process parts use it: the connector is handed over beside.
     fn broker_settings(&self) -> RabbitSettings {
         match &self.connector {
-            Connector::Rabbit(settings) => settings.clone(),
+            Connector::Rabbit(settings) | Connector::Secure { settings, .. } => settings.clone(),
             Connector::Local(_) => RabbitSettings::default(),
         }
     }

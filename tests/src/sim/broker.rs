@@ -1,9 +1,9 @@
 //! Connections: opening, losing and finding again; and the broker's own end and return.
 
 use rollcall_bus::local::SessionId;
-use rollcall_bus::{DeclareError, ExchangeKind, Overflow, Queue, QueueClass, Topology};
+use rollcall_bus::{DeclareError, Overflow, Queue, QueueClass, Topology};
 use rollcall_group_controller::topology::{BROKER_EVENTS, PRESENCE};
-use rollcall_model::{CheckinId, Tick, route};
+use rollcall_model::{CheckinId, Name, Principal, Tick, route};
 
 use super::process::{Lane, Pid, Role};
 use super::world::{Happening, World};
@@ -20,7 +20,7 @@ impl World {
             let after = self.chance.between(300, 1_500);
             return self.soon(after, Happening::Connect { pid, life });
         }
-        let session = self.broker.connect(&process.name);
+        let session = self.broker.connect(&self.scene.principal(process.role, &self.nodes));
         let role = process.role;
         match self.broker.declare(session, &self.topology(role)) {
             Ok(_) => {}
@@ -28,6 +28,12 @@ impl World {
                 self.broker.disconnect(session);
                 self.note_of(pid, format_args!("cannot connect: {queue} is held by a former connection"));
                 self.tally.count("connections refused for an inbox in use");
+                return self.soon(1_000, Happening::Connect { pid, life });
+            }
+            Err(DeclareError::NotYet { .. }) => {
+                self.broker.disconnect(session);
+                self.note_of(pid, "connected, and waits for the zone's exchanges");
+                self.tally.count("connections that waited for the zone");
                 return self.soon(1_000, Happening::Connect { pid, life });
             }
             Err(error) => panic!("the broker refused a topology: {error}"),
@@ -107,7 +113,7 @@ impl World {
         for group in self.scene.groups() {
             queues.extend([PRESENCE, BROKER_EVENTS, route::HEALTH].map(|purpose| route::group_queue(group, purpose)));
         }
-        let janitor = self.broker.connect("janitor");
+        let janitor = self.broker.connect(&Principal::User(Name::nearest("janitor", "janitor")));
         for queue in queues {
             // A queue nobody has declared yet is empty.
             let Ok(consumer) = self.broker.consume(janitor, &queue, u16::MAX) else { continue };
@@ -168,7 +174,7 @@ impl World {
 /// What every process declares.
 fn inbox_topology(inbox: &str) -> Topology {
     Topology::default()
-        .exchange(route::DIRECT, ExchangeKind::Direct)
+        .expect_exchange(route::DIRECT)
         .queue(Queue {
             name: inbox.into(),
             class: QueueClass::Inbox,
@@ -184,9 +190,9 @@ fn inbox_topology(inbox: &str) -> Topology {
 fn checkin_topology(checkin: CheckinId) -> Topology {
     let queue = route::checkin_queue(checkin);
     Topology::default()
-        .exchange(route::DIRECT, ExchangeKind::Direct)
-        .exchange(route::ZONE, ExchangeKind::Topic)
-        .exchange(route::PARKED, ExchangeKind::Fanout)
+        .expect_exchange(route::DIRECT)
+        .expect_exchange(route::ZONE)
+        .expect_exchange(route::PARKED)
         .queue(Queue {
             name: queue.clone(),
             class: QueueClass::Classic,

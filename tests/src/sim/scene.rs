@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use rollcall_model::policy::Resolved;
 use rollcall_model::wire::txt::BrokerEndpoint;
-use rollcall_model::{Capability, CheckinId, GroupId, InstanceId, Millis, Name, NodeId, Purpose, ZoneId, route};
+use rollcall_model::{
+    Capability, CheckinId, GroupId, InstanceId, Millis, Name, NodeId, Principal, Purpose, ZoneId, route,
+};
 use rollcall_node_agent::core::actions::Allowed;
 use rollcall_zone_controller::core::{Admission, TablePolicy, TrustSettings};
 
@@ -93,6 +95,15 @@ impl Scene {
 
     pub fn channels(&self) -> Vec<Purpose> {
         Purpose::standard().into()
+    }
+
+    pub fn principal(&self, role: Role, nodes: &[NodeTruth]) -> Principal {
+        match role {
+            Role::Zone => Principal::Zone(self.zone()),
+            Role::Checkin(number) => Principal::Checkin(self.checkin(number)),
+            Role::Group(number) => Principal::Group(self.group(number)),
+            Role::Node(number) => Principal::Node(nodes[number].node()),
+        }
     }
 
     pub fn inbox(&self, role: Role, nodes: &[NodeTruth]) -> String {

@@ -5,6 +5,7 @@ use rollcall_bus::{Outgoing, PublishError};
 use rollcall_checkin::memory::Memory;
 use rollcall_model::packet::ActionOutcome;
 use rollcall_model::wire::txt::Announcement;
+use rollcall_model::{Name, Principal};
 use rollcall_store::Store;
 use tokio::runtime::Runtime;
 
@@ -128,7 +129,7 @@ impl World {
         let scene = Scene::draw(&mut chance);
         let nodes = scene.nodes(&mut chance);
         let mut broker = Broker::new();
-        let wire = broker.connect("the wire");
+        let wire = broker.connect(&Principal::User(Name::nearest("wire", "wire")));
         let processes = scene.processes(&nodes);
         let mut world = Self {
             seed,

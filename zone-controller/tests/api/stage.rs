@@ -14,7 +14,7 @@ use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{
     Capability, CheckinId, GroupId, HardwareTopology, Health, HealthBits, InstanceId, Millis, Name, NodeIdentifier,
-    NodeState, Now, Purpose, SessionEpoch, Tick, UnixMillis, ZoneId, route,
+    NodeState, Now, Principal, Purpose, SessionEpoch, Tick, UnixMillis, ZoneId, route,
 };
 use rollcall_startup::{Shutdown, write_durably};
 use rollcall_store::Store;
@@ -88,7 +88,12 @@ impl Stage {
         tokio::spawn(run(config(directory.path()), parts, shutdown.clone(), running));
         let up = up.await.expect("a zone");
         let group = GroupId::derived_from("rack-a");
-        let attachment = Attachment { inbox: route::group_inbox(group), client_name: "rack".into(), endpoint: None };
+        let attachment = Attachment {
+            principal: Principal::Group(group),
+            inbox: route::group_inbox(group),
+            client_name: "rack".into(),
+            endpoint: None,
+        };
         let connector = Connector::Local(broker);
         let bus = connector.attach(attachment).await.expect("a bus");
         let instance = InstanceId::derived_from("rack");
@@ -198,7 +203,12 @@ impl Stage {
     /// Plays the node: answers what comes to its inbox.
     pub async fn answer_readings(&self, node: &NodeIdentifier) {
         let inbox = route::node_inbox(node.node);
-        let attachment = Attachment { inbox: inbox.clone(), client_name: "node".into(), endpoint: None };
+        let attachment = Attachment {
+            principal: Principal::Node(node.node),
+            inbox: inbox.clone(),
+            client_name: "node".into(),
+            endpoint: None,
+        };
         let bus = self.connector.attach(attachment).await.expect("a bus");
         let mut consumer = bus.consume(&inbox, 8).await.expect("an inbox");
         let (node, instance) = (node.node, self.instance);
