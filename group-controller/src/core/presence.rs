@@ -60,7 +60,11 @@ impl Group {
             }
             // Not asked for: the node checked in again and the zone tells its new epoch.
             Decision::Accepted(accepted) => {
-                if self.roster.get(node).is_some_and(|member| accepted.epoch > member.epoch) {
+                let known = self.roster.get(node).map(|member| member.epoch);
+                if known == Some(accepted.epoch) {
+                    // The node was heard in this epoch before the zone knew of it, which took no such word until now.
+                    self.roster.tell_again(now, node);
+                } else if known.is_some_and(|known| accepted.epoch > known) {
                     let instance = self.roster.get(node).and_then(|member| member.instance).unwrap_or(instance);
                     self.roster.place(now, node, None, instance, accepted.epoch);
                 }

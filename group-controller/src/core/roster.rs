@@ -145,6 +145,15 @@ impl Roster {
         }
     }
 
+    /// The zone does not know what it was told of a node.
+    pub fn tell_again(&mut self, now: Now, node: NodeId) {
+        let Some(member) = self.members.get_mut(&node) else { return };
+        if member.state != NodeState::Joining {
+            member.told = None;
+            self.note(now, node, "as seen before the zone knew the epoch");
+        }
+    }
+
     /// A node does not stand here.
     pub fn forget(&mut self, node: NodeId) {
         self.members.remove(&node);

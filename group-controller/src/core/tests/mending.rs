@@ -77,6 +77,19 @@ fn the_late_confirm_of_a_former_report_confirms_nothing_else() {
 }
 
 #[test]
+fn what_was_heard_before_the_zone_knew_the_epoch_is_told_again() {
+    let mut group = group(1);
+    group.step(at(1_500), Event::Status(status(0, 2, 1)));
+    let first = changes(&confirm(&mut group, 1_600));
+    assert!(first.is_empty());
+    // A check-in service gave the epoch by itself; the zone takes it up only now, and saved the node as joining.
+    let accepted = Decision::Accepted(ArrivalAccepted { epoch: SessionEpoch(1), capability_digest: None });
+    let told = changes(&group.step(at(2_000), decided(0, accepted)));
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].node, told[0].epoch, told[0].state), (node(0), SessionEpoch(1), NodeState::Degraded));
+}
+
+#[test]
 fn an_alarm_is_told_again_until_it_is_confirmed_and_its_end_too() {
     let mut group = group(10);
     let speaking = [0, 1, 2, 3, 4, 5];
