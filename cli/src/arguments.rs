@@ -5,6 +5,9 @@ mod doing;
 mod groups;
 mod policy;
 pub mod span;
+mod trust;
+
+use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
@@ -15,6 +18,7 @@ pub use self::ca::{BrokerCertificate, CaCommand, SiteDir};
 pub use self::doing::{AlertCommand, Alerts, Analytics, ChannelCommand, CombinationCommand, Deed, DoOn};
 pub use self::groups::{GroupCommand, Rule};
 pub use self::policy::{PolicyCommand, Waiting};
+pub use self::trust::{Audit, AuditCommand, JoinCommand, NewToken, NewUser, Revocation, TokenCommand, UserCommand};
 use crate::demo;
 
 const EXAMPLES: &str = "\
@@ -27,6 +31,9 @@ Examples:
   rollcall group create hot --rule 'health.cpu_temperature'
   rollcall action web-3 identify --wait     let the machine be found
   rollcall events --follow                  what happens, as it happens
+  rollcall token create --for node --name web-9   let a machine in
+  rollcall revoke web-3                     throw one out, at once
+  rollcall audit --follow                   who changed what, from where
   rollcall nodes --json | jq '.[].name'     the same answers for programs
 
 Exit codes: 0 done, 1 failed, refused or not found, 2 wrong arguments,
@@ -70,9 +77,19 @@ pub struct Global {
         env = "ROLLCALL_API",
         hide_env_values = true,
         value_name = "URL",
-        default_value = "http://127.0.0.1:7655"
+        default_value = "127.0.0.1:7655"
     )]
     pub api: String,
+    /// Who asks: a directory with key.pem, cert.pem and the site's certificates, site.pem. A program can set
+    /// ROLLCALL_TOKEN and ROLLCALL_SITE instead
+    #[arg(long, global = true, env = "ROLLCALL_IDENTITY", hide_env_values = true, value_name = "DIR")]
+    pub identity: Option<PathBuf>,
+    /// A user token; never on the command line, where others on the machine could read it
+    #[arg(long, hide = true, env = "ROLLCALL_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// The site's certificates (site.pem), where there is no identity directory
+    #[arg(long, global = true, env = "ROLLCALL_SITE", hide_env_values = true, value_name = "FILE")]
+    pub site: Option<PathBuf>,
     /// Answer as one JSON document, with full ids and times
     #[arg(long, global = true)]
     pub json: bool,
@@ -175,6 +192,30 @@ pub enum Question {
         #[arg(long)]
         csv: bool,
     },
+    /// Tokens, which let nodes and group controllers join
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Those who came without a token and wait to be let in
+    #[command(subcommand)]
+    Join(JoinCommand),
+    /// Throw a node or group controller out: cut its connection, and keep it out
+    Revoke(Revocation),
+    /// The certificates: whose, until when, and why they were issued
+    Certificates {
+        /// Only those that stand like this
+        #[arg(long, value_parser = ["valid", "expired", "revoked"])]
+        state: Option<String>,
+        /// Only those of this principal, or of this name
+        #[arg(long, value_name = "NAME")]
+        of: Option<String>,
+    },
+    /// Users of the API, and what they may
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Who changed what, when and from where
+    Audit(Audit),
+    /// Who the zone takes you for
+    Whoami,
     /// The dictionary of the 24 health indicators; asks no zone
     Indicators,
 }
@@ -231,12 +272,25 @@ mod tests {
             "rollcall ca init --dir site --zone east --zone-dir zone",
             "rollcall ca rotate --zone-dir a --zone-dir b --switch",
             "rollcall ca broker --zone-dir z --ip ::1 --out tls",
+            "rollcall token create --for node --name web-3 --ttl 5m",
+            "rollcall token create --for group --place rack-a --name rack-a",
+            "rollcall token revoke 3f9a0c11d2e4",
+            "rollcall join deny 1f0e --reason unknown",
+            "rollcall revoke web-3 --reason stolen",
+            "rollcall certificates --state revoked --of web-3",
+            "rollcall user add ada --role operator --certificate ./ada",
+            "rollcall audit --follow",
+            "rollcall audit verify",
+            "rollcall whoami --identity ./ada",
             "rollcall combinations approve v1;cpu=x --name new",
         ] {
             assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
         }
         for line in [
             "rollcall action web-3 explode",
+            "rollcall token create --for node",
+            "rollcall token create --for user --name ada",
+            "rollcall user add ada --role root",
             "rollcall alerts ack",
             "rollcall ca init --zone east",
             "rollcall ca rotate --switch --finish",
@@ -260,6 +314,9 @@ mod tests {
             &["channel", "send"],
             &["ca", "init"],
             &["ca", "rotate"],
+            &["token", "create"],
+            &["user", "add"],
+            &["revoke"],
         ] {
             let mut command = CommandLine::command();
             let found = path.iter().fold(&mut command, |at, name| at.find_subcommand_mut(name).unwrap());

@@ -5,6 +5,7 @@
 pub mod actions;
 pub mod analytics;
 pub mod answer;
+pub mod audit;
 pub mod channel;
 pub mod client;
 pub mod combinations;
@@ -21,8 +22,11 @@ pub mod nodes;
 pub(crate) mod output;
 pub mod policy;
 pub mod readings;
+mod renewal;
 pub mod sql;
 pub mod status;
+pub mod trust;
+pub mod users;
 pub mod when;
 
 use std::io::{self, Read, Write};
@@ -32,6 +36,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::answer::{Alert, Checkin, Group, NodeDetail, NodeReadings, Table};
+use self::client::credential::Credential;
 use self::client::{Answer, Client, ClientError, NodeFilter};
 use self::look::Look;
 use self::readings::Known;
@@ -50,7 +55,7 @@ pub async fn run(question: Question, global: &Global) -> Result<(), Failure> {
         };
         return output::print(&text).map(drop);
     }
-    let asker = Asker { client: Client::new(&global.api)?, global };
+    let asker = Asker { client: client(global).await?, global };
     match question {
         Question::Status => asker.status().await,
         Question::Nodes { state, group, bit } => asker.nodes(NodeFilter { state, group, bit }).await,
@@ -74,7 +79,28 @@ pub async fn run(question: Question, global: &Global) -> Result<(), Failure> {
             asker.show_list(&asker.client.latest_events(limit).await?, events::render)
         }
         Question::Sql { query, csv } => asker.sql(query, csv).await,
+        Question::Token(command) => trust::token(&asker, command).await,
+        Question::Join(command) => trust::join(&asker, command).await,
+        Question::Revoke(revocation) => trust::revoke(&asker, revocation).await,
+        Question::Certificates { state, of } => {
+            let answer = asker.client.certificates(state.as_deref(), of.as_deref()).await?;
+            asker.show_list(&answer, trust::certificates)
+        }
+        Question::User(command) => users::run(&asker, command).await,
+        Question::Audit(asked) => audit::run(&asker, asked).await,
+        Question::Whoami => asker.show(&asker.client.whoami().await?, trust::whoami),
         Question::Indicators => Ok(()),
+    }
+}
+
+/// A client that shows who asks; a certificate that grew old is renewed on the way.
+async fn client(global: &Global) -> Result<Client, Failure> {
+    let Global { identity, token, site, .. } = global;
+    let credential = Credential::of(identity.clone(), token.clone(), site.clone())?;
+    let client = Client::new(&global.api, &credential)?;
+    match identity {
+        Some(directory) if renewal::renew(&client, directory).await => Ok(Client::new(&global.api, &credential)?),
+        _ => Ok(client),
     }
 }
 
@@ -117,6 +143,12 @@ impl Asker<'_> {
     /// Something to read on the way; nothing with `--json`, whose answer is one document.
     fn say(&self, text: &str) -> Result<(), Failure> {
         if self.global.json { Ok(()) } else { output::print(text).map(drop) }
+    }
+
+    /// Something to know beside the answer, on standard error.
+    fn note(&self, text: &str) {
+        // Nobody is left to be told when stderr is closed.
+        drop(writeln!(io::stderr(), "note: {text}"));
     }
 
     /// The end of an order: the document with `--json`, otherwise the text.

@@ -81,6 +81,15 @@ pub fn check_csr(text: &str, principal: &Principal, zone: ZoneId) -> Result<Sha2
     read(text, Some((principal, zone))).map(|request| request.digest)
 }
 
+/// The same where it is not known yet whom it is for: [`ZoneAuthority::issue`](crate::ZoneAuthority::issue) looks at the
+/// names then.
+///
+/// # Errors
+/// See [`CsrError`].
+pub fn key_digest(text: &str) -> Result<Sha256, CsrError> {
+    read(text, None).map(|request| request.digest)
+}
+
 /// What is taken from a request: the key, and nothing else.
 pub(crate) struct Request {
     pub key: SubjectPublicKeyInfo,

@@ -1,42 +1,57 @@
 //! The REST API, version 1. What is read comes from the documented views of the store, so that what the API shows and
 //! what SQL shows are the same; counters and the policy's progress come from the core. What is written goes to the core
 //! as a command and is answered once it is saved. `docs/api.md` lists every path.
+//!
+//! A request comes in at the [`listener`], which knows who is at the other end of the connection; passes the `gate` of
+//! its route, which knows who may use it and how much; and reaches its handler with a `Caller`.
 
 mod actions;
 mod alerts;
 mod analytics;
 mod asking;
+mod caller;
 mod channels;
 mod checkins;
+mod credentials;
 mod errors;
+mod gate;
 mod groups;
+mod limits;
+pub mod listener;
 mod nodes;
+mod notices;
 mod policy;
 mod receiving;
 mod resources;
+mod routes;
 mod status;
-mod writer;
+mod trust;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::extract::Request;
+use axum::http::Method;
+use axum::middleware::{Next, from_fn};
 use rollcall_bus::Link;
-use rollcall_model::{Name, Purpose, ZoneId};
+use rollcall_model::{Name, Purpose, Role, ZoneId};
 use rollcall_startup::Shutdown;
 use rollcall_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+pub use self::caller::{Caller, Means};
+pub use self::credentials::Credentials;
+pub use self::gate::{Paced, Paces};
+pub use self::limits::Pace;
+pub use self::notices::Notices;
+use self::routes::Routes;
+pub use self::routes::{Access, Route};
 use crate::driver::Ask;
-
-/// Longest body taken, bytes.
-const MAX_BODY: usize = 64 * 1024;
+use crate::trust::{BrokerUsers, Trust};
 
 /// What the handlers share.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Shared {
     /// The topology.
     pub store: Store,
@@ -52,49 +67,104 @@ pub struct Shared {
     pub channels: Vec<Purpose>,
     /// The link to the broker.
     pub link: watch::Receiver<Link>,
+    /// The zone's identity, if it has one.
+    pub trust: Option<Arc<Trust>>,
+    /// The users of the broker.
+    pub users: BrokerUsers,
+    /// How callers are known.
+    pub credentials: Credentials,
+    /// How often they asked.
+    pub paced: Arc<Paced>,
+    /// What the log tells of those who were turned away.
+    pub notices: Arc<Notices>,
     /// Asked for when the zone controller ends.
     pub shutdown: Shutdown,
 }
 
 /// Serves until `shutdown`.
-pub async fn serve(listener: TcpListener, shared: Shared) {
-    let shutdown = shared.shutdown.clone();
-    let service = router(Arc::new(shared)).into_make_service_with_connect_info::<SocketAddr>();
-    let ended = axum::serve(listener, service).with_graceful_shutdown(async move { shutdown.requested().await }).await;
-    if let Err(error) = ended {
-        tracing::error!("the API stopped: {error}");
-    }
+pub async fn serve(listener: TcpListener, tls: listener::Tls, bounds: listener::Bounds, shared: Shared) {
+    let (shutdown, notices) = (shared.shutdown.clone(), Arc::clone(&shared.notices));
+    listener::serve(listener, (tls, bounds), router(Arc::new(shared)), notices, shutdown).await;
+}
+
+/// Every route there is.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    all().finish().1
 }
 
 fn router(shared: Arc<Shared>) -> Router {
-    let policy = get(policy::current).put(policy::set).layer(DefaultBodyLimit::max(policy::MAX_DOCUMENT));
-    Router::new()
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(status::ready))
-        .route("/v1/status", get(status::status))
-        .route("/v1/nodes", get(nodes::list))
-        .route("/v1/nodes/{node}", get(nodes::one))
-        .route("/v1/nodes/{node}/readings", get(nodes::readings))
-        .route("/v1/groups", get(groups::list).post(groups::set))
-        .route("/v1/groups/{group}", get(groups::one).delete(groups::dissolve))
-        .route("/v1/rules/test", post(groups::test))
-        .route("/v1/policy", policy)
-        .route("/v1/policy/history", get(policy::history))
-        .route("/v1/policy/rollback", post(policy::rollback))
-        .route("/v1/policy/{version}", get(policy::version))
-        .route("/v1/channels", get(channels::list))
-        .route("/v1/channels/{channel}/messages", get(channels::messages).post(channels::send))
-        .route("/v1/checkins", get(checkins::list))
-        .route("/v1/combinations", get(checkins::combinations).post(checkins::decide))
-        .route("/v1/alerts", get(alerts::list))
-        .route("/v1/alerts/{alert}/acknowledge", post(alerts::acknowledge))
-        .route("/v1/actions", get(actions::list).post(actions::order))
-        .route("/v1/actions/{action}", get(actions::one))
-        .route("/v1/analytics", get(analytics::list))
-        .route("/v1/events", get(resources::events))
-        .route("/v1/sql", post(resources::sql))
-        .fallback(errors::not_found)
-        .method_not_allowed_fallback(errors::not_allowed)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(shared)
+    let (router, _) = all().finish();
+    let state = Arc::clone(&shared);
+    let share = from_fn(move |mut request: Request, next: Next| {
+        request.extensions_mut().insert(Arc::clone(&shared));
+        next.run(request)
+    });
+    router.fallback(errors::not_found).method_not_allowed_fallback(errors::not_allowed).layer(share).with_state(state)
+}
+
+const VIEWER: Access = Access::Role(Role::Viewer);
+const OPERATOR: Access = Access::Role(Role::Operator);
+const ADMINISTRATOR: Access = Access::Role(Role::Administrator);
+
+/// Reading takes a viewer, changing something an operator, deciding who may join or may what an administrator.
+fn all() -> Routes {
+    of_trust(of_topology(Routes::default()))
+}
+
+fn of_trust(routes: Routes) -> Routes {
+    use self::trust::{audit, joins, tokens, users};
+    routes
+        .with_body(joins::MAX_JOIN, Access::Open, Method::POST, "/v1/join", joins::join)
+        .on(Access::Open, Method::GET, "/v1/join/{join}", joins::collect)
+        .with_body(joins::MAX_JOIN, Access::Certified, Method::POST, "/v1/renew", joins::renew)
+        .with_body(joins::MAX_JOIN, Access::Group, Method::POST, "/v1/checkin-certificate", joins::checkin)
+        .on(ADMINISTRATOR, Method::GET, "/v1/joins", joins::list)
+        .on(ADMINISTRATOR, Method::POST, "/v1/joins/{join}/approve", joins::approve)
+        .on(ADMINISTRATOR, Method::POST, "/v1/joins/{join}/deny", joins::deny)
+        .on(ADMINISTRATOR, Method::GET, "/v1/tokens", tokens::list)
+        .on(ADMINISTRATOR, Method::POST, "/v1/tokens", tokens::create)
+        .on(ADMINISTRATOR, Method::DELETE, "/v1/tokens/{token}", tokens::revoke)
+        .on(VIEWER, Method::GET, "/v1/certificates", joins::certificates)
+        .on(ADMINISTRATOR, Method::POST, "/v1/revoke", joins::revoke)
+        .on(ADMINISTRATOR, Method::GET, "/v1/users", users::list)
+        .on(ADMINISTRATOR, Method::POST, "/v1/users", users::set)
+        .on(ADMINISTRATOR, Method::DELETE, "/v1/users/{name}", users::remove)
+        .on(VIEWER, Method::GET, "/v1/audit", audit::list)
+        .on(VIEWER, Method::GET, "/v1/audit/verify", audit::verify)
+        .on(Access::Known, Method::GET, "/v1/whoami", trust::whoami)
+}
+
+fn of_topology(routes: Routes) -> Routes {
+    routes
+        .on(Access::Open, Method::GET, "/healthz", async || "ok\n")
+        .on(Access::Open, Method::GET, "/readyz", status::ready)
+        .on(VIEWER, Method::GET, "/v1/status", status::status)
+        .on(VIEWER, Method::GET, "/v1/nodes", nodes::list)
+        .on(VIEWER, Method::GET, "/v1/nodes/{node}", nodes::one)
+        .on(VIEWER, Method::GET, "/v1/nodes/{node}/readings", nodes::readings)
+        .on(VIEWER, Method::GET, "/v1/groups", groups::list)
+        .on(OPERATOR, Method::POST, "/v1/groups", groups::set)
+        .on(VIEWER, Method::GET, "/v1/groups/{group}", groups::one)
+        .on(OPERATOR, Method::DELETE, "/v1/groups/{group}", groups::dissolve)
+        .on(VIEWER, Method::POST, "/v1/rules/test", groups::test)
+        .on(VIEWER, Method::GET, "/v1/policy", policy::current)
+        .with_body(policy::MAX_DOCUMENT, OPERATOR, Method::PUT, "/v1/policy", policy::set)
+        .on(VIEWER, Method::GET, "/v1/policy/history", policy::history)
+        .on(OPERATOR, Method::POST, "/v1/policy/rollback", policy::rollback)
+        .on(VIEWER, Method::GET, "/v1/policy/{version}", policy::version)
+        .on(VIEWER, Method::GET, "/v1/channels", channels::list)
+        .on(VIEWER, Method::GET, "/v1/channels/{channel}/messages", channels::messages)
+        .on(OPERATOR, Method::POST, "/v1/channels/{channel}/messages", channels::send)
+        .on(VIEWER, Method::GET, "/v1/checkins", checkins::list)
+        .on(VIEWER, Method::GET, "/v1/combinations", checkins::combinations)
+        .on(OPERATOR, Method::POST, "/v1/combinations", checkins::decide)
+        .on(VIEWER, Method::GET, "/v1/alerts", alerts::list)
+        .on(OPERATOR, Method::POST, "/v1/alerts/{alert}/acknowledge", alerts::acknowledge)
+        .on(VIEWER, Method::GET, "/v1/actions", actions::list)
+        .on(OPERATOR, Method::POST, "/v1/actions", actions::order)
+        .on(VIEWER, Method::GET, "/v1/actions/{action}", actions::one)
+        .on(VIEWER, Method::GET, "/v1/analytics", analytics::list)
+        .on(VIEWER, Method::GET, "/v1/events", resources::events)
+        .on(VIEWER, Method::POST, "/v1/sql", resources::sql)
 }

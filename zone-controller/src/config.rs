@@ -9,6 +9,8 @@ use rollcall_model::capability::Attribute;
 use rollcall_model::{Capability, Millis, Name, Purpose};
 use serde::Deserialize;
 
+use crate::api::listener::Bounds;
+use crate::api::{Pace, Paces};
 use crate::core::CheckinPlace;
 
 /// All there is to configure.
@@ -33,9 +35,15 @@ pub struct Config {
     /// The broker.
     #[serde(default)]
     pub broker: RabbitSettings,
+    /// How the broker's users are made; belongs to `identity`.
+    #[serde(default)]
+    pub broker_admin: Option<BrokerAdminConfig>,
     /// mDNS.
     #[serde(default)]
     pub discovery: DiscoverySettings,
+    /// Keys and certificates. Without them nothing is encrypted and nobody is known.
+    #[serde(default)]
+    pub identity: Option<IdentityConfig>,
     /// The REST API.
     #[serde(default)]
     pub api: ApiConfig,
@@ -58,12 +66,82 @@ pub struct Config {
 pub struct ApiConfig {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Names and addresses the API is reached by, beside this machine's own: they stand in its certificate.
+    pub public_names: Vec<String>,
+    /// Most connections at once; 16 to 65536.
+    pub max_connections: usize,
+    /// Most of them from one address (of IPv6 from one /64); at most `max_connections`.
+    pub max_connections_per_origin: usize,
+    /// Requests each second from one address without a credential, in the long run; 1 to 10000. Four times as many are
+    /// taken at once.
+    pub open_per_second: u32,
 }
 
 impl Default for ApiConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7655)) }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7655)),
+            public_names: Vec::new(),
+            max_connections: 1_024,
+            max_connections_per_origin: 256,
+            open_per_second: 50,
+        }
     }
+}
+
+impl ApiConfig {
+    /// How many connections there may be.
+    #[must_use]
+    pub const fn bounds(&self) -> Bounds {
+        Bounds { connections: self.max_connections, of_one_origin: self.max_connections_per_origin }
+    }
+
+    /// How often strangers may ask.
+    #[must_use]
+    pub const fn paces(&self) -> Paces {
+        let burst = self.open_per_second.saturating_mul(4);
+        Paces { open: Pace { per_second: self.open_per_second, burst } }
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        let within = |name: &str, value: usize, low: usize, high: usize| {
+            if (low..=high).contains(&value) {
+                return Ok(());
+            }
+            Err(format!("api.{name} is {value}; {low} to {high} can work"))
+        };
+        within("max_connections", self.max_connections, 16, 65_536)?;
+        within("max_connections_per_origin", self.max_connections_per_origin, 1, self.max_connections)?;
+        within("open_per_second", self.open_per_second as usize, 1, 10_000)?;
+        let is_name = |name: &&String| {
+            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+            name.parse::<IpAddr>().is_ok() || (!name.is_empty() && name.len() <= 253 && name.chars().all(fits))
+        };
+        match self.public_names.iter().find(|name| !is_name(name)) {
+            Some(bad) => Err(format!("api.public_names has {bad:?}, which is no host name and no address")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Keys and certificates.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityConfig {
+    /// The zone directory that `rollcall ca init` made.
+    pub directory: PathBuf,
+}
+
+/// How the broker's users are made: through RabbitMQ's management API.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerAdminConfig {
+    /// Where it is, e.g. `https://10.1.0.10:15671`; its certificate has to lead to the site's root.
+    pub url: String,
+    /// A user of RabbitMQ with the tag `administrator`.
+    pub user: String,
+    /// File with its password.
+    pub password_file: PathBuf,
 }
 
 /// Who may join as a group.
@@ -171,7 +249,30 @@ impl Config {
             return Err(format!("channels.extra has {:?}, which Rollcall uses itself", bad.as_str()));
         }
         self.checkin.validate()?;
+        self.api.validate()?;
+        self.validate_identity()?;
         self.broker.validate().map_err(|why| format!("broker: {why}"))
+    }
+
+    /// Certificates need a broker that takes them, and somebody who makes its users.
+    fn validate_identity(&self) -> Result<(), String> {
+        let is_secure = self.broker.url.starts_with("amqps://");
+        match (&self.identity, &self.broker_admin) {
+            (Some(_), _) if !is_secure => {
+                Err("identity is set, so broker.url has to begin with amqps://: the zone logs in by its certificate"
+                    .into())
+            }
+            (Some(_), None) => {
+                Err("identity is set, so broker_admin has to say how users are made at the broker: url, \
+                                    user, password_file"
+                    .into())
+            }
+            (Some(_), Some(admin)) if !admin.url.starts_with("https://") => {
+                Err(format!("broker_admin.url is {:?}; it has to look like https://host:15671", admin.url))
+            }
+            (None, Some(_)) => Err("broker_admin is set, but not identity.directory, which it belongs to".into()),
+            _ => Ok(()),
+        }
     }
 
     /// Every channel: the standard three and the configured ones.
@@ -242,6 +343,16 @@ mod tests {
             (RANGE_B, "ranges = [\"10.1.1.0/28\"]", "10.1.1.0/28, which overlaps 10.1.1.0/24 of checkin-rack-a"),
             (RANGE_B, "ranges = [\"10.0.0.0/8\"]", "overlaps"),
             (RANGE_B, "ranges = []", "checkin.places[1] (checkin-rack-b) has no ranges"),
+            ("public_names = []", "public_names = [\"a b\"]", "api.public_names has \"a b\""),
+            ("max_connections = 1024", "max_connections = 4", "api.max_connections is 4"),
+            ("_per_origin = 256", "_per_origin = 2000", "max_connections_per_origin is 2000; 1 to 1024"),
+            ("open_per_second = 50", "open_per_second = 0", "api.open_per_second is 0"),
+            ("# [identity]\n# d", "[identity]\nd", "broker.url has to begin with amqps://"),
+            (
+                "# [broker_admin]\n# url",
+                "[broker_admin]\nuser = \"x\"\npassword_file = \"x\"\nurl",
+                "which it belongs to",
+            ),
         ] {
             assert!(EXAMPLE.contains(from), "{from}");
             let config: Config = toml::from_str(&EXAMPLE.replace(from, to)).unwrap();

@@ -6,14 +6,18 @@ pub mod config;
 pub mod core;
 mod driver;
 pub mod topology;
+pub mod trust;
 pub mod zone_id;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 
 use rand::random;
+use rollcall_bus::admin::{Admin, AdminError, AdminSettings};
 use rollcall_bus::{Attachment, Bus, ConnectError, Connector, ConsumeError, Consumer, DeclareError};
 use rollcall_discovery::{Discovery, DiscoveryError, Tag, host_addresses};
+use rollcall_identity::files::{FileError, read_secret};
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint};
 use rollcall_model::{GroupId, InstanceId, Name, Principal, ZoneId, route};
 use rollcall_startup::{Clock, Exit, Failure, Shutdown};
@@ -24,6 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::config::Config;
 use crate::core::{Admission, Settings, TablePolicy, Zone};
 use crate::driver::{Driver, Inputs, Waiting};
+use crate::trust::{Administrator, AdministratorError, BrokerUsers, Trust, TrustError};
 
 /// Why a zone controller could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +55,18 @@ pub enum RunError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The zone's identity cannot be used.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The first administrator cannot be made.
+    #[error(transparent)]
+    Administrator(#[from] AdministratorError),
+    /// The broker cannot be administered as configured.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// The password of the broker's administrator cannot be read.
+    #[error("broker_admin.password_file: {0}")]
+    AdminPassword(#[from] FileError),
     /// The broker cannot be used.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -77,7 +94,8 @@ impl From<RunError> for Failure {
     /// What trying again would not change is a wrong use of the program.
     fn from(error: RunError) -> Self {
         let exit = match &error {
-            RunError::ZoneId(_) | RunError::OtherZone { .. } | RunError::Connect(_) => Exit::Usage,
+            RunError::ZoneId(_) | RunError::OtherZone { .. } | RunError::Connect(_) | RunError::Trust(_) => Exit::Usage,
+            RunError::Admin(_) | RunError::AdminPassword(_) => Exit::Usage,
             _ => Exit::Unreachable,
         };
         Self::caused_by(exit, &error)
@@ -133,22 +151,24 @@ pub async fn run(
     running: oneshot::Sender<Running>,
 ) -> Result<(), RunError> {
     let Parts { connector, endpoint, store, discovery } = parts;
-    let zone = identify(&config)?;
+    let (zone, clock) = (identify(&config)?, Clock::start());
+    let listen = config.api.listen;
+    let listener = TcpListener::bind(listen).await.map_err(|source| RunError::Listen { address: listen, source })?;
+    let api = listener.local_addr().map_err(|source| RunError::Listen { address: listen, source })?;
+    let trust = open_trust(&config, zone, &store, clock).await?;
     let saved = store.load().await?;
     if let Some(known) = &saved.zone
         && known.zone != zone
     {
         return Err(RunError::OtherZone { stored: known.zone, derived: zone });
     }
-    let listen = config.api.listen;
-    let listener = TcpListener::bind(listen).await.map_err(|source| RunError::Listen { address: listen, source })?;
-    let api = listener.local_addr().map_err(|source| RunError::Listen { address: listen, source })?;
+    let connector = secured(connector, trust.as_deref());
+    let users = broker_users(&config, &connector, trust.as_deref(), &store, &shutdown)?;
 
     let inbox = route::zone_inbox(zone);
     let client_name = format!("rollcall zone-controller {}", config.name);
     let attachment = Attachment { principal: Principal::Zone(zone), inbox: inbox.clone(), client_name, endpoint: None };
     let bus = connector.attach(attachment).await?;
-    let clock = Clock::start();
     let settings = settings(&config, zone, endpoint, api);
     let (mut core, first) = Zone::start(clock.now(), settings.clone(), saved);
     core.recall_places(placed(&store).await?);
@@ -164,9 +184,17 @@ pub async fn run(
         generation,
         channels: config.purposes(),
         link: bus.link(),
+        trust: trust.clone(),
+        users,
+        credentials: trust.clone().map_or(api::Credentials::OwnMachine, api::Credentials::Site),
+        notices: Arc::default(),
+        paced: Arc::new(api::Paced::new(config.api.paces())),
         shutdown: shutdown.clone(),
     };
-    let server = tokio::spawn(api::serve(listener, shared));
+    let tls = trust.as_ref().map(|trust| trust.server()).transpose().map_err(TrustError::from)?;
+    let server = tokio::spawn(api::serve(listener, tls, config.api.bounds(), shared));
+    let keepers =
+        trust.map(|trust| tokio::spawn(keep_fresh(trust, config.clone(), store.clone(), clock, shutdown.clone())));
     tracing::info!(%api, "the API listens");
     let driver = Driver { zone: core, settings, bus, store, clock, waiting: Waiting::default() };
     let opening = Opening { driver, first, asks, discovery, inbox };
@@ -181,6 +209,9 @@ pub async fn run(
     shutdown.request();
     // A panic of the server was logged; the zone's own end is what counts.
     let _ = server.await;
+    if let Some(keepers) = keepers {
+        let _ = keepers.await;
+    }
     ended
 }
 
@@ -222,6 +253,58 @@ fn identify(config: &Config) -> Result<ZoneId, RunError> {
     Ok(zone_id::zone_id(&machine, &secret))
 }
 
+/// The zone's identity, where it has one; makes the first administrator.
+async fn open_trust(
+    config: &Config,
+    zone: ZoneId,
+    store: &Store,
+    clock: Clock,
+) -> Result<Option<Arc<Trust>>, RunError> {
+    let Some(identity) = &config.identity else { return Ok(None) };
+    let (addresses, now) = (addresses(config), clock.now().wall);
+    let names = trust::names(config.api.listen.ip(), &addresses, &config.api.public_names);
+    let opened = Trust::open(identity.directory.clone(), &config.name, zone, names, now)?;
+    trust::make_first(store, now).await?;
+    Ok(Some(opened))
+}
+
+/// A zone with an identity logs in by its certificate.
+fn secured(connector: Connector, trust: Option<&Trust>) -> Connector {
+    match (connector, trust) {
+        (Connector::Rabbit(settings), Some(trust)) => Connector::Secure { settings, identity: trust.login() },
+        (connector, _) => connector,
+    }
+}
+
+fn broker_users(
+    config: &Config,
+    connector: &Connector,
+    trust: Option<&Trust>,
+    store: &Store,
+    shutdown: &Shutdown,
+) -> Result<BrokerUsers, RunError> {
+    let (Connector::Secure { settings, .. }, Some(trust), Some(admin)) = (connector, trust, &config.broker_admin)
+    else {
+        return Ok(BrokerUsers::InProcess);
+    };
+    let password = read_secret(&admin.password_file)?.trim().to_owned();
+    let admin = Admin::new(AdminSettings {
+        url: admin.url.clone(),
+        vhost: settings.endpoint()?.vhost,
+        user: admin.user.clone(),
+        password,
+        roots: trust.roots(),
+    })?;
+    Ok(BrokerUsers::rabbit_mq(admin, trust.zone(), store.clone(), shutdown.clone()))
+}
+
+/// Renews the zone's own certificate and that of the administrator of this machine.
+async fn keep_fresh(trust: Arc<Trust>, config: Config, store: Store, clock: Clock, shutdown: Shutdown) {
+    let Some(identity) = &config.identity else { return };
+    let administrator = Administrator::of(&identity.directory);
+    tokio::join!(trust.keep_fresh(clock, &shutdown), administrator.keep_fresh(&trust, &store, clock, &shutdown));
+}
+
 async fn prepare(bus: &Bus, config: &Config, inbox: &str) -> Result<Vec<Consumer>, RunError> {
     let channels = config.purposes();
     bus.declare(topology::topology(&channels)).await?;
@@ -239,8 +322,12 @@ async fn placed(store: &Store) -> Result<Vec<(Name, GroupId)>, QueryError> {
     Ok(table.rows.iter().filter_map(read).collect())
 }
 
+fn addresses(config: &Config) -> Vec<IpAddr> {
+    if config.addresses.is_empty() { host_addresses() } else { config.addresses.clone() }
+}
+
 fn settings(config: &Config, zone: ZoneId, broker: BrokerEndpoint, api: SocketAddr) -> Settings {
-    let addresses: Vec<IpAddr> = if config.addresses.is_empty() { host_addresses() } else { config.addresses.clone() };
+    let addresses = addresses(config);
     let api = match (api.ip().is_unspecified(), addresses.first()) {
         (true, Some(address)) => SocketAddr::new(*address, api.port()).to_string(),
         _ => api.to_string(),

@@ -1,6 +1,8 @@
 //! The zone's API as functions. Answers are kept as they came, for `--json`, and read into types to be shown.
 
+pub mod credential;
 mod orders;
+mod trust;
 
 use std::error::Error;
 use std::time::Duration;
@@ -11,6 +13,8 @@ use rollcall_startup::{Exit, Failure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+
+use self::credential::{Credential, CredentialError};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -24,13 +28,16 @@ const SHOWN: usize = 200;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The URL cannot be one of an API.
-    #[error("{url:?} is not the address of a zone's API: {reason}; expected something like http://127.0.0.1:7655")]
+    #[error("{url:?} is not the address of a zone's API: {reason}; expected something like https://127.0.0.1:7655")]
     Url {
         /// As given.
         url: String,
         /// What is wrong with it.
         reason: String,
     },
+    /// What was to be shown to the zone cannot be used.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
     /// Nobody answers.
     #[error("cannot reach the zone's API at {url}: {reason}")]
     Unreachable {
@@ -60,13 +67,16 @@ pub enum ClientError {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         match &error {
-            ClientError::Url { .. } => Failure::usage(&error),
+            ClientError::Url { .. } | ClientError::Credential(_) => Failure::usage(&error),
             ClientError::Unreachable { .. } => Failure::unreachable(&error)
                 .hint("is the zone controller running? `rollcall demo` starts one; set --api or ROLLCALL_API"),
             ClientError::Foreign { .. } => {
                 Failure::unreachable(&error).hint("is --api (or ROLLCALL_API) the address of a zone controller?")
             }
             ClientError::Refused { status, .. } if status.is_server_error() => Failure::new(Exit::Unreachable, &error),
+            ClientError::Refused { status, .. } if *status == StatusCode::UNAUTHORIZED => {
+                Failure::other(&error).hint("--identity DIR shows the zone who asks; so does ROLLCALL_TOKEN")
+            }
             ClientError::Refused { .. } => Failure::other(&error),
         }
     }
@@ -114,20 +124,26 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the API at `url`; connects when first asked. `http://` may be left out.
+    /// A client of the API at `url`, which shows `credential`; connects when first asked. The scheme may be left out.
     ///
     /// # Errors
-    /// When `url` is none, or not one of plain HTTP.
-    pub fn new(url: &str) -> Result<Self, ClientError> {
+    /// When `url` is none, the credential cannot be used, or they do not fit: nothing is shown over plain HTTP.
+    pub fn new(url: &str, credential: &Credential) -> Result<Self, ClientError> {
         let wrong = |reason: String| ClientError::Url { url: url.to_owned(), reason };
-        let full = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+        let scheme = if credential.wants_tls() { "https" } else { "http" };
+        let full = if url.contains("://") { url.to_owned() } else { format!("{scheme}://{url}") };
         let base = Url::parse(&full).map_err(|error| wrong(error.to_string()))?;
-        if base.scheme() != "http" {
-            return Err(wrong(format!("this version speaks http, not {}", base.scheme())));
+        match (base.scheme(), credential.wants_tls()) {
+            ("https", true) | ("http", false) => {}
+            ("https", false) => {
+                return Err(wrong("https takes --identity DIR, or ROLLCALL_TOKEN and ROLLCALL_SITE".into()));
+            }
+            ("http", true) => return Err(wrong("credentials are shown over https only".into())),
+            (other, _) => return Err(wrong(format!("it speaks https, or http, but not {other}"))),
         }
         // A zone is asked directly: a proxy meant for the web would not know the way to it.
         let http = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT);
-        let http = http.redirect(reqwest::redirect::Policy::none());
+        let http = credential.apply(http.redirect(reqwest::redirect::Policy::none()))?;
         let http = http.build().map_err(|error| wrong(innermost(&error)))?;
         Ok(Self { base, http, by: orders::who() })
     }

@@ -70,6 +70,6 @@ pub(super) fn is_passing(error: &ClientError) -> bool {
     match error {
         ClientError::Unreachable { .. } => true,
         ClientError::Refused { status, .. } => status.is_server_error(),
-        ClientError::Url { .. } | ClientError::Foreign { .. } => false,
+        ClientError::Url { .. } | ClientError::Credential(_) | ClientError::Foreign { .. } => false,
     }
 }

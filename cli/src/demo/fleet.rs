@@ -141,7 +141,9 @@ impl Fleet {
             keep_alive_ms: 1_000,
             broker: self.broker_settings(),
             discovery: self.discovery_settings(),
-            api: ApiConfig { listen: free(self.arguments.listen).await },
+            identity: None,
+            broker_admin: None,
+            api: ApiConfig { listen: free(self.arguments.listen).await, ..ApiConfig::default() },
             admission: AdmissionConfig { groups: vec!["rack-*".into()] },
             channels: ChannelsConfig {
                 extra: ["security", "power"].into_iter().filter_map(|p| p.parse().ok()).collect(),

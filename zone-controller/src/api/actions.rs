@@ -12,9 +12,9 @@ use serde_json::json;
 
 use super::Shared;
 use super::asking::{Answer, command, rows, text, unfold};
+use super::caller::Author;
 use super::errors::Problem;
 use super::receiving::{Body, Params};
-use super::writer::Writer;
 use crate::core::Command;
 
 /// States of an order.
@@ -69,7 +69,7 @@ const fn deadline_s() -> u64 {
 }
 
 /// `POST /v1/actions {node, action: {kind, …}, deadline_s}`
-pub async fn order(State(shared): State<Arc<Shared>>, Writer(by): Writer, Body(order): Body<Order>) -> Answer {
+pub async fn order(State(shared): State<Arc<Shared>>, Author(by): Author, Body(order): Body<Order>) -> Answer {
     let Order { node, action, deadline_s } = order;
     let deadline = Millis(deadline_s.saturating_mul(1_000));
     command(&shared, Command::OrderAction { node, action, deadline, by }).await

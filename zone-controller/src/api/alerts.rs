@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use super::Shared;
 use super::asking::{Answer, command, listed, rows, text};
+use super::caller::Author;
 use super::errors::Problem;
 use super::receiving::{Body, Params};
-use super::writer::Writer;
 use crate::core::Command;
 
 /// Longest comment, characters.
@@ -53,7 +53,7 @@ pub struct Seen {
 /// `POST /v1/alerts/{alert}/acknowledge {comment}`: somebody has seen it. Once is enough; again changes nothing.
 pub async fn acknowledge(
     State(shared): State<Arc<Shared>>,
-    Writer(by): Writer,
+    Author(by): Author,
     Path(alert): Path<String>,
     Body(seen): Body<Seen>,
 ) -> Answer {

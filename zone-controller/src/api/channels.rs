@@ -11,10 +11,10 @@ use serde_json::json;
 
 use super::Shared;
 use super::asking::{Answer, command, listed, rows, unfold};
+use super::caller::Author;
 use super::errors::Problem;
 use super::receiving::{Body, Params};
 use super::resources::wait_for;
-use super::writer::Writer;
 use crate::core::Command;
 
 /// `GET /v1/channels`
@@ -98,7 +98,7 @@ fn note() -> String {
 /// `POST /v1/channels/{channel}/messages {what, subject, message}`
 pub async fn send(
     State(shared): State<Arc<Shared>>,
-    Writer(by): Writer,
+    Author(by): Author,
     Path(channel): Path<String>,
     Body(sent): Body<Message>,
 ) -> Answer {

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::asking::{Answer, command, listed, overview, rows};
+use super::caller::Author;
 use super::receiving::Body;
-use super::writer::Writer;
 use crate::core::Command;
 
 /// `GET /v1/checkins`: every service that was heard, and every one that is configured for a place.
@@ -52,7 +52,7 @@ pub struct Decision {
 }
 
 /// `POST /v1/combinations {capability, approve, name}`
-pub async fn decide(State(shared): State<Arc<Shared>>, Writer(by): Writer, Body(decided): Body<Decision>) -> Answer {
+pub async fn decide(State(shared): State<Arc<Shared>>, Author(by): Author, Body(decided): Body<Decision>) -> Answer {
     let Decision { capability, approve, name } = decided;
     command(&shared, Command::DecideCombination { capability, approve, name, by }).await
 }

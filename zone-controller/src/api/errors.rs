@@ -1,8 +1,9 @@
 //! Errors of the API: problem details (RFC 9457).
 
 use axum::Json;
-use axum::http::{Method, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use rollcall_model::Millis;
 use serde_json::json;
 
 use crate::core::{Rejection, RejectionKind};
@@ -13,21 +14,47 @@ use crate::driver::CommandError;
 pub struct Problem {
     status: StatusCode,
     detail: String,
-    /// More of it, one by one: each problem of a policy, say.
-    details: Vec<String>,
     /// A word for programs, where they tell refusals apart.
     reason: Option<String>,
+    /// When asking again is worth it.
+    retry_after: Option<Millis>,
+    /// More of it, one by one: each problem of a policy, say.
+    details: Vec<String>,
 }
 
 impl Problem {
     /// A problem of any kind.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), details: Vec::new(), reason: None }
+        Self { status, detail: detail.into(), reason: None, retry_after: None, details: Vec::new() }
+    }
+
+    /// What is wrong, for people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The same, with a word for programs.
+    #[must_use]
+    pub fn because(self, reason: impl Into<String>) -> Self {
+        Self { reason: Some(reason.into()), ..self }
+    }
+
+    /// Whoever asks, asks too often.
+    pub fn too_often(retry_after: Millis) -> Self {
+        let why = "too many requests; ask again after the time in retry-after";
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, why).because("too_often");
+        Self { retry_after: Some(retry_after), ..problem }
     }
 
     /// The request is wrong.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// What is asked for is wrong.
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
     /// There is no such thing.
@@ -65,7 +92,8 @@ impl From<Rejection> for Problem {
             RejectionKind::Silent => StatusCode::GATEWAY_TIMEOUT,
             RejectionKind::Forbidden => StatusCode::FORBIDDEN,
         };
-        Self { status, detail: rejection.message, details: rejection.details, reason: rejection.reason }
+        let problem = Self::new(status, rejection.message);
+        Self { reason: rejection.reason, details: rejection.details, ..problem }
     }
 }
 
@@ -91,7 +119,16 @@ impl IntoResponse for Problem {
         if let Some(reason) = self.reason {
             body["reason"] = json!(reason);
         }
-        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], Json(body)).into_response()
+        let mut answer =
+            (self.status, [(header::CONTENT_TYPE, "application/problem+json")], Json(body)).into_response();
+        let headers = answer.headers_mut();
+        if let Some(Millis(retry_after)) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after.div_ceil(1_000).max(1)));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"rollcall\""));
+        }
+        answer
     }
 }
 

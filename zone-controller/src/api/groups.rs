@@ -11,9 +11,9 @@ use serde_json::json;
 
 use super::Shared;
 use super::asking::{Answer, command, listed, rows};
+use super::caller::Author;
 use super::errors::Problem;
 use super::receiving::Body;
-use super::writer::Writer;
 use crate::core::Command;
 
 /// `GET /v1/groups`
@@ -62,7 +62,7 @@ const fn leave_dwell_ms() -> u64 {
 }
 
 /// `POST /v1/groups {name, kind, rule, enter_dwell_ms, leave_dwell_ms}`: makes a group by rule, or changes its rule.
-pub async fn set(State(shared): State<Arc<Shared>>, Writer(by): Writer, Body(group): Body<RuleGroup>) -> Answer {
+pub async fn set(State(shared): State<Arc<Shared>>, Author(by): Author, Body(group): Body<RuleGroup>) -> Answer {
     let RuleGroup { name, kind, rule, enter_dwell_ms, leave_dwell_ms } = group;
     let set = Command::SetRuleGroup {
         name,
@@ -76,7 +76,7 @@ pub async fn set(State(shared): State<Arc<Shared>>, Writer(by): Writer, Body(gro
 }
 
 /// `DELETE /v1/groups/{name or id}`: dissolves a group by rule.
-pub async fn dissolve(State(shared): State<Arc<Shared>>, Writer(by): Writer, Path(group): Path<String>) -> Answer {
+pub async fn dissolve(State(shared): State<Arc<Shared>>, Author(by): Author, Path(group): Path<String>) -> Answer {
     command(&shared, Command::DissolveGroup { group, by }).await
 }
 

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::asking::{Answer, command, listed, progress, rows};
+use super::caller::Author;
 use super::errors::Problem;
 use super::receiving::{Body, Params};
-use super::writer::Writer;
 use crate::core::Command;
 
 /// Longest policy taken, bytes.
@@ -67,7 +67,7 @@ pub struct Setting {
 /// `PUT /v1/policy?comment=&dry_run=`, the policy as TOML in the body.
 pub async fn set(
     State(shared): State<Arc<Shared>>,
-    Writer(by): Writer,
+    Author(by): Author,
     Params(setting): Params<Setting>,
     Document(document): Document,
 ) -> Answer {
@@ -86,7 +86,7 @@ pub struct Rollback {
 }
 
 /// `POST /v1/policy/rollback {version}`: a former text as a new version.
-pub async fn rollback(State(shared): State<Arc<Shared>>, Writer(by): Writer, Body(to): Body<Rollback>) -> Answer {
+pub async fn rollback(State(shared): State<Arc<Shared>>, Author(by): Author, Body(to): Body<Rollback>) -> Answer {
     let policy = former(&shared, to.version).await?;
     let document = policy["document"].as_str().unwrap_or_default().to_owned();
     command(&shared, Command::RollbackPolicy { version: to.version, document, by }).await

@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod hostile;
+mod joining;
+mod roles;
+mod secure;
 mod stage;
 
 use reqwest::Method;

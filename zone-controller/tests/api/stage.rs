@@ -46,7 +46,7 @@ pub fn name(text: &str) -> Name {
     Name::new(text).expect("a name")
 }
 
-fn config(directory: &std::path::Path) -> Config {
+pub fn config(directory: &std::path::Path) -> Config {
     let secret_file = directory.join("secret");
     write_durably(&secret_file, b"0123456789abcdef0123456789abcdef").expect("a secret");
     Config {
@@ -58,7 +58,9 @@ fn config(directory: &std::path::Path) -> Config {
         keep_alive_ms: 1_000,
         broker: RabbitSettings::default(),
         discovery: DiscoverySettings::default(),
-        api: ApiConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)) },
+        identity: None,
+        broker_admin: None,
+        api: ApiConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..ApiConfig::default() },
         admission: AdmissionConfig { groups: vec!["rack-*".into()] },
         channels: ChannelsConfig { extra: vec![Purpose::new("security").expect("a purpose")] },
         logical_groups: LogicalGroupsConfig::default(),

@@ -189,12 +189,12 @@ impl Client {
         self.order(&["combinations"], &json!({ "capability": capability, "approve": approve, "name": name })).await
     }
 
-    async fn order(&self, path: &[&str], body: &Value) -> Result<Answer, ClientError> {
+    pub(super) async fn order(&self, path: &[&str], body: &Value) -> Result<Answer, ClientError> {
         let url = self.url(path);
         self.send(self.signed(self.http.post(url.clone()).json(body)), &url, ANSWER).await
     }
 
-    fn signed(&self, request: RequestBuilder) -> RequestBuilder {
+    pub(super) fn signed(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.by {
             Some(by) => request.header(BY, by.as_str()),
             None => request,

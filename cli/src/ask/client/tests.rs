@@ -14,7 +14,7 @@ async fn serve(router: Router) -> Client {
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let at = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Client::new(&at.to_string()).unwrap()
+    Client::new(&at.to_string(), &Credential::None).unwrap()
 }
 
 fn failure(result: Result<Answer, ClientError>) -> (u8, String) {
@@ -26,7 +26,7 @@ fn failure(result: Result<Answer, ClientError>) -> (u8, String) {
 async fn a_zone_that_is_not_there_is_told_with_what_to_do() {
     // Bound and dropped: a port nobody listens at.
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let client = Client::new(&format!("http://127.0.0.1:{port}")).unwrap();
+    let client = Client::new(&format!("http://127.0.0.1:{port}"), &Credential::None).unwrap();
     let expected = format!(
         "error: cannot reach the zone's API at http://127.0.0.1:{port}: Connection refused (os error 111)\n\
          hint: is the zone controller running? `rollcall demo` starts one; set --api or ROLLCALL_API"
@@ -112,12 +112,12 @@ async fn names_and_filters_arrive_as_they_were_given() {
 
 #[test]
 fn an_address_needs_no_scheme_but_the_right_one() {
-    let url = |text: &str| Client::new(text).map(|client| client.url(&["status"]).to_string());
+    let url = |text: &str| Client::new(text, &Credential::None).map(|client| client.url(&["status"]).to_string());
     assert_eq!(url("127.0.0.1:7655").unwrap(), "http://127.0.0.1:7655/v1/status");
     assert_eq!(url("http://[::1]:7655/").unwrap(), "http://[::1]:7655/v1/status");
     assert_eq!(url("http://gate/zones/a").unwrap(), "http://gate/zones/a/v1/status");
     for wrong in ["https://127.0.0.1:7655", "http://", "http://a b", ""] {
-        let failure = Failure::from(Client::new(wrong).unwrap_err());
+        let failure = Failure::from(Client::new(wrong, &Credential::None).unwrap_err());
         assert_eq!(failure.exit().code(), 2, "{wrong}: {failure}");
     }
 }

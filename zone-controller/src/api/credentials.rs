@@ -1,0 +1,145 @@
+//! How callers are known.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, StatusCode, header};
+use rollcall_identity::{Token, TokenUse};
+use rollcall_model::{Name, Principal, Role};
+use rollcall_startup::Clock;
+use rollcall_store::Store;
+
+use super::caller::{Caller, Means};
+use super::errors::Problem;
+use super::listener::Peer;
+use crate::trust::Trust;
+
+/// Header that says who writes, where the zone has no identity yet.
+const BY: &str = "x-rollcall-by";
+/// Longest name in it, characters.
+const LONGEST_BY: usize = 64;
+
+/// How callers are known.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// The zone has no identity yet: whoever is on its own machine may everything, everybody else may look.
+    OwnMachine,
+    /// By certificates of this zone's authorities, and by tokens.
+    Site(Arc<Trust>),
+}
+
+impl Credentials {
+    /// Who asks. A certificate counts before a token.
+    ///
+    /// # Errors
+    /// What is wrong with what they showed: 401 where it proves nothing, 403 where it does and is revoked.
+    pub async fn who(&self, store: &Store, peer: &Peer, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let origin = peer.address.ip();
+        let trust = match self {
+            Self::OwnMachine => return on_own_machine(origin, headers),
+            Self::Site(trust) => trust,
+        };
+        if !peer.chain.is_empty() {
+            return by_certificate(trust, store, peer).await;
+        }
+        match headers.get(header::AUTHORIZATION) {
+            None => Ok(Caller::stranger(origin)),
+            Some(shown) => by_token(store, origin, shown.to_str().unwrap_or_default()).await,
+        }
+    }
+}
+
+fn unproven(why: impl Into<String>, reason: &str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, why).because(reason)
+}
+
+async fn by_certificate(trust: &Trust, store: &Store, peer: &Peer) -> Result<Caller, Problem> {
+    let known = trust.identify(&peer.chain, Clock::start().now().wall);
+    let known = known.map_err(|error| unproven(error.to_string(), error.reason()))?;
+    if store.is_revoked(&known.principal, &known.serial).await.map_err(Problem::store)? {
+        return Err(Problem::forbidden(format!("{} was revoked", known.principal)).because("revoked"));
+    }
+    let role = match &known.principal {
+        Principal::User(name) => Some(role_of(store, name).await?),
+        _ => None,
+    };
+    let (who, origin) = (known.principal.to_string(), peer.address.ip());
+    Ok(Caller {
+        principal: Some(known.principal),
+        who,
+        role,
+        origin,
+        means: Means::Certificate,
+        serial: Some(known.serial),
+    })
+}
+
+/// Also tells that a user was removed, whose certificate would be good otherwise.
+async fn role_of(store: &Store, name: &Name) -> Result<Role, Problem> {
+    let user = store.user_named(name).await.map_err(Problem::store)?;
+    let gone = || Problem::forbidden(format!("there is no user {name}, or not any more")).because("no_user");
+    user.map(|user| user.role).ok_or_else(gone)
+}
+
+async fn by_token(store: &Store, origin: IpAddr, shown: &str) -> Result<Caller, Problem> {
+    let unknown = || unproven("nobody has this token", "unknown_token");
+    let (scheme, token) = shown.split_once(' ').unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(unproven("expected `Authorization: Bearer rcu1_…`", "unknown_token"));
+    }
+    let token = Token::parse(TokenUse::Api, token).map_err(|_| unknown())?;
+    // What is looked up is a digest: how long that takes tells nothing of the token.
+    let user = store.user_of_token(&token.hash()).await.map_err(Problem::store)?.ok_or_else(unknown)?;
+    let principal = Principal::User(user.name);
+    let (who, role) = (principal.to_string(), Some(user.role));
+    Ok(Caller { principal: Some(principal), who, role, origin, means: Means::Token, serial: None })
+}
+
+fn on_own_machine(origin: IpAddr, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let role = if origin.to_canonical().is_loopback() { Role::Administrator } else { Role::Viewer };
+    let who = match headers.get(BY) {
+        None => "api".to_owned(),
+        Some(by) => {
+            let by = by.to_str().unwrap_or_default().trim();
+            if by.is_empty() || by.chars().count() > LONGEST_BY {
+                let why = format!("{BY}: expected a name of 1 to {LONGEST_BY} visible characters");
+                return Err(Problem::bad_request(why));
+            }
+            by.to_owned()
+        }
+    };
+    Ok(Caller { principal: None, who, role: Some(role), origin, means: Means::OwnMachine, serial: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn without_an_identity_only_programs_on_this_machine_may_write() {
+        let table = [
+            ("127.0.0.1", Role::Administrator),
+            ("::1", Role::Administrator),
+            ("::ffff:127.0.0.1", Role::Administrator),
+            ("10.1.0.7", Role::Viewer),
+            ("::ffff:10.1.0.7", Role::Viewer),
+        ];
+        for (origin, role) in table {
+            let caller = on_own_machine(origin.parse().unwrap(), &HeaderMap::new()).unwrap();
+            assert_eq!(caller.role, Some(role), "{origin}");
+        }
+    }
+
+    #[test]
+    fn who_writes_is_named_by_a_header_or_is_the_api() {
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        let named = |by: &str| HeaderMap::from_iter([(BY.parse().unwrap(), HeaderValue::from_str(by).unwrap())]);
+        assert_eq!(on_own_machine(loopback, &HeaderMap::new()).unwrap().who, "api");
+        assert_eq!(on_own_machine(loopback, &named("ada@desk")).unwrap().who, "ada@desk");
+        for bad in ["", " ", &"x".repeat(65)] {
+            assert!(on_own_machine(loopback, &named(bad)).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What every request passes before its handler: who asks, may they, do they ask too often, and is what they send within
+//! its bounds of size and time. In that order, so that a stranger's body is not even read where none is wanted.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use rollcall_model::Role;
+use rollcall_startup::Clock;
+use tokio::time::timeout;
+
+use super::Shared;
+use super::caller::{Caller, Means};
+use super::errors::Problem;
+use super::limits::{Buckets, Pace, origin};
+use super::listener::Peer;
+use super::routes::{Access, Route};
+
+/// Time to send a body.
+const BODY: Duration = Duration::from_secs(10);
+/// Most callers and origins whose pace is remembered one by one.
+const MOST_REMEMBERED: usize = 10_000;
+/// Daemons ask for a certificate now and then.
+const DAEMON: Pace = Pace { per_second: 5, burst: 20 };
+
+/// How fast each kind of caller may ask.
+#[derive(Clone, Copy, Debug)]
+pub struct Paces {
+    /// Whoever showed nothing, each origin.
+    pub open: Pace,
+}
+
+/// What is remembered of how often somebody asked.
+#[derive(Debug)]
+pub struct Paced {
+    paces: Paces,
+    clock: Clock,
+    buckets: Mutex<Buckets<String>>,
+}
+
+impl Paced {
+    /// Nobody asked yet.
+    #[must_use]
+    pub fn new(paces: Paces) -> Self {
+        Self { paces, clock: Clock::start(), buckets: Mutex::new(Buckets::new(MOST_REMEMBERED)) }
+    }
+
+    fn take(&self, caller: &Caller, access: Access) -> Result<(), Problem> {
+        let (key, pace) = match (access, caller.means, caller.role) {
+            // Until the zone has an identity its API is for programs of its own machine.
+            (_, Means::OwnMachine, _) => return Ok(()),
+            (Access::Open, ..) | (_, Means::Nothing, _) => (origin(caller.origin).to_string(), self.paces.open),
+            (.., Some(role)) => (caller.who.clone(), pace(role)),
+            (.., None) => (caller.who.clone(), DAEMON),
+        };
+        let taken = self.buckets.lock().unwrap_or_else(PoisonError::into_inner).take(self.clock.now().tick, key, pace);
+        taken.map_err(|too_often| Problem::too_often(too_often.retry_after))
+    }
+}
+
+/// Requests each second, and at once, of somebody with this role.
+const fn pace(role: Role) -> Pace {
+    match role {
+        Role::Viewer | Role::Operator => Pace { per_second: 50, burst: 200 },
+        Role::Administrator => Pace { per_second: 100, burst: 400 },
+    }
+}
+
+/// Lets a request through to its handler, or answers it.
+pub(super) async fn pass(route: &Route, request: Request, next: Next) -> Response {
+    match check(route, request).await {
+        Ok(request) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn check(route: &Route, request: Request) -> Result<Request, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let (Some(shared), Some(peer)) = (parts.extensions.get::<Arc<Shared>>(), parts.extensions.get::<Peer>()) else {
+        return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "nobody told the gate who asks"));
+    };
+    let caller = match shared.credentials.who(&shared.store, peer, &parts.headers).await {
+        Ok(caller) => caller,
+        Err(problem) => {
+            // Guessing is paced like any asking of a stranger.
+            shared.notices.turned_away(peer.address.ip(), problem.detail());
+            shared.paced.take(&Caller::stranger(peer.address.ip()), Access::Open)?;
+            return Err(problem);
+        }
+    };
+    shared.paced.take(&caller, route.access)?;
+    caller.may(route.access)?;
+    refuse_web_pages(&route.method, &parts.headers)?;
+    let body = read(body, route.body).await?;
+    parts.extensions.insert(caller);
+    Ok(Request::from_parts(parts, body))
+}
+
+/// A browser shows a certificate for whatever page asks: no page may change anything by it.
+fn refuse_web_pages(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    if *method != Method::GET && headers.contains_key(header::ORIGIN) {
+        return Err(Problem::forbidden("no web page may change anything here").because("web_origin"));
+    }
+    Ok(())
+}
+
+async fn read(body: Body, most: usize) -> Result<Body, Problem> {
+    let too_long = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {most} bytes"));
+    if body.size_hint().lower() > most as u64 {
+        return Err(too_long());
+    }
+    match timeout(BODY, to_bytes(body, most)).await {
+        Ok(Ok(bytes)) => Ok(Body::from(bytes)),
+        // The connection ended, or the body is too long; nobody reads the answer to the former.
+        Ok(Err(_)) => Err(too_long()),
+        Err(_) => {
+            let why = format!("the body did not come within {} s", BODY.as_secs());
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, why))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_changes_something_is_refused_to_web_pages() {
+        let page = HeaderMap::from_iter([(header::ORIGIN, "http://127.0.0.1".parse().unwrap())]);
+        assert!(refuse_web_pages(&Method::POST, &page).is_err());
+        assert!(refuse_web_pages(&Method::DELETE, &page).is_err());
+        assert!(refuse_web_pages(&Method::GET, &page).is_ok());
+        assert!(refuse_web_pages(&Method::POST, &HeaderMap::new()).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_body_is_taken_up_to_its_bound() {
+        assert!(read(Body::from(vec![0; 10]), 10).await.is_ok());
+        let refused = read(Body::from(vec![0; 11]), 10).await.unwrap_err().into_response();
+        assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+}
