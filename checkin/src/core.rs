@@ -15,6 +15,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use rollcall_bus::{Outgoing, Sender};
+use rollcall_model::authority::AuthorityError;
 use rollcall_model::packet::{
     Assigned, Assignment, Channel, CheckinReport, ControllerEntry, Decision, JoinRequest, NodeSubscription, Packet,
 };
@@ -78,6 +79,8 @@ pub enum Event {
         /// A word to count by.
         reason: &'static str,
     },
+    /// A packet was delivered that its sender may not send; it is parked.
+    Unentitled(AuthorityError),
     /// A deadline may have passed.
     Tick,
 }
@@ -220,6 +223,7 @@ impl Checkin {
             Event::Unroutable { routing_key } => self.on_unroutable(now, &routing_key, &mut effects),
             Event::Tick => self.on_tick(now, &mut effects),
             Event::Undecodable { reason } => self.count(reason, "a message was no control packet".into()),
+            Event::Unentitled(error) => self.count(error.reason(), error.to_string()),
             Event::Delivered(envelope) => match envelope.packet {
                 Packet::NodeSubscription(subscription) => self.on_subscription(now, *subscription, &mut effects),
                 Packet::JoinDecision(decision) => self.on_decision(now, decision, &mut effects),

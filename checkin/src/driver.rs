@@ -1,10 +1,9 @@
 //! The check-in service's only loop: waits, feeds the core, carries out effects: save, then publish, then ack.
 
-use rollcall_bus::{Bus, Consumer, Delivery, Link, Outgoing, PublishError};
+use rollcall_bus::{Bus, Consumer, Delivery, Link, Outgoing, PacketError, PublishError, packet_of};
 use rollcall_discovery::{Announced, Discovery, Sighting, Watch};
 use rollcall_model::Name;
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, Hello};
-use rollcall_model::wire::v1::Envelope;
 use rollcall_startup::{Clock, Shutdown, StateError};
 use tokio::sync::watch;
 
@@ -143,11 +142,11 @@ impl Driver {
         for delivery in deliveries {
             let now = self.clock.now();
             let mut reason = None;
-            let followed = match Envelope::decode(&delivery.body) {
+            let followed = match packet_of(&delivery, self.bus.checks_users()) {
                 Ok(envelope) => self.core.step(now, Event::Delivered(envelope)),
                 Err(error) => {
                     reason = Some(error.to_string());
-                    self.core.step(now, Event::Undecodable { reason: error.reason() })
+                    self.core.step(now, refused(error))
                 }
             };
             for effect in followed {
@@ -233,5 +232,13 @@ impl Driver {
             }
         }
         effects
+    }
+}
+
+/// What the core is told of a packet that is put aside.
+fn refused(error: PacketError) -> Event {
+    match error {
+        PacketError::Undecodable(error) => Event::Undecodable { reason: error.reason() },
+        PacketError::Unentitled(error) => Event::Unentitled(error),
     }
 }

@@ -177,7 +177,7 @@ async fn prepare(bus: &Bus, checkin: CheckinId, inbox: &str) -> Result<(Consumer
             max_age_ms: Some(60_000),
             dead_letter: None,
         })
-        .bind(route::DIRECT, &queue, &queue);
+        .bind(route::DIRECT, &queue, &route::checkin_binding(checkin));
     bus.declare(topology).await?;
     Ok((bus.consume(&queue, 512).await?, bus.consume(inbox, 512).await?))
 }

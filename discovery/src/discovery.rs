@@ -1,6 +1,6 @@
 //! The handle everything in a process shares.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,11 +8,15 @@ use rollcall_model::wire::txt::{Announcement, MAX_BYTES};
 
 use crate::hub::Hub;
 use crate::mdns::Mdns;
-use crate::{Announced, DiscoveryError, DiscoverySettings, Sighting, Tag, Watch};
+use crate::{Announced, DiscoveryError, DiscoverySettings, HelloTrust, Sighting, Tag, Watch};
 
 /// Announces and watches. Clones are the same; the last one, with the last [`Announced`], ends it.
 #[derive(Clone)]
-pub struct Discovery(Arc<Inner>);
+pub struct Discovery {
+    inner: Arc<Inner>,
+    /// Whose hellos this clone believes; `None` believes all.
+    trust: Option<Arc<HelloTrust>>,
+}
 
 enum Medium {
     Off,
@@ -56,7 +60,7 @@ impl Discovery {
     /// Whether anything can be found this way at all.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        !matches!(self.0.medium, Medium::Off)
+        !matches!(self.inner.medium, Medium::Off)
     }
 
     /// Starts multicast DNS on the chosen interfaces; with `mdns = false` the same as [`Discovery::off`].
@@ -69,8 +73,8 @@ impl Discovery {
             return Ok(Self::off());
         }
         let discovery = Self::on(Medium::Mdns(Mdns::start(settings)?));
-        if let Medium::Mdns(mdns) = &discovery.0.medium {
-            mdns.monitor(Arc::downgrade(&discovery.0))?;
+        if let Medium::Mdns(mdns) = &discovery.inner.medium {
+            mdns.monitor(Arc::downgrade(&discovery.inner))?;
         }
         Ok(discovery)
     }
@@ -88,7 +92,20 @@ impl Discovery {
     }
 
     fn on(medium: Medium) -> Self {
-        Self(Arc::new(Inner { medium, hubs: Default::default(), announced: Mutex::default() }))
+        let inner = Inner { medium, hubs: Default::default(), announced: Mutex::default() };
+        Self { inner: Arc::new(inner), trust: None }
+    }
+
+    /// The same discovery for a listener that judges hellos; other clones are not affected.
+    #[must_use]
+    pub fn trusting(self, trust: HelloTrust) -> Self {
+        Self { trust: Some(Arc::new(trust)), ..self }
+    }
+
+    /// Hellos that this listener did not believe so far, by reason.
+    #[must_use]
+    pub fn distrusted(&self) -> BTreeMap<&'static str, u64> {
+        self.trust.as_ref().map(|trust| trust.refused()).unwrap_or_default()
     }
 
     /// Announces until the returned value is dropped. A second announcement of the same instance in this
@@ -98,17 +115,17 @@ impl Discovery {
     /// When the announcement is too large for a TXT record, or multicast DNS does not take it.
     pub async fn announce(&self, announcement: Announcement) -> Result<Announced, DiscoveryError> {
         let instance = announcement.instance();
-        let number = self.0.put(announcement, None).await?;
-        Ok(Announced::new(self.0.clone(), instance, number))
+        let number = self.inner.put(announcement, None).await?;
+        Ok(Announced::new(self.inner.clone(), instance, number))
     }
 
     /// Watches announcements of one tag, this process's own among them. Any number of watches share one
     /// browse, and each begins with what is known.
     #[must_use]
     pub fn watch(&self, tag: Tag) -> Watch {
-        let hub = self.0.hub(tag);
-        let watch = hub.watch();
-        if let Medium::Mdns(mdns) = &self.0.medium {
+        let hub = self.inner.hub(tag);
+        let watch = hub.watch().trusting(self.trust.clone());
+        if let Medium::Mdns(mdns) = &self.inner.medium {
             mdns.browse(tag, hub);
         }
         watch
@@ -117,7 +134,7 @@ impl Discovery {
 
 impl std::fmt::Debug for Discovery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let medium = match self.0.medium {
+        let medium = match self.inner.medium {
             Medium::Off => "off",
             Medium::Local => "local",
             Medium::Mdns(_) => "mdns",

@@ -6,9 +6,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use rollcall_model::wire::txt::Announcement;
 use tokio::sync::Notify;
 
-use crate::Sighting;
+use crate::{HelloTrust, Sighting};
 
 /// Most instances of one tag that are remembered. A flood beyond it pushes out what was refused first, and
 /// is then ignored.
@@ -40,7 +41,7 @@ impl Hub {
         }
         state.watchers.retain(|watcher| watcher.strong_count() > 0);
         state.watchers.push(Arc::downgrade(&queue));
-        Watch(queue)
+        Watch { queue, trust: None }
     }
 
     /// Tells the watchers, unless it is what they know.
@@ -146,25 +147,45 @@ impl Queue {
 }
 
 /// Sightings of one tag, beginning with what is known already.
-pub struct Watch(Arc<Queue>);
+pub struct Watch {
+    queue: Arc<Queue>,
+    trust: Option<Arc<HelloTrust>>,
+}
 
 impl Watch {
     /// The next sighting; of an instance that changed several times meanwhile, the newest. `None` once the
     /// last [`Discovery`](crate::Discovery) of the process is gone. May be cancelled: nothing is lost.
     pub async fn next(&mut self) -> Option<Sighting> {
         loop {
-            match self.0.pop() {
-                Ok(sighting) => return Some(sighting),
+            match self.queue.pop() {
+                Ok(sighting) => return Some(self.judged(sighting)),
                 Err(true) => return None,
-                Err(false) => self.0.changed.notified().await,
+                Err(false) => self.queue.changed.notified().await,
             }
+        }
+    }
+
+    /// A watch that judges the hellos it hears.
+    pub(crate) fn trusting(self, trust: Option<Arc<HelloTrust>>) -> Self {
+        Self { trust, ..self }
+    }
+
+    fn judged(&self, sighting: Sighting) -> Sighting {
+        match (&self.trust, sighting) {
+            (Some(trust), Sighting::Seen { announcement: Announcement::Hello(hello), instance, from }) => {
+                match trust.check(&hello) {
+                    Ok(()) => Sighting::Seen { announcement: Announcement::Hello(hello), instance, from },
+                    Err(distrust) => Sighting::Distrusted { hello, instance, distrust },
+                }
+            }
+            (_, sighting) => sighting,
         }
     }
 }
 
 impl std::fmt::Debug for Watch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Watch").field("waiting", &lock(&self.0.state).order.len()).finish()
+        f.debug_struct("Watch").field("waiting", &lock(&self.queue.state).order.len()).finish()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Finding each other on the local network (Z2, G2, C1): announcements over mDNS and DNS-SD.
 //!
-//! Discovery locates and never admits. What it hears is a stranger's claim about where something is:
+//! Discovery locates and never admits. A listener that was given a [`HelloTrust`] is told of hellos that are not believed
+//! as [`Sighting::Distrusted`]. What it hears is a stranger's claim about where something is:
 //! read, checked for form, handed on with the sender's address. It keeps no roster and judges no liveness:
 //! a process that is killed without a good-bye is noticed after two minutes or not at all.
 //!
@@ -31,6 +32,7 @@ mod interfaces;
 mod mdns;
 mod settings;
 mod sighting;
+mod trust;
 mod zone;
 
 pub use announced::Announced;
@@ -40,4 +42,5 @@ pub use host::host_addresses;
 pub use hub::{MAX_INSTANCES, Watch};
 pub use settings::{DiscoverySettings, MDNS_PORT};
 pub use sighting::{Sighting, Tag};
+pub use trust::{Distrust, HelloTrust};
 pub use zone::Patience;

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use rollcall_model::wire::txt::{Announcement, SERVICE, TxtError};
+use rollcall_model::wire::txt::{Announcement, Hello, SERVICE, TxtError};
+
+use crate::Distrust;
 
 /// What kind of announcement is watched; the DNS-SD subtype.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,6 +69,15 @@ pub enum Sighting {
         /// Addresses in its address records, sorted.
         from: Vec<IpAddr>,
     },
+    /// A hello that this listener does not believe: nothing in it may be used.
+    Distrusted {
+        /// What it says.
+        hello: Hello,
+        /// The DNS-SD instance it came under.
+        instance: String,
+        /// Why it is not believed.
+        distrust: Distrust,
+    },
     /// An instance said good-bye or was not renewed in time.
     Gone {
         /// The DNS-SD instance.
@@ -79,7 +90,10 @@ impl Sighting {
     #[must_use]
     pub fn instance(&self) -> &str {
         match self {
-            Self::Seen { instance, .. } | Self::Refused { instance, .. } | Self::Gone { instance } => instance,
+            Self::Seen { instance, .. }
+            | Self::Refused { instance, .. }
+            | Self::Distrusted { instance, .. }
+            | Self::Gone { instance } => instance,
         }
     }
 

@@ -90,7 +90,7 @@ async fn strangers_are_refused_by_reason_and_good_announcements_still_heard() {
                 assert_eq!(announcement, good);
                 seen = true;
             }
-            Sighting::Gone { instance } => panic!("{instance} is gone"),
+            Sighting::Distrusted { instance, .. } | Sighting::Gone { instance } => panic!("{instance} is gone"),
         }
     }
     assert_eq!(

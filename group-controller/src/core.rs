@@ -17,6 +17,8 @@ mod power;
 mod presence;
 mod reports;
 mod roster;
+mod seals;
+mod security;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -26,6 +28,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use rollcall_bus::{Outgoing, PublishError, Sender};
+use rollcall_discovery::Distrust;
+use rollcall_model::authority::AuthorityError;
 use rollcall_model::packet::{Ack, Packet, Presence, ZoneSubscriber};
 use rollcall_model::wire::status::NodeStatus;
 use rollcall_model::wire::txt::Hello;
@@ -41,6 +45,8 @@ use self::policy::Policy;
 use self::power::Power;
 use self::reports::{Dark, RESEND, Report};
 pub use self::roster::{Member, Roster, Taken};
+pub use self::seals::SealSecret;
+use self::security::Security;
 
 /// The ACK is repeated over the broker until the zone answers.
 const ACK_RETRY: Millis = Millis(1_000);
@@ -70,6 +76,8 @@ pub struct Settings {
     pub instance: InstanceId,
     /// Broker as nodes reach it: host and port.
     pub broker: (String, u16),
+    /// What session keys are derived from, by chance for this run; `None` asks for no sealed tags.
+    pub seals: Option<SealSecret>,
 }
 
 /// What happens to a group.
@@ -77,6 +85,8 @@ pub struct Settings {
 pub enum Event {
     /// The zone's hello was heard, over DNS-SD or the broker.
     HelloHeard(Hello),
+    /// A hello was heard over DNS-SD that is not believed.
+    Distrusted(Hello, Distrust),
     /// The broker is reached, for the first time or again.
     LinkUp,
     /// The broker is out of reach.
@@ -90,6 +100,8 @@ pub enum Event {
         /// A word to count by.
         reason: &'static str,
     },
+    /// A packet was delivered that its sender may not send; it is parked.
+    Unentitled(AuthorityError),
     /// The broker says that a node's inbox, and so its connection, is gone.
     ConnectionClosed(NodeId),
     /// How a publish ended.
@@ -184,6 +196,7 @@ pub struct Group {
     parcels: Parcels,
     policy: Policy,
     distributions: Distributions,
+    security: Security,
     power: Power,
     checkins: Checkins,
 }
@@ -219,6 +232,7 @@ impl Group {
             parcels: Parcels::default(),
             policy: Policy::default(),
             distributions: Distributions::default(),
+            security: Security::default(),
             power: Power::default(),
             checkins: Checkins::default(),
         }
@@ -265,10 +279,12 @@ impl Group {
         match event {
             Event::Status(status) => self.on_status(now, &status, &mut effects),
             Event::HelloHeard(hello) => self.on_hello(now, &hello, &mut effects),
+            Event::Distrusted(hello, distrust) => self.on_distrusted(now, &hello, &distrust, &mut effects),
             Event::LinkUp => self.on_link_up(now, &mut effects),
             Event::LinkDown => self.linked = false,
             Event::Delivered(envelope) => self.on_packet(now, envelope, &mut effects),
             Event::Undecodable { reason } => self.refuse(reason),
+            Event::Unentitled(error) => self.on_unentitled(now, &error, &mut effects),
             Event::ConnectionClosed(node) => self.on_connection_closed(now, node),
             Event::Published { token, result } => self.on_published(now, token, &result, &mut effects),
             Event::CheckinEnded { name, why } => self.on_checkin_ended(now, name, why, &mut effects),

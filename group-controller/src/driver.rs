@@ -12,15 +12,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rollcall_bus::{Bus, Delivery, Link, Outbox, PublishError};
-use rollcall_discovery::{Announced, Discovery};
+use rollcall_discovery::{Announced, Discovery, Distrust};
 use rollcall_model::packet::Ack;
 use rollcall_model::wire::txt::{Announcement, Hello};
 use rollcall_model::{Millis, Name, Tick, route};
 use rollcall_startup::{Clock, Shutdown};
 use tokio::sync::{mpsc, watch};
 
-pub use self::intake::HEALTH_PREFETCH;
-use self::intake::{Arrived, Consumers, Which, control_packet, park, status_packet};
+use self::intake::{Arrived, Consumers, park};
+pub use self::intake::{HEALTH_PREFETCH, Refusal, Which, control_packet, status_packet};
 use self::services::Services;
 use crate::RunError;
 use crate::core::{Effect, Event, Group, Settings, Token};
@@ -54,6 +54,14 @@ pub struct Session {
     services: Services,
 }
 
+/// A hello over DNS-SD.
+pub enum Heard {
+    /// To be answered.
+    Hello(Hello),
+    /// Not believed; to be told of, nothing else.
+    Distrusted(Hello, Distrust),
+}
+
 /// Says that the zone does not answer.
 struct Complaint {
     zone: Name,
@@ -62,7 +70,7 @@ struct Complaint {
 }
 
 enum Woken {
-    Hello(Hello),
+    Hello(Heard),
     Link,
     Arrived(Arrived),
     Published(Token, Result<(), PublishError>),
@@ -153,14 +161,15 @@ impl Session {
     }
 
     /// Runs until asked to stop.
-    pub async fn run(mut self, mut hellos: mpsc::Receiver<Hello>, shutdown: Shutdown) {
+    pub async fn run(mut self, mut hellos: mpsc::Receiver<Heard>, shutdown: Shutdown) {
         if self.link.borrow_and_update().is_up() {
             self.step(Event::LinkUp).await;
         }
         loop {
             match self.wait(&mut hellos, &shutdown).await {
                 Woken::Stop => break,
-                Woken::Hello(hello) => self.step(Event::HelloHeard(hello)).await,
+                Woken::Hello(Heard::Hello(hello)) => self.step(Event::HelloHeard(hello)).await,
+                Woken::Hello(Heard::Distrusted(hello, why)) => self.step(Event::Distrusted(hello, why)).await,
                 Woken::Link => {
                     let up = self.link.borrow_and_update().is_up();
                     self.step(if up { Event::LinkUp } else { Event::LinkDown }).await;
@@ -186,7 +195,7 @@ impl Session {
         self.bus.close().await;
     }
 
-    async fn wait(&mut self, hellos: &mut mpsc::Receiver<Hello>, shutdown: &Shutdown) -> Woken {
+    async fn wait(&mut self, hellos: &mut mpsc::Receiver<Heard>, shutdown: &Shutdown) -> Woken {
         let pause = self.clock.until(self.core.next_deadline());
         tokio::select! {
             () = shutdown.requested() => Woken::Stop,
@@ -202,11 +211,13 @@ impl Session {
     async fn control(&mut self, which: Which, deliveries: Vec<Delivery>) {
         let mut handled = Vec::with_capacity(deliveries.len());
         let mut parked = Vec::new();
+        let checks_users = self.bus.checks_users();
         for delivery in deliveries {
-            let effects = match control_packet(which, &delivery) {
+            let effects = match control_packet(which, &delivery, checks_users) {
                 Ok(envelope) => self.core.step(self.clock.now(), Event::Delivered(envelope)),
-                Err((reason, message)) => {
-                    let mut effects = self.core.step(self.clock.now(), Event::Undecodable { reason });
+                Err(refusal) => {
+                    let message = refusal.to_string();
+                    let mut effects = self.core.step(self.clock.now(), refusal.event());
                     effects.push(Effect::Park(message));
                     effects
                 }
@@ -227,14 +238,15 @@ impl Session {
     /// The hot path: one reading of the clock and one ack per batch, and no delivery is moved.
     async fn health(&mut self) {
         let now = self.clock.now();
+        let checks_users = self.bus.checks_users();
         let mut effects = Vec::new();
         let mut refused = Vec::new();
         for (index, delivery) in self.statuses.iter().enumerate() {
-            match status_packet(delivery) {
+            match status_packet(delivery, checks_users) {
                 Ok(status) => effects.append(&mut self.core.step(now, Event::Status(status))),
-                Err((reason, message)) => {
-                    effects.append(&mut self.core.step(now, Event::Undecodable { reason }));
-                    refused.push((index, message));
+                Err(refusal) => {
+                    refused.push((index, refusal.to_string()));
+                    effects.append(&mut self.core.step(now, refusal.event()));
                 }
             }
         }

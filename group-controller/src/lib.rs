@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use rand::random;
 use rollcall_bus::{Attachment, ConnectError, Connector, ConsumeError, DeclareError};
-use rollcall_discovery::{Discovery, Patience, Sighting, Tag, host_addresses};
+use rollcall_discovery::{Discovery, Distrust, Patience, Sighting, Tag, host_addresses};
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, Hello};
 use rollcall_model::{GroupId, InstanceId, Name, Principal, route};
 use rollcall_startup::{Clock, Exit, Failure, Shutdown, StateError, lock_state_dir, read_or_create_id, state_dir};
@@ -22,8 +22,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::core::Settings;
-use crate::driver::Session;
+use crate::core::{SealSecret, Settings};
+use crate::driver::{Heard, Session};
 use crate::launcher::Launcher;
 
 /// Why a group controller could not start, or stopped.
@@ -98,8 +98,10 @@ pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(),
         tokio::select! {
             () = shutdown.requested() => break Ok(()),
             Some(sighting) = zones.next() => {
-                if let Sighting::Seen { announcement: Announcement::Hello(hello), .. } = sighting {
-                    rack.hear(hello).await?;
+                match sighting {
+                    Sighting::Seen { announcement: Announcement::Hello(hello), .. } => rack.hear(hello).await?,
+                    Sighting::Distrusted { hello, distrust, .. } => rack.distrust(&hello, &distrust),
+                    _ => {}
                 }
             }
             () = patience.ends() => rack.complain(),
@@ -124,7 +126,7 @@ struct Rack {
     group: GroupId,
     shutdown: Shutdown,
     sessions: JoinSet<Result<(), RunError>>,
-    hellos: HashMap<Name, mpsc::Sender<Hello>>,
+    hellos: HashMap<Name, mpsc::Sender<Heard>>,
 }
 
 impl Rack {
@@ -146,9 +148,17 @@ impl Rack {
         }
         if let Some(session) = self.hellos.get(&hello.name) {
             // Full: the session is busy and will ask for the hello itself.
-            let _ = session.try_send(hello);
+            let _ = session.try_send(Heard::Hello(hello));
         }
         Ok(())
+    }
+
+    /// Every zone the group is in is told: whose name is used proves nothing.
+    fn distrust(&self, hello: &Hello, distrust: &Distrust) {
+        for session in self.hellos.values() {
+            // Full: the session has such words enough.
+            let _ = session.try_send(Heard::Distrusted(hello.clone(), distrust.clone()));
+        }
     }
 
     async fn open(&mut self, zone: Name, broker: BrokerEndpoint) -> Result<(), RunError> {
@@ -161,6 +171,7 @@ impl Rack {
             addresses: self.addresses.clone(),
             instance: InstanceId::from_bytes(random()),
             broker: (broker.host.clone(), broker.port),
+            seals: Some(SealSecret::from_bytes(random())),
         };
         let attachment = Attachment {
             principal: Principal::Group(self.group),

@@ -84,6 +84,15 @@ impl Zone {
         self.bus.consume(queue, 256).await.unwrap()
     }
 
+    /// A node says something to its rack, under a key that may be another's.
+    async fn node_says(&self, node: NodeId, purpose: &str, named: NodeId, packet: Packet) {
+        let principal = Principal::Node(node);
+        let mut sender = Sender::new(principal.inbox().expect("an inbox"), InstanceId::derived_from("node"));
+        let bus = attach(&self.connector, principal).await;
+        let key = route::group_key(group(0), purpose, named);
+        bus.publish(sender.confirmed(Now::default(), route::GROUP, key, packet)).await.unwrap();
+    }
+
     async fn tell(&mut self, rack: usize, packet: Packet) {
         let inbox = route::group_inbox(group(rack));
         let message = self.sender.confirmed(Now::default(), route::DIRECT, inbox, packet);
@@ -101,6 +110,7 @@ impl Zone {
             addresses: Vec::new(),
             instance: InstanceId::derived_from("run"),
             broker: ("local".into(), 5672),
+            seals: None,
         };
         let bus = attach(&self.connector, Principal::Group(group(rack))).await;
         let mut session = Session::open(settings, bus, Discovery::off(), Clock::start()).await.unwrap();
@@ -247,9 +257,8 @@ async fn an_outcome_stays_in_its_queue_until_the_zones_queue_has_it() {
         message: "done".into(),
         at: UnixMillis(5),
     };
-    let key = route::group_key(group(0), route::HEALTH_ACTIONS, node(0, 0));
-    let message = zone.sender.confirmed(Now::default(), route::GROUP, key, Packet::ActionOutcome(outcome.clone()));
-    zone.bus.publish(message).await.unwrap();
+    let packet = Packet::ActionOutcome(outcome.clone());
+    zone.node_says(node(0, 0), route::HEALTH_ACTIONS, node(0, 0), packet).await;
     // The zone has no queue yet. The controller takes the outcome and ends: another one finds it again.
     let Connector::Local(broker) = zone.connector.clone() else { panic!("a local one") };
     let queue = route::group_queue(group(0), route::HEALTH_ACTIONS);
@@ -285,15 +294,15 @@ async fn who_speaks_for_another_node_is_parked_with_the_reason() {
         message: String::new(),
         at: UnixMillis(5),
     });
-    // (queue, packet, sender in the routing key, part of the reason)
-    for (purpose, packet, sender, reason) in [
-        (route::METRICS, metrics.clone(), node(0, 1), "is not that of node"),
-        (route::HEALTH_ACTIONS, outcome, node(0, 1), "is not that of node"),
-        (route::HEALTH_ALERTS, metrics, node(0, 0), "takes no metrics packet"),
+    // (queue, packet, who sends it, whom the routing key names, part of the reason)
+    let (me, other) = (node(0, 0), node(0, 1));
+    for (purpose, packet, sender, named, reason) in [
+        (route::METRICS, metrics.clone(), other, me, "speaks for another"),
+        (route::HEALTH_ACTIONS, outcome, other, other, "speaks for another"),
+        (route::METRICS, metrics.clone(), me, other, "is not that of node"),
+        (route::HEALTH_ALERTS, metrics, me, me, "takes no metrics packet"),
     ] {
-        let key = route::group_key(group(0), purpose, sender);
-        let message = zone.sender.confirmed(Now::default(), route::GROUP, key, packet);
-        zone.bus.publish(message).await.unwrap();
+        zone.node_says(sender, purpose, named, packet).await;
         let delivery = timeout(PATIENCE, parked.next()).await.expect("it is parked").expect("the bus is open");
         assert!(delivery.headers[PARKED_REASON].contains(reason), "{purpose}: {:?}", delivery.headers);
         parked.ack(delivery).await;

@@ -150,9 +150,7 @@ fn standing(user: &Principal, packet: &Packet) -> Standing {
         Packet::ActionOrder(it) => either(any(matches!(user, Principal::Zone(_))), group(user, it.group)),
         // From the node to its group, and on from there to the zone: a group speaks for its nodes.
         Packet::ActionOutcome(it) => either(node(user, it.node), any(matches!(user, Principal::Group(_)))),
-        Packet::ChannelMessage(_) => {
-            any(matches!(user, Principal::Zone(_) | Principal::Group(_) | Principal::Checkin(_)))
-        }
+        Packet::ChannelMessage(_) => any(matches!(user, Principal::Zone(_) | Principal::Group(_))),
     }
 }
 

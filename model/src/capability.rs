@@ -30,6 +30,15 @@ pub enum Attribute {
     Virtualisation,
 }
 
+/// Each attribute by its key in the canonical text.
+const ATTRIBUTES: [(&str, Attribute); 5] = [
+    ("acc", Attribute::Accelerators),
+    ("ram", Attribute::MemorySize),
+    ("storage", Attribute::StorageKind),
+    ("thr", Attribute::Threads),
+    ("virt", Attribute::Virtualisation),
+];
+
 /// A capability identifier: canonical text. Equal texts mean interchangeable nodes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -151,6 +160,13 @@ impl Capability {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The further characteristics in it: whoever has other hardware and goes by the same gets a capability to compare.
+    #[must_use]
+    pub fn attributes(&self) -> Vec<Attribute> {
+        let keys = self.0.split(';').filter_map(|field| Some(field.split_once('=')?.0));
+        keys.filter_map(|key| ATTRIBUTES.into_iter().find(|(word, _)| *word == key)).map(|(_, it)| it).collect()
     }
 
     /// SHA-256 of the canonical text; its first 12 bytes travel sealed in the status packet.
@@ -292,6 +308,14 @@ mod tests {
         let nothing = Capability::of(&HardwareTopology::default(), &[]);
         assert_eq!(nothing.as_str(), "v1;cpu=unknown;mem=unknown;nic=none");
         assert_eq!(nothing.group_id().to_string(), "08690dae-de45-89a9-adb1-493e52742e15");
+    }
+
+    #[test]
+    fn the_attributes_are_read_back_from_the_text() {
+        let all = ATTRIBUTES.map(|(_, attribute)| attribute);
+        for attributes in [&[][..], &all[1..2], &all[2..], &all] {
+            assert_eq!(Capability::of(&machine(), attributes).attributes(), attributes);
+        }
     }
 
     #[test]

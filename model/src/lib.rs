@@ -6,6 +6,7 @@
 
 pub mod authority;
 pub mod capability;
+pub mod generation;
 pub mod hardware;
 pub mod health;
 pub mod id;
@@ -24,6 +25,7 @@ pub mod trust;
 pub mod wire;
 
 pub use capability::{Capability, CapabilityDigest};
+pub use generation::{GenerationGate, OldGeneration};
 pub use hardware::HardwareTopology;
 pub use health::{Health, HealthBits};
 pub use id::{ActionId, CheckinId, GroupId, InstanceId, JoinId, MessageId, NodeId, SessionEpoch, ZoneId};

@@ -280,6 +280,12 @@ fn derive(what: &str, argument: &str) -> String {
         "name of the group of" => capability().group_name().to_string(),
         "group of address" => GroupId::from_ipv4_prefix(argument.parse().unwrap()).to_string(),
         "check-in id of" => CheckinId::of_service(&Name::new(argument).unwrap()).to_string(),
+        "subscription key of check-in and node" => {
+            let (checkin, node) = argument.split_once(' ').unwrap();
+            route::checkin_key(checkin.parse().unwrap(), node.parse().unwrap())
+        }
+        "clash key of node" => route::clash_key(argument.parse().unwrap()),
+        "readings key of node" => route::readings_key(argument.parse().unwrap()),
         "queue of check-in" => route::checkin_queue(checkin()),
         "inbox of node" => route::node_inbox(argument.parse().unwrap()),
         "inbox of group" => route::group_inbox(group()),

@@ -23,7 +23,8 @@ use rollcall_model::packet::{ActionOrder, ActionOutcome, ActionState, Assigned, 
 use rollcall_model::policy::Resolved;
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{
-    ActionId, CheckinId, HardwareTopology, InstanceId, Millis, Name, NodeIdentifier, Now, SessionEpoch, Tick, route,
+    ActionId, CapabilityDigest, CheckinId, HardwareTopology, InstanceId, Millis, Name, NodeIdentifier, Now,
+    SessionEpoch, Tick, route,
 };
 
 use self::actions::{Allowed, Orders};
@@ -82,7 +83,7 @@ pub enum Event {
     InboxTaken,
     /// A control packet was delivered.
     Delivered(Envelope),
-    /// Bytes were delivered that are no packet.
+    /// Bytes were delivered that are no packet, or a packet that its sender may not send; they are dropped.
     Undecodable,
     /// Readings were taken.
     Sampled(Sample),
@@ -107,8 +108,8 @@ pub enum Effect {
     Publish(Outgoing),
     /// Publish, and say [`Event::Confirmed`] with the receipt when the broker has it; otherwise it comes again.
     Assure(Receipt, Outgoing),
-    /// The delivered message cannot be handled: put it aside, with this reason.
-    Park(String),
+    /// The delivered message cannot be handled: say why in the log, and acknowledge it. A node puts nothing aside.
+    Drop(String),
     /// Keep the epoch for the next run.
     Keep(SessionEpoch),
     /// Write the order down, say [`Event::ActionBegun`], carry it out, write down how it ended, say
@@ -141,6 +142,8 @@ pub struct Agent {
     /// Why the assignment is asked for again.
     doubt: Option<Doubt>,
     membership: Option<Membership>,
+    /// What its sealed tag says it is made of, once it is assigned.
+    made_of: Option<CapabilityDigest>,
     judge: Judge,
     voice: Voice,
     next_metrics: Option<Tick>,
@@ -177,6 +180,7 @@ impl Agent {
             assigned: None,
             doubt: None,
             membership: None,
+            made_of: None,
             voice: Voice::default(),
             next_metrics: None,
             obedience: Obedience::default(),
@@ -245,7 +249,7 @@ impl Agent {
             Event::LinkDown => self.linked = false,
             Event::InboxTaken => self.on_inbox_taken(now, &mut effects),
             Event::Delivered(envelope) => self.on_packet(now, envelope, &mut effects),
-            Event::Undecodable => tracing::warn!("a message came that is no control packet; it was parked"),
+            Event::Undecodable => {}
             Event::Sampled(sample) => self.judge.take(sample),
             Event::HardwareChanged(hardware) => self.on_hardware(now, *hardware),
             Event::Confirmed(Receipt::PolicyAck(number)) => self.obedience.confirmed(number),
@@ -279,13 +283,14 @@ impl Agent {
         tracing::error!(node = %self.settings.identifier.node,
             "another live agent has this node's identifier: a cloned disk, or a second agent on this machine; \
              give the clone a new /etc/machine-id or stop one agent");
+        let key = route::clash_key(self.settings.identifier.node);
         let clash = Packet::IdentityClash(IdentityClash {
             identifier: self.settings.identifier.clone(),
             instance: self.settings.instance,
             name: self.settings.name.clone(),
             address: self.settings.address,
         });
-        effects.push(Effect::Publish(self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), clash)));
+        effects.push(Effect::Publish(self.sender.confirmed(now, route::DIRECT, key, clash)));
     }
 
     fn on_packet(&mut self, now: Now, envelope: Envelope, effects: &mut Vec<Effect>) {
@@ -294,9 +299,9 @@ impl Agent {
             Packet::Membership(membership) => self.on_membership(now, membership),
             Packet::PresenceRequest(_) => self.on_presence_request(now, effects),
             Packet::NodePolicy(policy) => self.on_policy(now, policy),
-            Packet::ReadingsRequest(request) => self.on_readings_request(now, envelope.from, &request, effects),
+            Packet::ReadingsRequest(request) => self.on_readings_request(now, &request, effects),
             Packet::ActionOrder(order) => self.on_order(now, order, effects),
-            other => effects.push(Effect::Park(format!("a node agent takes no {} packet", other.kind()))),
+            other => effects.push(Effect::Drop(format!("a node agent takes no {} packet", other.kind()))),
         }
     }
 

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use rollcall_bus::{Bus, Consumer, Delivery, DownCause, Link, Outbox, Outgoing};
+use rollcall_bus::{Bus, Consumer, Delivery, DownCause, Link, Outbox, Outgoing, packet_of};
 use rollcall_discovery::{Sighting, Watch};
 use rollcall_model::wire::txt::Announcement;
-use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{HardwareTopology, Millis, Name, Tick};
 use rollcall_startup::{Clock, Shutdown};
 use tokio::sync::watch;
@@ -14,6 +13,7 @@ use crate::actions::Runner;
 use crate::checkins::Checkins;
 use crate::clash::Clash;
 use crate::core::{Agent, Effect, Event, Receipt};
+use crate::intake::Dropped;
 use crate::probes::Sampler;
 use crate::rereading::Rereading;
 use crate::state::EpochFile;
@@ -41,6 +41,8 @@ pub struct Driver {
     pub link: watch::Receiver<Link>,
     /// The inbox.
     pub inbox: Consumer,
+    /// What came into it and could not be handled.
+    pub dropped: Dropped,
     /// Check-in services over DNS-SD.
     pub sightings: Watch,
     /// Readings.
@@ -182,12 +184,12 @@ impl Driver {
         }
     }
 
-    /// Carries out an effect; gives back the reason why a delivered message is to be put aside.
+    /// Carries out an effect; gives back the reason why a delivered message is dropped.
     fn carry_out(&mut self, effect: Effect) -> Option<String> {
         match effect {
             Effect::Publish(message) => self.send(None, message),
             Effect::Assure(receipt, message) => self.send(Some(receipt), message),
-            Effect::Park(reason) => return Some(reason),
+            Effect::Drop(reason) => return Some(reason),
             Effect::Keep(epoch) => {
                 if let Some(kept) = &self.epoch {
                     kept.keep(epoch);
@@ -207,20 +209,17 @@ impl Driver {
 
     async fn deliver(&mut self, deliveries: Vec<Delivery>) {
         for delivery in deliveries {
-            let (event, mut park) = match Envelope::decode(&delivery.body) {
+            let (event, mut dropped) = match packet_of(&delivery, self.bus.checks_users()) {
                 Ok(envelope) => (Event::Delivered(envelope), None),
-                Err(error) => (Event::Undecodable, Some(error.to_string())),
+                Err(error) => (Event::Undecodable, Some((error.reason(), error.to_string()))),
             };
             for effect in self.core.step(self.clock.now(), event) {
-                park = self.carry_out(effect).or(park);
+                dropped = self.carry_out(effect).map(|why| ("unexpected_kind", why)).or(dropped);
             }
-            match park {
-                Some(reason) => {
-                    tracing::warn!(kind = delivery.kind, "parked: {reason}");
-                    self.inbox.park(delivery, &reason).await;
-                }
-                None => self.inbox.ack(delivery).await,
+            if let Some((reason, why)) = dropped {
+                self.dropped.note(&delivery.kind, reason, &why);
             }
+            self.inbox.ack(delivery).await;
         }
     }
 
@@ -231,7 +230,7 @@ impl Driver {
                 checkins.heard(instance, service);
             }
             Sighting::Gone { instance } => checkins.gone(&instance),
-            Sighting::Seen { .. } | Sighting::Refused { .. } => return,
+            Sighting::Seen { .. } | Sighting::Refused { .. } | Sighting::Distrusted { .. } => return,
         }
         if let Some(checkin) = checkins.responsible(&self.place.zone, self.place.address) {
             self.place.complaint = None;

@@ -9,6 +9,7 @@ pub mod core;
 mod driver;
 pub mod evidence;
 pub mod hardware;
+mod intake;
 pub mod place;
 pub mod probes;
 mod programs;
@@ -36,6 +37,7 @@ use crate::config::Config;
 use crate::core::{Agent, Event, Settings};
 use crate::driver::{Driver, Place, Sampling};
 use crate::evidence::EvidenceError;
+use crate::intake::Dropped;
 use crate::place::PlaceFrom;
 use crate::probes::{ProbeSet, Sampler};
 use crate::rereading::Rereading;
@@ -204,6 +206,7 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
         link: bus.link(),
         bus,
         inbox,
+        dropped: Dropped::default(),
         sightings: discovery.watch(Tag::Checkin),
         sampling: Sampling { sampler: body.sampler, period: Millis(config.sample_period_ms), next: Tick::default() },
         runner: Runner::new(body.hands, config.actions, journal, clock),

@@ -26,14 +26,22 @@ use rollcall_startup::Shutdown;
 
 /// Everybody but the node.
 struct Others {
-    bus: Bus,
-    sender: Sender,
+    /// The zone, a check-in service and the rack, each in its own name.
+    voices: [(Bus, Sender); 3],
     heard: Consumer,
     node: NodeId,
 }
 
 fn zone() -> ZoneId {
     ZoneId::derived_from("others")
+}
+
+async fn voice(connector: &Connector, principal: Principal) -> (Bus, Sender) {
+    let inbox = principal.inbox().expect("an inbox");
+    let attachment = Attachment { principal, inbox: inbox.clone(), client_name: "others".into(), endpoint: None };
+    let bus = connector.attach(attachment).await.expect("attaches");
+    bus.link().wait_for(Link::is_up).await.expect("a link");
+    (bus, Sender::new(inbox, InstanceId::derived_from("others")))
 }
 
 enum Heard {
@@ -43,14 +51,12 @@ enum Heard {
 
 impl Others {
     async fn attach(connector: &Connector, checkin: CheckinId, group: GroupId, node: NodeId) -> Self {
-        let attachment = Attachment {
-            principal: Principal::Zone(zone()),
-            inbox: route::zone_inbox(zone()),
-            client_name: "others".into(),
-            endpoint: None,
-        };
-        let bus = connector.attach(attachment).await.expect("attaches");
-        bus.link().wait_for(Link::is_up).await.expect("a link");
+        let voices = [
+            voice(connector, Principal::Zone(zone())).await,
+            voice(connector, Principal::Checkin(checkin)).await,
+            voice(connector, Principal::Group(group)).await,
+        ];
+        let bus = &voices[0].0;
         let queue = Queue {
             name: "others".into(),
             class: QueueClass::Classic,
@@ -64,21 +70,25 @@ impl Others {
             .exchange(route::PRESENCE, ExchangeKind::Fanout)
             .exchange(route::GROUP, ExchangeKind::Topic)
             .queue(queue)
-            .bind(route::DIRECT, "others", &route::checkin_queue(checkin))
-            .bind(route::DIRECT, "others", &route::zone_inbox(zone()))
+            .bind(route::DIRECT, "others", &route::checkin_binding(checkin))
+            .bind(route::DIRECT, "others", route::READINGS_BINDING)
             .bind(route::PRESENCE, "others", "")
             .bind(route::GROUP, "others", &format!("{group}.#"));
         bus.declare(topology).await.expect("declares");
         let heard = bus.consume("others", 64).await.expect("consumes");
-        let sender = Sender::new(route::zone_inbox(zone()), InstanceId::derived_from("others"));
-        Self { bus, sender, heard, node }
+        Self { heard, voices, node }
     }
 
     async fn say(&mut self, packet: Packet) {
-        let message: Outgoing =
-            self.sender.confirmed(Now::default(), route::DIRECT, route::node_inbox(self.node), packet);
+        let who = match packet {
+            Packet::ReadingsRequest(_) => 0,
+            Packet::Assignment(_) => 1,
+            _ => 2,
+        };
+        let (bus, sender) = &mut self.voices[who];
+        let message: Outgoing = sender.confirmed(Now::default(), route::DIRECT, route::node_inbox(self.node), packet);
         assert_eq!(message.assurance, Assurance::Confirmed);
-        self.bus.publish(message).await.expect("the node's inbox takes it");
+        bus.publish(message).await.expect("the node's inbox takes it");
     }
 
     /// Waits for something of interest; what comes meanwhile is passed over.

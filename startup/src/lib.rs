@@ -36,6 +36,7 @@
 mod clock;
 mod config;
 mod failure;
+mod generations;
 mod logging;
 mod nearest;
 mod service_manager;
@@ -45,6 +46,7 @@ mod state_dir;
 pub use clock::Clock;
 pub use config::{ConfigError, Environment, Place, RESERVED, load, load_with};
 pub use failure::{Exit, Failure, finish};
+pub use generations::GenerationFile;
 pub use logging::{LogError, LogFormat, init_logging};
 pub use nearest::nearest;
 pub use service_manager::{ServiceManager, Watchdog};

@@ -41,6 +41,44 @@ def node_id(evidence):  # [6.1]
     return derived_id("\n".join(["rollcall node v1", *present]))
 
 
+def chacha_block(key, counter, nonce):  # RFC 8439, 2.3
+    mask = 0xFFFFFFFF
+    start = [0x61707865, 0x3320646E, 0x79622D32, 0x6B206574, *struct.unpack("<8I", key), counter]
+    start += struct.unpack("<3I", nonce)
+    state = list(start)
+
+    def quarter(a, b, c, d):
+        for one, two, three, turn in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+            state[one] = (state[one] + state[two]) & mask
+            mixed = state[three] ^ state[one]
+            state[three] = (mixed << turn | mixed >> 32 - turn) & mask
+
+    columns = ((0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15))
+    diagonals = ((0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14))
+    for _ in range(10):
+        for places in (*columns, *diagonals):
+            quarter(*places)
+    return struct.pack("<16I", *((one + two) & mask for one, two in zip(state, start)))
+
+
+def poly1305(key, message):  # RFC 8439, 2.5
+    factor = int.from_bytes(key[:16], "little") & 0x0FFFFFFC0FFFFFFC0FFFFFFC0FFFFFFF
+    total = 0
+    for at in range(0, len(message), 16):
+        total = (total + int.from_bytes(message[at : at + 16] + b"\1", "little")) * factor % (2**130 - 5)
+    return ((total + int.from_bytes(key[16:], "little")) % 2**128).to_bytes(16, "little")
+
+
+def sealed(key, packet, digest):  # [5.6]
+    """The packet, whose flag for a tag is set, with its tag."""
+    nonce = packet[28:36] + bytes(4)
+    bound = packet[12:28] + packet[5:8] + packet[9:12] + packet[1:2] + packet[28:36]
+    text = bytes(one ^ two for one, two in zip(digest, chacha_block(key, 1, nonce)))
+    padded = bound + bytes(-len(bound) % 16) + text + bytes(-len(text) % 16)
+    lengths = struct.pack("<QQ", len(bound), len(text))
+    return packet[:36] + text + poly1305(chacha_block(key, 0, nonce)[:32], padded + lengths)
+
+
 def readings():
     with open("/proc/meminfo", encoding="ascii") as file:
         memory = {line.split(":")[0]: int(line.split()[1]) for line in file}
@@ -91,12 +129,11 @@ class Agent:
             checkin = str(uuid.UUID(arguments.checkin))
         except ValueError:
             checkin = derived_id(f"rollcall check-in {arguments.checkin}")  # [6.4]
-        self.checkin_key = f"checkin.{checkin}"
         evidence = dict.fromkeys(("product_uuid", "board_serial", "cpu", "machine_id", "mac"))
         evidence.update(source="firmware", product_uuid=arguments.uuid)
         self.identifier = {"node": node_id(evidence), "evidence": evidence}
         self.node, self.instance = self.identifier["node"], str(uuid.uuid4())
-        self.inbox = f"inbox.node.{self.node}"
+        self.inbox, self.checkin_key = f"inbox.node.{self.node}", f"checkin.{checkin}.{self.node}"  # [3.4]
         self.parameters = pika.URLParameters(arguments.broker)
         self.parameters.heartbeat, self.parameters.frame_max = 10, 8192
         self.parameters.client_properties = {"connection_name": f"rollcall node-agent {self.name} (python)"}
@@ -140,9 +177,13 @@ class Agent:
         keep_alive = min(max(self.membership["keep_alive"], 100), 600_000)
         bits, mask = self.told
         self.sequence += 1
-        body = struct.pack(">BBHB", 1, int(leaving), -(-keep_alive * 35 // 1000), 1)
+        seal = self.membership.get("seal")
+        body = struct.pack(">BBHB", 1, int(leaving) | (2 if seal else 0), -(-keep_alive * 35 // 1000), 1)
         body += bits.to_bytes(3, "little") + b"\0" + mask.to_bytes(3, "little") + uuid.UUID(self.node).bytes
         body += struct.pack(">II28x", self.assigned["epoch"], self.sequence)
+        if seal:
+            digest = hashlib.sha256(self.assigned["capability"].encode()).digest()[:12]
+            body = sealed(bytes.fromhex(seal), body, digest)
         channel = next(channel for channel in self.membership["channels"] if channel["purpose"] == "health")
         self.publish(channel["exchange"], channel["key"], "status", body, confirmed=leaving)
         self.next_status = now + keep_alive / 1000
@@ -155,12 +196,7 @@ class Agent:
                     raise ValueError(f"version {envelope['v']}")
                 self.on_packet(envelope["kind"], envelope["body"])
             except (ValueError, KeyError, TypeError) as error:
-                say("parked", why=repr(error))
-                headers = {"reason": repr(error), "queue": self.inbox, "exchange": method.exchange}
-                headers.update(routing_key=method.routing_key, kind=properties.type or "")
-                again = pika.BasicProperties(type=properties.type, user_id=self.user, headers=headers)
-                again.message_id, again.delivery_mode = properties.message_id, 2
-                self.confirmed.basic_publish("rollcall.parked", method.routing_key, body, again)
+                say("dropped", why=repr(error))
         channel.basic_ack(method.delivery_tag)
 
     def on_packet(self, kind, body):
@@ -193,9 +229,7 @@ class Agent:
         connection = pika.BlockingConnection(self.parameters)
         self.confirmed, self.lossy, consuming = (connection.channel() for _ in range(3))
         self.confirmed.confirm_delivery()
-        types = {"direct": "direct", "presence": "fanout", "group": "topic", "zone": "topic", "parked": "fanout"}
-        for name, kind in types.items():
-            consuming.exchange_declare(f"rollcall.{name}", kind, durable=True)
+        consuming.exchange_declare("rollcall.direct", passive=True)  # the zone's; if it is not there, try again [3.2]
         arguments = {"x-max-length": 1024, "x-overflow": "reject-publish"}
         try:
             consuming.queue_declare(inbox, exclusive=True, durable=False, auto_delete=False, arguments=arguments)
@@ -208,9 +242,9 @@ class Agent:
         return connection
 
     def report_clash(self):
-        connection = self.open(f"inbox.clash.{self.instance}")
+        connection = self.open(f"{self.inbox}.clash")
         body = {"identifier": self.identifier, "instance": self.instance, "name": self.name, "address": self.address}
-        self.send("rollcall.direct", "zone.joins", "identity_clash", body, confirmed=True)
+        self.send("rollcall.direct", f"clash.{self.node}", "identity_clash", body, confirmed=True)
         connection.close()
         say("clash_reported")
 

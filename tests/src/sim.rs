@@ -17,6 +17,7 @@ mod dns;
 mod faults;
 pub mod invariants;
 mod journal;
+mod liar;
 mod life;
 mod process;
 mod rest;

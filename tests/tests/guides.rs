@@ -1,15 +1,31 @@
 //! The guides cannot rot: what they show is what the code takes and says.
 
-use rollcall_model::Name;
 use rollcall_model::indicator::{INDICATORS, Side};
 use rollcall_model::policy::{Known, PolicyDocument};
+use rollcall_model::wire::status::NodeStatus;
+use rollcall_model::{Capability, Name, SealKey};
 
+const PROTOCOL: &str = include_str!("../../docs/protocol.md");
 const HEALTH: &str = include_str!("../../docs/health.md");
 
 /// Fenced blocks whose fence says this.
 fn blocks<'a>(document: &'a str, info: &str) -> Vec<&'a str> {
     let fence = format!("```{info}\n");
     document.split(&fence).skip(1).filter_map(|rest| rest.split_once("\n```").map(|(text, _)| text)).collect()
+}
+
+#[test]
+fn the_sealed_packet_in_the_protocol_opens() {
+    let (_, example) = PROTOCOL.split_once("```seal key=").expect("an example");
+    let mut lines = example.split("\n```").next().expect("its end").lines();
+    let mut next = || lines.next().expect("a line").to_owned();
+    let (key, capability) = (next(), next());
+    let bytes: String = lines.flat_map(|line| line.split(' ')).collect();
+    let status = NodeStatus::decode(&hex::decode(bytes).expect("hexadecimal digits")).expect("a status packet");
+    let key = SealKey::try_from(key).expect("a key");
+    let digest = Capability::try_from(capability).expect("a capability").short_digest();
+    assert_eq!(rollcall_identity::seal::open(&key, &status), Ok(digest));
+    assert_eq!(rollcall_identity::seal::seal(&key, &status, digest).ok(), status.tag);
 }
 
 #[test]

@@ -12,7 +12,7 @@ const REGRESSIONS: &[u64] = &[1091, 1244, 1271, 1412, 1700, 1822];
 /// How many seeds are played.
 const SEEDS: u64 = 200;
 /// What has to happen somewhere among that many seeds, or they prove little.
-const FAULTS: [&str; 23] = [
+const FAULTS: [&str; 24] = [
     "actions carried out",
     "announcements not heard",
     "batches redelivered",
@@ -28,6 +28,7 @@ const FAULTS: [&str; 23] = [
     "deaths between publish and ack",
     "ends for good",
     "joins granted while the zone was away",
+    "lies refused",
     "lossy messages lost",
     "messages doubled",
     "messages late",

@@ -27,6 +27,7 @@ mod unplaced;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rollcall_bus::{Outgoing, Sender};
+use rollcall_model::authority::AuthorityError;
 use rollcall_model::packet::{Ack, Packet};
 use rollcall_model::wire::txt::{BrokerEndpoint, Hello};
 use rollcall_model::wire::v1::Envelope;
@@ -95,6 +96,15 @@ pub enum Event {
     },
     /// A hello was heard, perhaps our own.
     HelloHeard(Hello),
+    /// A hello was heard that is not believed.
+    HelloRefused {
+        /// A word to count by.
+        reason: &'static str,
+        /// The zone it names.
+        from: String,
+        /// Why not.
+        message: String,
+    },
     /// A message was delivered.
     Delivered(Envelope),
     /// A message was delivered that is no control packet; it is parked.
@@ -102,6 +112,8 @@ pub enum Event {
         /// A word to count by.
         reason: &'static str,
     },
+    /// A packet was delivered that its sender may not send; it is parked.
+    Unentitled(AuthorityError),
     /// A confirmed message found no queue: its receiver is gone.
     Unroutable {
         /// Its routing key.
@@ -269,8 +281,14 @@ impl Zone {
                 self.ignore(now, "ack", reason, &from, &message, &mut effects);
             }
             Event::HelloHeard(hello) => self.on_hello(now, &hello, &mut effects),
+            Event::HelloRefused { reason, from, message } => {
+                self.ignore(now, "hello", reason, &from, &message, &mut effects);
+            }
             Event::Delivered(envelope) => self.on_packet(now, envelope, &mut effects),
             Event::Undecodable { reason } => self.count("packet", reason),
+            Event::Unentitled(error) => {
+                self.ignore(now, "packet", error.reason(), &error.sender(), &error.to_string(), &mut effects);
+            }
             Event::Unroutable { routing_key } => self.on_unroutable(now, &routing_key, &mut effects),
             Event::Tick => self.on_tick(now, &mut effects),
         }

@@ -5,11 +5,10 @@ mod inputs;
 use std::collections::HashMap;
 use std::pin::pin;
 
-use rollcall_bus::{Bus, Consumer, Delivery, Outgoing, PublishError};
+use rollcall_bus::{Bus, Consumer, Delivery, Outgoing, PacketError, PublishError, packet_of};
 use rollcall_discovery::{Announced, Sighting};
 use rollcall_model::route;
 use rollcall_model::wire::txt::Announcement;
-use rollcall_model::wire::v1::Envelope;
 use rollcall_startup::{Clock, Shutdown};
 use rollcall_store::{Change, CommitError, Store};
 use serde_json::Value;
@@ -131,6 +130,11 @@ impl Driver {
         let event = match sighting {
             Sighting::Seen { announcement: Announcement::Ack(ack), .. } => Event::AckHeard(ack),
             Sighting::Seen { announcement: Announcement::Hello(hello), .. } => Event::HelloHeard(hello),
+            Sighting::Distrusted { hello, distrust, .. } => Event::HelloRefused {
+                reason: distrust.reason,
+                from: hello.name.to_string(),
+                message: distrust.to_string(),
+            },
             Sighting::Refused { instance, error, .. } => {
                 Event::AckRefused { reason: error.reason(), from: instance, message: error.to_string() }
             }
@@ -150,12 +154,11 @@ impl Driver {
         let mut settled = Vec::with_capacity(deliveries.len());
         let mut parked = Vec::new();
         for delivery in deliveries {
-            let event = match Envelope::decode(&delivery.body) {
+            let event = match packet_of(&delivery, self.bus.checks_users()) {
                 Ok(envelope) => Event::Delivered(envelope),
                 Err(error) => {
-                    let reason = error.reason();
                     parked.push((delivery, error.to_string()));
-                    effects.extend(self.zone.step(self.clock.now(), Event::Undecodable { reason }));
+                    effects.extend(self.zone.step(self.clock.now(), refused(error)));
                     continue;
                 }
             };
@@ -281,6 +284,14 @@ impl Driver {
         }
         self.answer_all(batch.answers);
         Ok(())
+    }
+}
+
+/// What the core is told of a packet that is put aside.
+fn refused(error: PacketError) -> Event {
+    match error {
+        PacketError::Undecodable(error) => Event::Undecodable { reason: error.reason() },
+        PacketError::Unentitled(error) => Event::Unentitled(error),
     }
 }
 

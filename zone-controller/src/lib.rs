@@ -307,7 +307,7 @@ async fn keep_fresh(trust: Arc<Trust>, config: Config, store: Store, clock: Cloc
 
 async fn prepare(bus: &Bus, config: &Config, inbox: &str) -> Result<Vec<Consumer>, RunError> {
     let channels = config.purposes();
-    bus.declare(topology::topology(&channels)).await?;
+    bus.declare(topology::topology(inbox, &channels)).await?;
     let mut consumers = Vec::new();
     for (queue, under_way) in driver::queues(inbox, &channels) {
         consumers.push(bus.consume(&queue, under_way).await?);

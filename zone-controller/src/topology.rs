@@ -28,15 +28,18 @@ fn lossy(name: String, max_length: u32) -> Queue {
     }
 }
 
-/// Every exchange of the zone; the queues of its channels, of joins and of parked messages.
+/// Every exchange of the zone; the queues of its channels, of joins and of parked messages; and what comes to its inbox,
+/// which is there already, beside what is sent to it by name.
 #[must_use]
-pub fn topology(channels: &[Purpose]) -> Topology {
+pub fn topology(inbox: &str, channels: &[Purpose]) -> Topology {
     let parked = Queue { max_age_ms: Some(7 * 86_400_000), ..lossy(route::PARKED_QUEUE.into(), 10_000) };
     let mut topology = exchanges()
         .queue(parked)
         .bind(route::PARKED, route::PARKED_QUEUE, "")
         .queue(lasting(route::JOINS.into(), 100_000))
-        .bind(route::DIRECT, route::JOINS, route::JOINS);
+        .bind(route::DIRECT, route::JOINS, route::JOINS)
+        .bind(route::DIRECT, route::JOINS, route::CLASH_BINDING)
+        .bind(route::DIRECT, inbox, route::READINGS_BINDING);
     for channel in channels {
         let queue = route::zone_queue(channel);
         topology = match channel.as_str() {

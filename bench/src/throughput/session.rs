@@ -50,6 +50,7 @@ fn settings() -> Settings {
         addresses: Vec::new(),
         instance: InstanceId::from_bytes([7; 16]),
         broker: ("127.0.0.1".into(), 5672),
+        seals: None,
     }
 }
 

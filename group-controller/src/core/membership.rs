@@ -126,7 +126,9 @@ impl Group {
         for member in saved.members {
             let node = member.node;
             self.named.insert(node);
+            let (epoch, digest) = (member.epoch, member.capability_digest);
             self.roster.adopt(now, member);
+            self.expect(node, epoch, digest);
             // What the zone has saved of a node it was told before.
             if let Some(member) = self.roster.get(node) {
                 self.power.adopt(node, member.health.bits());

@@ -56,6 +56,7 @@ impl Group {
                 let name = self.arrivals.remove(&node).map(|(presence, _)| presence.name);
                 self.named.insert(node);
                 self.roster.place(now, node, name, instance, accepted.epoch);
+                self.expect(node, accepted.epoch, accepted.capability_digest);
                 self.answer(now, node, instance, effects);
             }
             // Not asked for: the node checked in again and the zone tells its new epoch.
@@ -68,6 +69,7 @@ impl Group {
                     let instance = self.roster.get(node).and_then(|member| member.instance).unwrap_or(instance);
                     self.roster.place(now, node, None, instance, accepted.epoch);
                 }
+                self.expect(node, accepted.epoch, accepted.capability_digest);
             }
             Decision::Refused { message, .. } => {
                 tracing::warn!(%node, "the zone does not let this node into the group: {message}");
@@ -80,6 +82,7 @@ impl Group {
     }
 
     fn answer(&mut self, now: Now, node: NodeId, instance: InstanceId, effects: &mut Vec<Effect>) {
+        let seal = self.give_seal(now, node, instance);
         let Some(subscription) = &self.subscription else { return };
         let membership = Packet::Membership(Membership {
             node,
@@ -88,7 +91,7 @@ impl Group {
             group_name: self.settings.name.clone(),
             channels: self.channels(node),
             keep_alive: subscription.keep_alive,
-            seal: None,
+            seal,
         });
         let answer = self.sender.confirmed(now, route::DIRECT, route::node_inbox(node), membership);
         effects.push(Effect::Publish(Token::None, answer));
@@ -117,6 +120,11 @@ impl Group {
     /// Status packets of a node that is not in the roster, or of a session that is over: ask it to call.
     pub(super) fn ask(&mut self, now: Now, node: NodeId, reason: &'static str, effects: &mut Vec<Effect>) {
         self.refuse(reason);
+        self.ask_again(now, node, effects);
+    }
+
+    /// The same without counting anything.
+    pub(super) fn ask_again(&mut self, now: Now, node: NodeId, effects: &mut Vec<Effect>) {
         if self.may_ask(now, node) {
             effects.push(self.request_presence(now, node, Token::None));
         }

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rollcall_model::indicator::INDICATORS;
 use rollcall_model::packet::{NodeChange, RosterMember};
 use rollcall_model::wire::status::NodeStatus;
-use rollcall_model::{Health, InstanceId, Millis, Name, NodeId, NodeState, Now, SessionEpoch};
+use rollcall_model::{CapabilityDigest, Health, InstanceId, Millis, Name, NodeId, NodeState, Now, SessionEpoch, Tick};
 
 use super::liveness::{JOINING_SPAN, Voice};
 use super::metrics::LatestReadings;
+use super::seals::Seal;
 
 /// A node of the group.
 #[derive(Clone, Debug)]
@@ -29,6 +30,10 @@ pub struct Member {
     pub voice: Voice,
     /// Its latest readings in this epoch; apart, since the hot path never looks at them.
     pub readings: Option<Box<LatestReadings>>,
+    /// Its key, once it was given one by this run.
+    pub seal: Option<Seal>,
+    /// What its tag has to say, and in which epoch.
+    pub hardware: Option<(SessionEpoch, CapabilityDigest)>,
     /// What the zone was told last, or is being told; `None` when that is not known.
     told: Option<(SessionEpoch, NodeState, Health)>,
 }
@@ -110,6 +115,8 @@ impl Roster {
                 health: saved.health,
                 voice: Voice { heard: None, span, closed: None },
                 readings: None,
+                seal: None,
+                hardware: None,
                 told,
             };
             self.members.insert(saved.node, member);
@@ -128,6 +135,8 @@ impl Roster {
             health: Health::unmeasured(),
             voice: Voice { heard: Some(now.tick), span: JOINING_SPAN, closed: None },
             readings: None,
+            seal: None,
+            hardware: None,
             told: None,
         };
         let member = self.members.entry(node).or_insert(fresh);
@@ -176,13 +185,14 @@ impl Roster {
     /// Takes a status packet. This is the hot path: no allocation unless something changed.
     pub fn hear(&mut self, now: Now, status: &NodeStatus) -> Taken {
         let Some(member) = self.members.get_mut(&status.node) else { return Taken::Stranger };
-        if status.epoch < member.epoch || status.epoch == SessionEpoch::default() {
+        if member.is_of_old(status) {
             return Taken::Refused("old_epoch");
+        }
+        if member.is_over(status) {
+            return Taken::Refused("repeated");
         }
         if status.epoch > member.epoch {
             member.begin_epoch(status.epoch);
-        } else if member.sequence.is_some_and(|last| status.sequence <= last) {
-            return Taken::Refused("repeated");
         }
         member.sequence = Some(status.sequence);
         member.voice = Voice { heard: Some(now.tick), span: status.longest_silence, closed: None };
@@ -261,6 +271,21 @@ impl Member {
         self.epoch = epoch;
         self.sequence = None;
         self.readings = None;
+    }
+
+    fn is_of_old(&self, status: &NodeStatus) -> bool {
+        status.epoch < self.epoch || status.epoch == SessionEpoch::default()
+    }
+
+    /// Whether a packet is of an old epoch, or no later than what was heard: it says nothing any more.
+    pub(super) fn is_over(&self, status: &NodeStatus) -> bool {
+        let is_heard = || self.sequence.is_some_and(|last| status.sequence <= last);
+        self.is_of_old(status) || (status.epoch == self.epoch && is_heard())
+    }
+
+    /// It was heard, but not understood: it lives, and stays in the state it was in.
+    pub(super) fn lives(&mut self, now: Tick, status: &NodeStatus) {
+        self.voice = Voice { heard: Some(now), span: status.longest_silence, closed: None };
     }
 
     fn is_told(&self) -> bool {

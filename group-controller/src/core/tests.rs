@@ -9,6 +9,7 @@ use super::*;
 mod mending;
 mod obeying;
 mod orders;
+mod sealed;
 mod told;
 
 fn at(ms: u64) -> Now {
@@ -33,6 +34,7 @@ fn settings() -> Settings {
         addresses: vec![],
         instance: InstanceId::derived_from("run"),
         broker: ("b".into(), 5672),
+        seals: None,
     }
 }
 

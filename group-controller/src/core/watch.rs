@@ -18,6 +18,9 @@ impl Group {
             // Its bits mean something else: neither health nor a sign of life that could be shown.
             return self.refuse("other_dictionary");
         }
+        if !self.passes(now, status, effects) {
+            return;
+        }
         match self.roster.hear(now, status) {
             Taken::Same => {}
             Taken::Changed => self.see_power(now, status.node),

@@ -1,6 +1,7 @@
 //! What comes in over a group's queues, and what must be right about it before the core looks at it.
 
-use rollcall_bus::{Bus, Consumer, Delivery};
+use rollcall_bus::{Bus, Consumer, Delivery, PacketError, packet_of};
+use rollcall_model::authority::{self, AuthorityError};
 use rollcall_model::packet::Packet;
 use rollcall_model::wire::status::{self, NodeStatus};
 use rollcall_model::wire::v1::Envelope;
@@ -8,6 +9,7 @@ use rollcall_model::{GroupId, NodeId, route};
 
 use super::BATCH;
 use crate::RunError;
+use crate::core::Event;
 use crate::topology::{BROKER_EVENTS, PRESENCE};
 
 /// Most status packets delivered and not yet acknowledged.
@@ -17,7 +19,7 @@ const PREFETCH: u16 = 512;
 
 /// The queues of control packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Which {
+pub enum Which {
     /// From anybody, to this controller.
     Inbox,
     /// "Here I am".
@@ -97,32 +99,77 @@ impl Consumers {
     }
 }
 
-/// Why a delivery is parked: a word to count by, and a text for people.
-pub(super) type Refusal = (&'static str, String);
+/// Why a delivery is parked.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It is no packet for this queue.
+    #[error("{1}")]
+    Unfit(&'static str, String),
+    /// Its sender may not send it.
+    #[error(transparent)]
+    Unentitled(#[from] AuthorityError),
+}
 
-/// A control packet. On the queues of nodes the packet must be of the kind the queue is for, and name the node of its
-/// routing key: otherwise it is somebody lying about somebody else.
-pub(super) fn control_packet(which: Which, delivery: &Delivery) -> Result<Envelope, Refusal> {
-    let envelope = Envelope::decode(&delivery.body).map_err(|error| (error.reason(), error.to_string()))?;
+impl From<PacketError> for Refusal {
+    fn from(error: PacketError) -> Self {
+        match error {
+            PacketError::Undecodable(error) => Self::Unfit(error.reason(), error.to_string()),
+            PacketError::Unentitled(error) => Self::Unentitled(error),
+        }
+    }
+}
+
+impl Refusal {
+    /// What the core is told of it.
+    #[must_use]
+    pub fn event(self) -> Event {
+        match self {
+            Self::Unfit(reason, _) => Event::Undecodable { reason },
+            Self::Unentitled(error) => Event::Unentitled(error),
+        }
+    }
+}
+
+/// A control packet. On the queues of nodes the packet must be of the kind the queue is for, of a node, and name the
+/// node of its routing key: otherwise it is somebody lying about somebody else.
+///
+/// # Errors
+/// [`Refusal`].
+pub fn control_packet(which: Which, delivery: &Delivery, checks_users: bool) -> Result<Envelope, Refusal> {
+    let envelope = packet_of(delivery, checks_users)?;
     let of_node = match (which, &envelope.packet) {
-        (Which::Inbox | Which::Presence, _) => return Ok(envelope),
+        (Which::Inbox, _) => return Ok(envelope),
+        (Which::Presence, Packet::Presence(_)) => return Ok(envelope),
         (Which::Metrics, Packet::Metrics(metrics)) => metrics.node,
         (Which::Alerts, Packet::NodePolicyAck(ack)) => ack.node,
         (Which::Actions, Packet::ActionOutcome(outcome)) => outcome.node,
         (_, other) => {
             let message = format!("the queue of {which:?} takes no {} packet", other.kind());
-            return Err(("unexpected_kind", message));
+            return Err(Refusal::Unfit("unexpected_kind", message));
         }
     };
+    if checks_users && envelope.from != route::node_inbox(of_node) {
+        // A group may pass an outcome on, but not into the queue of another's nodes, or its own.
+        let message = format!("{} is not the inbox of node {of_node}", envelope.from);
+        return Err(Refusal::Unfit("wrong_sender", message));
+    }
     names_its_sender(delivery, of_node).map(|()| envelope)
 }
 
 /// A status packet of the node its routing key names.
-pub(super) fn status_packet(delivery: &Delivery) -> Result<NodeStatus, Refusal> {
+///
+/// # Errors
+/// [`Refusal`].
+pub fn status_packet(delivery: &Delivery, checks_users: bool) -> Result<NodeStatus, Refusal> {
     if delivery.kind != status::KIND {
-        return Err(("unexpected_kind", format!("a health queue takes no {:?} packet", delivery.kind)));
+        let message = format!("a health queue takes no {:?} packet", delivery.kind);
+        return Err(Refusal::Unfit("unexpected_kind", message));
     }
-    let status = NodeStatus::decode(&delivery.body).map_err(|error| (error.reason(), error.to_string()))?;
+    let unfit = |error: status::StatusError| Refusal::Unfit(error.reason(), error.to_string());
+    let status = NodeStatus::decode(&delivery.body).map_err(unfit)?;
+    if checks_users {
+        authority::status(delivery.user_id.as_deref(), &status)?;
+    }
     names_its_sender(delivery, status.node).map(|()| status)
 }
 
@@ -131,7 +178,8 @@ fn names_its_sender(delivery: &Delivery, node: NodeId) -> Result<(), Refusal> {
     if named == Some(node) {
         Ok(())
     } else {
-        Err(("wrong_sender", format!("routing key {:?} is not that of node {node}", delivery.routing_key)))
+        let message = format!("routing key {:?} is not that of node {node}", delivery.routing_key);
+        Err(Refusal::Unfit("wrong_sender", message))
     }
 }
 

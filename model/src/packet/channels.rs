@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::indicator::Severity;
 use crate::{Purpose, UnixMillis};
 
-/// Anybody → the zone, on `<channel>.<sender>`; the zone keeps it, and others may listen with queues of their own.
+/// A group controller or the zone itself → the zone, on `<channel>.<sender>`; the zone keeps it, and others may listen with queues of their own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChannelMessage {
     /// The channel.

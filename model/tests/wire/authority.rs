@@ -25,7 +25,7 @@ const OFFICES: [(&str, &[&str]); 4] = [
             "action_outcome",
         ],
     ),
-    ("checkin", &["join_request", "table_request", "checkin_report", "assignment", "channel_message"]),
+    ("checkin", &["join_request", "table_request", "checkin_report", "assignment"]),
     (
         "group",
         &[
@@ -64,9 +64,8 @@ const OFFICES: [(&str, &[&str]); 4] = [
 ];
 
 /// What has no id of its sender in it: anybody of the right kind may say it in its own name.
-const NAMELESS: [(&str, &str); 12] = [
+const NAMELESS: [(&str, &str); 11] = [
     ("checkin", "assignment"),
-    ("checkin", "channel_message"),
     ("group", "hello_request"),
     ("group", "action_outcome"),
     ("group", "channel_message"),

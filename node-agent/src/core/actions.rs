@@ -206,7 +206,7 @@ impl Agent {
     pub(super) fn on_order(&mut self, now: Now, order: ActionOrder, effects: &mut Vec<Effect>) {
         if order.node != self.settings.identifier.node {
             effects
-                .push(Effect::Park(format!("action {} is for node {}, not for this one", order.action_id, order.node)));
+                .push(Effect::Drop(format!("action {} is for node {}, not for this one", order.action_id, order.node)));
             return;
         }
         let signed_off = (self.judge.version() > 0).then_some(&self.obedience.allowed[..]);

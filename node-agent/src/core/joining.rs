@@ -33,7 +33,7 @@ impl Agent {
         {
             self.subscription = self.subscription.again(now.tick, &mut self.chance);
             let subscription = self.subscription_packet();
-            let key = route::checkin_queue(checkin);
+            let key = route::checkin_key(checkin, self.settings.identifier.node);
             effects.push(Effect::Publish(self.sender.confirmed(now, route::DIRECT, key, subscription)));
         }
         if self.membership.is_none() && now.tick >= self.presence.at {
@@ -62,6 +62,7 @@ impl Agent {
         }
         tracing::info!(node = %self.settings.name, "the hardware changed: asking for an epoch and a group that fit it");
         self.settings.hardware = hardware;
+        self.see_what_it_is_made_of();
         self.doubt = Some(Doubt::Hardware(now.tick));
         self.subscription = Question::now(now.tick);
     }
@@ -89,6 +90,7 @@ impl Agent {
                     effects.push(Effect::Keep(assigned.epoch));
                 }
                 self.assigned = Some(assigned);
+                self.see_what_it_is_made_of();
                 self.voice.restart(now.tick);
             }
             Decision::Refused { reason, message } => {

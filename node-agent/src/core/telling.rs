@@ -2,10 +2,11 @@
 
 use rand::RngExt;
 use rollcall_bus::{Assurance, Outgoing};
+use rollcall_identity::seal;
 use rollcall_model::indicator::DICTIONARY_VERSION;
 use rollcall_model::packet::{ActionOutcome, Metrics, Packet, Readings, ReadingsRequest};
-use rollcall_model::wire::status::{self, NodeStatus};
-use rollcall_model::{Millis, Now, Tick, route};
+use rollcall_model::wire::status::{self, NodeStatus, SealedTag};
+use rollcall_model::{Capability, CapabilityDigest, Millis, Now, SealKey, Tick, route};
 
 use super::actions::REMEMBERED;
 use super::{Agent, Effect, Question, Receipt, Voice};
@@ -34,7 +35,19 @@ impl Untold {
     }
 }
 
+/// The tag of a status packet: what this machine is made of, for the eyes of its rack (N3).
+fn sealed(key: &SealKey, status: &NodeStatus, made_of: CapabilityDigest) -> Option<SealedTag> {
+    let tag = seal::seal(key, status, made_of);
+    tag.inspect_err(|error| tracing::error!("a status packet goes out without its tag: {error}")).ok()
+}
+
 impl Agent {
+    /// What this machine is made of, by the characteristics that its check-in service went by.
+    pub(super) fn see_what_it_is_made_of(&mut self) {
+        let attributes = self.assigned.as_ref().map(|assigned| assigned.capability.attributes());
+        self.made_of = attributes.map(|it| Capability::of(&self.settings.hardware, &it).short_digest());
+    }
+
     /// Some of a span, by chance.
     pub(super) fn some_of(&mut self, span: Millis) -> Millis {
         Millis(self.chance.random_range(0..=span.0))
@@ -63,7 +76,7 @@ impl Agent {
         let (assigned, membership) = (self.assigned.as_ref()?, self.membership.as_ref()?);
         let health = self.judge.health()?;
         let node = self.settings.identifier.node;
-        let status = NodeStatus {
+        let mut status = NodeStatus {
             node,
             health,
             dictionary: DICTIONARY_VERSION,
@@ -73,6 +86,7 @@ impl Agent {
             leaving,
             tag: None,
         };
+        status.tag = membership.seal.as_ref().and_then(|key| sealed(key, &status, self.made_of?));
         Some(Outgoing {
             exchange: route::GROUP,
             routing_key: route::group_key(membership.group, route::HEALTH, node),
@@ -108,14 +122,9 @@ impl Agent {
         effects.push(Effect::Publish(self.sender.lossy(now, route::GROUP, key, packet)));
     }
 
-    /// Answers whoever asks what is measured right now.
-    pub(super) fn on_readings_request(
-        &mut self,
-        now: Now,
-        from: String,
-        request: &ReadingsRequest,
-        effects: &mut Vec<Effect>,
-    ) {
+    /// Answers the zone, which asks what is measured right now.
+    pub(super) fn on_readings_request(&mut self, now: Now, request: &ReadingsRequest, effects: &mut Vec<Effect>) {
+        let key = route::readings_key(self.settings.identifier.node);
         let readings = Packet::Readings(Readings {
             request: request.request,
             node: self.settings.identifier.node,
@@ -123,7 +132,7 @@ impl Agent {
             policy: self.judge.version(),
             indicators: self.judge.readings(),
         });
-        effects.push(Effect::Publish(self.sender.confirmed(now, route::DIRECT, from, readings)));
+        effects.push(Effect::Publish(self.sender.confirmed(now, route::DIRECT, key, readings)));
     }
 
     /// An outcome is to be told, in place of what was to be told of the same order.

@@ -128,7 +128,7 @@ impl World {
     fn topology(&self, role: Role) -> Topology {
         let inbox = self.scene.inbox(role, &self.nodes);
         let own = match role {
-            Role::Zone => rollcall_zone_controller::topology::topology(&self.scene.channels()),
+            Role::Zone => rollcall_zone_controller::topology::topology(&inbox, &self.scene.channels()),
             Role::Checkin(number) => checkin_topology(self.scene.checkin(number)),
             Role::Group(number) => rollcall_group_controller::topology::topology(self.scene.group(number)),
             Role::Node(_) => Topology::default(),
@@ -201,5 +201,5 @@ fn checkin_topology(checkin: CheckinId) -> Topology {
             max_age_ms: Some(60_000),
             dead_letter: None,
         })
-        .bind(route::DIRECT, &queue, &queue)
+        .bind(route::DIRECT, &queue, &route::checkin_binding(checkin))
 }

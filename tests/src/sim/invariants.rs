@@ -8,6 +8,7 @@ pub mod no_action_takes_effect_twice;
 pub mod no_assignment_without_a_row;
 pub mod no_core_spins;
 pub mod no_epoch_goes_back;
+pub mod no_lie_is_believed;
 pub mod nobody_gets_what_he_cannot_take;
 pub mod nobody_is_down_who_speaks;
 pub mod one_group_per_kind;

@@ -58,7 +58,7 @@ impl World {
         }
         for after in fate.arrivals {
             let message = message.clone();
-            self.soon(after, Happening::Arrive { message, reply: reply.take() });
+            self.soon(after, Happening::Arrive { from: pid, message, reply: reply.take() });
         }
     }
 
@@ -83,13 +83,13 @@ impl World {
     }
 
     /// A message reaches the broker.
-    pub(super) fn arrive(&mut self, message: Outgoing, reply: Option<Reply>) {
+    pub(super) fn arrive(&mut self, from: Pid, message: Outgoing, reply: Option<Reply>) {
         if !self.broker_up {
             self.tally.count("messages that found no broker");
             return self.reply(1, reply, Err(PublishError::Disconnected));
         }
         let now = rollcall_model::Tick(self.now());
-        let result = self.broker.publish(self.wire, now, message);
+        let result = self.broker.publish(self.wires[from], now, message);
         self.reply(1, reply, result);
         self.wake_consumers();
     }
@@ -141,6 +141,17 @@ impl World {
         std::iter::from_fn(|| self.broker.next(consumer)).take(BATCH).collect()
     }
 
+    /// A process cannot handle what it was given: it is put aside, or dropped.
+    pub(super) fn not_taken(&mut self, pid: Pid, delivery: &Delivery, reason: &str) {
+        if Self::is_of_the_liar(delivery) {
+            return self.tally.count("lies refused");
+        }
+        self.tally.count("messages parked");
+        let name = &self.processes[pid].name;
+        let why = super::invariants::nobody_gets_what_he_cannot_take::check(name, &delivery.kind, reason);
+        self.watch.violations.extend(why);
+    }
+
     /// Settles a batch: what is to be parked is parked, the rest acknowledged.
     pub(super) fn settle(&mut self, pid: Pid, batch: &[Delivery], parked: &[(usize, String)]) {
         self.settle_but(pid, batch, parked, &[]);
@@ -151,13 +162,7 @@ impl World {
         let now = rollcall_model::Tick(self.now());
         for (place, reason) in parked {
             let delivery = &batch[*place];
-            self.tally.count("messages parked");
-            let why = super::invariants::nobody_gets_what_he_cannot_take::check(
-                &self.processes[pid].name,
-                &delivery.kind,
-                reason,
-            );
-            self.watch.violations.extend(why);
+            self.not_taken(pid, delivery, reason);
             self.broker.park(now, delivery, reason);
         }
         for (place, delivery) in batch.iter().enumerate() {

@@ -5,7 +5,6 @@ use rollcall_bus::{Outgoing, PublishError};
 use rollcall_checkin::memory::Memory;
 use rollcall_model::packet::ActionOutcome;
 use rollcall_model::wire::txt::Announcement;
-use rollcall_model::{Name, Principal};
 use rollcall_store::Store;
 use tokio::runtime::Runtime;
 
@@ -14,6 +13,7 @@ use super::chance::{Chance, Rates};
 use super::commands::Commands;
 use super::dns::Dns;
 use super::journal::{Journal, Keep};
+use super::liar::liar;
 use super::process::{Lane, Pid, Process, Role};
 use super::scene::Scene;
 use super::tally::Tally;
@@ -28,7 +28,7 @@ pub(super) enum Happening {
     /// A core's deadline, as it was armed.
     Deadline { pid: Pid, life: u32, at: u64 },
     /// A message reaches the broker.
-    Arrive { message: Outgoing, reply: Option<Reply> },
+    Arrive { from: Pid, message: Outgoing, reply: Option<Reply> },
     /// A publisher learns how a publish ended.
     Reply { pid: Pid, life: u32, mark: Mark, result: Result<(), PublishError> },
     /// A process looks into one of its queues.
@@ -57,6 +57,8 @@ pub(super) enum Happening {
     Command,
     /// An action on a node ends.
     ActionEnds { pid: Pid, life: u32, outcome: Box<ActionOutcome> },
+    /// A node says something about others.
+    Lie,
     /// Something goes wrong.
     Mishap,
     /// The health of some node changes.
@@ -95,8 +97,10 @@ pub struct World {
     pub(super) tally: Tally,
     pub(super) broker: Broker,
     pub(super) broker_up: bool,
-    /// The session through which messages on the wire reach the broker.
-    pub(super) wire: SessionId,
+    /// The sessions through which messages on the wire reach the broker: one for each process, in its name.
+    pub(super) wires: Vec<SessionId>,
+    /// The session of somebody who lies.
+    pub(super) liar: SessionId,
     pub(super) processes: Vec<Process>,
     pub(super) scene: Scene,
     pub(super) nodes: Vec<NodeTruth>,
@@ -129,8 +133,9 @@ impl World {
         let scene = Scene::draw(&mut chance);
         let nodes = scene.nodes(&mut chance);
         let mut broker = Broker::new();
-        let wire = broker.connect(&Principal::User(Name::nearest("wire", "wire")));
         let processes = scene.processes(&nodes);
+        let wires = processes.iter().map(|it| broker.connect(&scene.principal(it.role, &nodes))).collect();
+        let liar = broker.connect(&liar());
         let mut world = Self {
             seed,
             agenda: Agenda::default(),
@@ -140,7 +145,8 @@ impl World {
             tally: Tally::default(),
             broker,
             broker_up: true,
-            wire,
+            wires,
+            liar,
             processes,
             dns: Dns::default(),
             watch: Watch::default(),
@@ -168,6 +174,7 @@ impl World {
         self.agenda.enter(8_000, Happening::AskAround);
         self.agenda.enter(1_000, Happening::Samples);
         self.agenda.enter(6_000, Happening::Command);
+        self.agenda.enter(4_000, Happening::Lie);
         self.agenda.enter(FAULTS_END, Happening::Calm);
     }
 
@@ -228,7 +235,7 @@ impl World {
         let Some(happening) = self.unless_paused(happening) else { return };
         match happening {
             Happening::Deadline { pid, at, .. } => self.deadline(pid, at),
-            Happening::Arrive { message, reply } => self.arrive(message, reply),
+            Happening::Arrive { from, message, reply } => self.arrive(from, message, reply),
             Happening::Reply { pid, mark, result, .. } => self.replied(pid, mark, result),
             Happening::Deliver { pid, lane, .. } => self.deliver(pid, lane),
             Happening::Sight { pid, owner, announcement, .. } => self.sighted(pid, owner, announcement),
@@ -243,6 +250,7 @@ impl World {
             Happening::Samples => self.all_sample(),
             Happening::Command => self.somebody_commands(),
             Happening::ActionEnds { pid, outcome, .. } => self.action_ends(pid, *outcome),
+            Happening::Lie => self.somebody_lies(),
             Happening::Mishap => self.mishap(),
             Happening::HealthTurns => self.health_turns(),
             Happening::Calm => self.calm(),

@@ -60,6 +60,8 @@ fn word(source: &str, reason: &str) -> &'static str {
         (_, "identity_clash") => "identity_clash",
         (_, "rival_controller") => "rival_controller",
         (_, "same_name") => "namesake_zone",
+        ("hello", _) => "hello_refused",
+        ("packet", _) => "packet_refused",
         ("ack", _) => "ack_refused",
         ("arrival", _) => "arrival_refused",
         _ => "join_refused",

@@ -180,7 +180,13 @@ impl Stage {
             reason: "test".into(),
             granted: None,
         };
-        self.say(route::DIRECT, route::JOINS.into(), Packet::JoinRequest(Box::new(request))).await;
+        let principal = Principal::Checkin(CheckinId::derived_from("c"));
+        let inbox = principal.inbox().expect("an inbox");
+        let attachment = Attachment { principal, inbox: inbox.clone(), client_name: "checkin".into(), endpoint: None };
+        let bus = self.connector.attach(attachment).await.expect("a bus");
+        let packet = Packet::JoinRequest(Box::new(request));
+        let message = Sender::new(inbox, self.instance).confirmed(NOW, route::DIRECT, route::JOINS.into(), packet);
+        bus.publish(message).await.expect("a broker");
     }
 
     /// The rack tells that a bit of a node is set from now on.
@@ -221,8 +227,12 @@ impl Stage {
                     let request = asked.request;
                     let readings =
                         Packet::Readings(Readings { request, node, age_ms: Millis(7), policy: 0, indicators: vec![] });
-                    let answer =
-                        Sender::new(inbox.clone(), instance).lossy(NOW, route::DIRECT, envelope.from, readings);
+                    let answer = Sender::new(inbox.clone(), instance).lossy(
+                        NOW,
+                        route::DIRECT,
+                        route::readings_key(node),
+                        readings,
+                    );
                     bus.publish(answer).await.expect("a broker");
                 }
                 consumer.ack(delivery).await;

@@ -199,7 +199,7 @@ fn an_order_for_another_node_is_put_aside() {
     let mut foreign = order(&agent, "a", Action::Drain);
     foreign.node = rollcall_model::NodeId::derived_from("another");
     let effects = agent.step(at(20), delivered(Packet::ActionOrder(foreign)));
-    assert!(matches!(&effects[..], [Effect::Park(reason)] if reason.contains("not for this one")), "{effects:?}");
+    assert!(matches!(&effects[..], [Effect::Drop(reason)] if reason.contains("not for this one")), "{effects:?}");
 }
 
 #[test]

@@ -76,7 +76,8 @@ fn whoever_asks_is_told_every_indicator_with_its_value_or_the_reason() {
     let masked = Health::new(HealthBits::NONE.with(0, true), HealthBits::NONE.with(20, true)).unwrap();
     agent.step(at(1_000), Event::Sampled(showing(masked, Tick(1_000))));
     let (key, readings) = ask(&mut agent, 1_350);
-    assert_eq!((key.as_str(), readings.request, readings.age_ms, readings.policy), ("inbox.x", 42, Millis(350), 0));
+    assert_eq!(key, route::readings_key(agent.settings.identifier.node));
+    assert_eq!((readings.request, readings.age_ms, readings.policy), (42, Millis(350), 0));
     assert_eq!(readings.indicators.len(), INDICATORS.len());
     for (told, indicator) in readings.indicators.iter().zip(&INDICATORS) {
         assert_eq!(told.name, indicator.name);

@@ -1,10 +1,9 @@
 //! The check-in service's adapter: publish, then ack.
 
-use rollcall_bus::Delivery;
+use rollcall_bus::{Delivery, PacketError, packet_of};
 use rollcall_checkin::core::{Effect, Event};
 use rollcall_checkin::memory::Record;
 use rollcall_model::wire::txt::Announcement;
-use rollcall_model::wire::v1::Envelope;
 
 use super::{Fared, Slip};
 use crate::sim::process::{Core, Pid, Role};
@@ -28,14 +27,18 @@ impl World {
     pub(in crate::sim) fn checkin_delivered(&mut self, pid: Pid, batch: &[Delivery]) {
         let (mut effects, mut parked) = (Vec::new(), Vec::new());
         for (place, delivery) in batch.iter().enumerate() {
-            let event = match Envelope::decode(&delivery.body) {
+            let event = match packet_of(delivery, true) {
                 Ok(envelope) => {
+                    self.believes(pid, delivery);
                     self.note_packet(pid, delivery, &envelope.packet);
                     Event::Delivered(envelope)
                 }
                 Err(error) => {
                     parked.push((place, error.to_string()));
-                    Event::Undecodable { reason: error.reason() }
+                    match error {
+                        PacketError::Undecodable(error) => Event::Undecodable { reason: error.reason() },
+                        PacketError::Unentitled(error) => Event::Unentitled(error),
+                    }
                 }
             };
             for effect in self.checkin_step(pid, event) {

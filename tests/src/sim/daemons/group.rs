@@ -2,10 +2,9 @@
 
 use rollcall_bus::Delivery;
 use rollcall_group_controller::core::{Effect, Event};
+use rollcall_group_controller::driver::{Which, control_packet, status_packet};
 use rollcall_model::route;
-use rollcall_model::wire::status::NodeStatus;
 use rollcall_model::wire::txt::Announcement;
-use rollcall_model::wire::v1::Envelope;
 
 use super::Slip;
 use crate::sim::process::{Core, Lane, Pid};
@@ -18,6 +17,16 @@ pub(in crate::sim) enum Fate {
     Acknowledged,
     Parked(String),
     Kept(u64),
+}
+
+const fn which(lane: Lane) -> Which {
+    match lane {
+        Lane::Presence => Which::Presence,
+        Lane::Metrics => Which::Metrics,
+        Lane::HealthAlerts => Which::Alerts,
+        Lane::HealthActions => Which::Actions,
+        _ => Which::Inbox,
+    }
 }
 
 impl World {
@@ -57,15 +66,20 @@ impl World {
                         self.group_event(pid, Event::ConnectionClosed(node));
                     }
                 }
-                Lane::Health => match NodeStatus::decode(&delivery.body) {
+                Lane::Health => match status_packet(delivery, true) {
                     Ok(status) => {
+                        self.believes(pid, delivery);
                         self.journal.count((pid, status.epoch, status.sequence, self.agenda.now()));
                         self.group_event(pid, Event::Status(status));
                     }
-                    Err(error) => parked.push((place, error.to_string())),
+                    Err(refusal) => {
+                        parked.push((place, refusal.to_string()));
+                        self.group_event(pid, refusal.event());
+                    }
                 },
-                _ => match Envelope::decode(&delivery.body) {
+                _ => match control_packet(which(lane), delivery, true) {
                     Ok(envelope) => {
+                        self.believes(pid, delivery);
                         self.note_packet(pid, delivery, &envelope.packet);
                         match self.group_event(pid, Event::Delivered(envelope)) {
                             Fate::Acknowledged => {}
@@ -76,7 +90,10 @@ impl World {
                             }
                         }
                     }
-                    Err(error) => parked.push((place, error.to_string())),
+                    Err(refusal) => {
+                        parked.push((place, refusal.to_string()));
+                        self.group_event(pid, refusal.event());
+                    }
                 },
             }
         }

@@ -1,7 +1,6 @@
 //! The node agent's adapter.
 
-use rollcall_bus::Delivery;
-use rollcall_model::wire::v1::Envelope;
+use rollcall_bus::{Delivery, packet_of};
 use rollcall_node_agent::core::{Effect, Event};
 
 use super::Slip;
@@ -23,38 +22,42 @@ impl World {
         if let (Some(epoch), Role::Node(number)) = (epoch, self.processes[pid].role) {
             self.watch.agent_has(&self.nodes[number], epoch);
         }
-        let mut park = None;
+        let mut dropped = None;
         for effect in effects {
             match effect {
                 Effect::Publish(message) => self.publish(pid, None, &message),
                 Effect::Assure(receipt, message) => self.publish(pid, Some(Mark::Receipt(receipt)), &message),
-                Effect::Park(reason) => park = Some(reason),
+                Effect::Drop(reason) => dropped = Some(reason),
                 Effect::Keep(epoch) => self.node_keeps(pid, epoch),
                 Effect::Act(order) => self.node_acts(pid, &order),
                 Effect::Record(outcome) => self.action_ends(pid, outcome),
             }
         }
         self.arm(pid);
-        park
+        dropped
     }
 
     pub(in crate::sim) fn node_delivered(&mut self, pid: Pid, batch: &[Delivery]) {
-        let mut parked = Vec::new();
-        for (place, delivery) in batch.iter().enumerate() {
-            match Envelope::decode(&delivery.body) {
+        let mut dropped = Vec::new();
+        for delivery in batch {
+            let why = match packet_of(delivery, true) {
                 Ok(envelope) => {
+                    self.believes(pid, delivery);
                     self.note_packet(pid, delivery, &envelope.packet);
-                    let park = self.node_step(pid, Event::Delivered(envelope));
-                    parked.extend(park.map(|reason| (place, reason)));
+                    self.node_step(pid, Event::Delivered(envelope))
                 }
-                Err(error) => parked.push((place, error.to_string())),
-            }
+                Err(error) => Some(error.to_string()),
+            };
+            dropped.extend(why.map(|why| (delivery, why)));
+        }
+        for (delivery, why) in dropped {
+            self.not_taken(pid, delivery, &why);
         }
         if let Some(slip) = self.slip(&[Slip::BeforeAck]) {
             self.slipped(pid, slip);
             return;
         }
-        self.settle(pid, batch, &parked);
+        self.settle(pid, batch, &[]);
     }
 
     /// The node knows other check-in services than before, and chooses again.

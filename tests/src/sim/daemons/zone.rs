@@ -1,8 +1,7 @@
 //! The zone controller's adapter: one batch is one transaction, then its publishes, then its acks.
 
-use rollcall_bus::{Delivery, Outgoing};
+use rollcall_bus::{Delivery, Outgoing, PacketError, packet_of};
 use rollcall_model::wire::txt::Announcement;
-use rollcall_model::wire::v1::Envelope;
 use rollcall_store::Change;
 use rollcall_zone_controller::core::{Command, Effect, Event};
 
@@ -50,14 +49,18 @@ impl World {
     pub(in crate::sim) fn zone_delivered(&mut self, pid: Pid, batch: &[Delivery]) {
         let (mut effects, mut parked) = (Vec::new(), Vec::new());
         for (place, delivery) in batch.iter().enumerate() {
-            let event = match Envelope::decode(&delivery.body) {
+            let event = match packet_of(delivery, true) {
                 Ok(envelope) => {
+                    self.believes(pid, delivery);
                     self.note_packet(pid, delivery, &envelope.packet);
                     Event::Delivered(envelope)
                 }
                 Err(error) => {
                     parked.push((place, error.to_string()));
-                    Event::Undecodable { reason: error.reason() }
+                    match error {
+                        PacketError::Undecodable(error) => Event::Undecodable { reason: error.reason() },
+                        PacketError::Unentitled(error) => Event::Unentitled(error),
+                    }
                 }
             };
             for effect in self.zone_step(pid, event) {
