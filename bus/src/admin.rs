@@ -2,15 +2,17 @@
 //!
 //! A user is made before its certificate is handed out and deleted when it is revoked; it has no password, so nothing but
 //! the certificate logs it in. Everything can be repeated: what is there already is brought to what is asked for.
+//!
+//! Asked with `reqwest` and not with `rabbitmq_http_client`: that crate brings one that makes another global allocator of
+//! every program it is linked into, and the seven calls below are few.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
-use rabbitmq_http_client::api::Client;
-use rabbitmq_http_client::error::HttpClientError;
-use rabbitmq_http_client::requests::VirtualHostParams;
+use reqwest::{Client, Method, StatusCode, Url};
 use rollcall_model::ZoneId;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -114,7 +116,8 @@ pub enum AdminError {
 /// The administrator of one virtual host. Cheap to clone.
 #[derive(Clone)]
 pub struct Admin {
-    client: Arc<Client<String, String, String>>,
+    client: Client,
+    base: Url,
     settings: Arc<AdminSettings>,
 }
 
@@ -124,6 +127,12 @@ impl std::fmt::Debug for Admin {
     }
 }
 
+/// Of a user or a connection, what is needed here.
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
 impl Admin {
     /// An administrator; nothing is asked of the broker yet.
     ///
@@ -131,11 +140,12 @@ impl Admin {
     /// When URL or roots cannot be used.
     pub fn new(settings: AdminSettings) -> Result<Self, AdminError> {
         let bad_url = || AdminError::BadUrl { url: settings.url.clone() };
-        // The library takes plain HTTP as well, which would show the password to everybody on the way.
-        if !settings.url.starts_with("https://") {
+        let base = Url::parse(&settings.url).map_err(|_| bad_url())?;
+        // Plain HTTP would show the password to everybody on the way.
+        if base.scheme() != "https" || base.path() != "/" {
             return Err(bad_url());
         }
-        let http = reqwest::Client::builder()
+        let client = Client::builder()
             .tls_backend_preconfigured(server_only(&settings.roots)?)
             .https_only(true)
             .no_proxy()
@@ -144,11 +154,7 @@ impl Admin {
             .timeout(REQUEST_PATIENCE)
             .build()
             .map_err(|_| bad_url())?;
-        let endpoint = format!("{}/api", settings.url.trim_end_matches('/'));
-        let (user, password) = (settings.user.clone(), settings.password.clone());
-        // It does not repeat by itself: whoever asks knows whether that is still wanted.
-        let client = Arc::new(Client::from_http_client(http, endpoint, user, password));
-        Ok(Self { client, settings: Arc::new(settings) })
+        Ok(Self { client, base, settings: Arc::new(settings) })
     }
 
     /// Makes the virtual host, if it is not there.
@@ -156,11 +162,11 @@ impl Admin {
     /// # Errors
     /// [`AdminError`].
     pub async fn ensure_vhost(&self) -> Result<(), AdminError> {
-        let made = self.client.create_vhost(&VirtualHostParams::named(&self.settings.vhost)).await;
-        made.map_err(|error| self.error(&error))?;
+        let AdminSettings { vhost, user, .. } = &*self.settings;
+        self.ask(Method::PUT, &["vhosts", vhost], Some(json!({}))).await?;
         // The administrator's own word in it, without which the API tells it nothing.
-        let granted = self.client.grant_full_permissions(&self.settings.user, &self.settings.vhost).await;
-        granted.map_err(|error| self.error(&error))
+        let everything = json!({ "configure": ".*", "write": ".*", "read": ".*" });
+        self.ask(Method::PUT, &["permissions", vhost, user], Some(everything)).await.map(drop)
     }
 
     /// Makes users and gives them these rights, or brings those who are there to them.
@@ -169,13 +175,12 @@ impl Admin {
     /// [`AdminError`]; some may have been made.
     pub async fn admit(&self, users: &[(String, Rights)]) -> Result<(), AdminError> {
         // An import of definitions: one request for a hundred users, where the API's other calls take eight for one.
-        let batches: Vec<Value> = users.chunks(BATCH).map(|batch| definitions(&self.settings.vhost, batch)).collect();
-        let imports = futures::stream::iter(batches).map(|batch| self.import(batch));
-        imports.buffer_unordered(AT_ONCE).try_collect::<()>().await
+        let batches = users.chunks(BATCH).map(|batch| self.import(definitions(&self.settings.vhost, batch)));
+        futures::stream::iter(batches).buffer_unordered(AT_ONCE).try_collect::<()>().await
     }
 
     async fn import(&self, definitions: Value) -> Result<(), AdminError> {
-        self.client.import_definitions(definitions).await.map_err(|error| self.error(&error))
+        self.ask(Method::POST, &["definitions"], Some(definitions)).await.map(drop)
     }
 
     /// Deletes a user, which closes its connections, and sees that they are closed. One that is not there is dismissed.
@@ -183,13 +188,12 @@ impl Admin {
     /// # Errors
     /// [`AdminError`].
     pub async fn dismiss(&self, user: &str) -> Result<(), AdminError> {
-        self.client.delete_user(user, true).await.map_err(|error| self.error(&error))?;
+        self.remove(&["users", user]).await?;
         if self.gone(user).await?.is_empty() {
             return Ok(());
         }
         for connection in self.connections_of(user).await? {
-            let closed = self.client.close_connection(&connection, Some("dismissed"), true).await;
-            closed.map_err(|error| self.error(&error))?;
+            self.remove(&["connections", &connection]).await?;
         }
         match self.gone(user).await?.len() {
             0 => Ok(()),
@@ -214,10 +218,9 @@ impl Admin {
     /// # Errors
     /// [`AdminError`].
     pub async fn connections_of(&self, user: &str) -> Result<Vec<String>, AdminError> {
-        match self.client.list_user_connections(user).await {
-            Ok(connections) => Ok(connections.into_iter().map(|connection| connection.name).collect()),
-            Err(error) if error.is_not_found() => Ok(Vec::new()),
-            Err(error) => Err(self.error(&error)),
+        match self.ask(Method::GET, &["connections", "username", user], None).await? {
+            Some(body) => self.names(&body),
+            None => Ok(Vec::new()),
         }
     }
 
@@ -226,31 +229,63 @@ impl Admin {
     /// # Errors
     /// [`AdminError`].
     pub async fn users_of(&self, zone: ZoneId) -> Result<Vec<String>, AdminError> {
-        let users = self.client.list_users().await.map_err(|error| self.error(&error))?;
+        let body = self.ask(Method::GET, &["users"], None).await?.ok_or_else(|| self.not_there())?;
         let zone = format!("@{}", zone.short());
-        Ok(users.into_iter().map(|user| user.name).filter(|name| name.ends_with(&zone)).collect())
+        Ok(self.names(&body)?.into_iter().filter(|name| name.ends_with(&zone)).collect())
     }
 
-    fn error(&self, error: &HttpClientError) -> AdminError {
-        let AdminSettings { url, user, .. } = &*self.settings;
-        let (url, user) = (url.clone(), user.clone());
-        match error {
-            HttpClientError::RequestError { error, .. } => AdminError::Unreachable { url, why: whole(error) },
-            HttpClientError::NotFound => AdminError::NotThere { url },
-            HttpClientError::ClientErrorResponse { status_code, error_details, body, .. }
-            | HttpClientError::ServerErrorResponse { status_code, error_details, body, .. } => {
-                let said = error_details.as_ref().and_then(|details| details.reason());
-                let said = said.or(body.as_deref()).unwrap_or_default();
-                let why = format!("{status_code} {said}").trim_end().to_owned();
-                match status_code.as_u16() {
-                    401 | 403 => AdminError::Refused { user, why },
-                    404 => AdminError::NotThere { url },
-                    _ => AdminError::Answer { why },
-                }
-            }
-            other => AdminError::Answer { why: other.to_string() },
+    fn names(&self, body: &[u8]) -> Result<Vec<String>, AdminError> {
+        // Whatever else answers in JSON's place is no management API.
+        let named: Vec<Named> = serde_json::from_slice(body).map_err(|_| self.not_there())?;
+        Ok(named.into_iter().map(|one| one.name).collect())
+    }
+
+    fn not_there(&self) -> AdminError {
+        AdminError::NotThere { url: self.settings.url.clone() }
+    }
+
+    /// Deletes; what is not there is deleted.
+    async fn remove(&self, path: &[&str]) -> Result<(), AdminError> {
+        self.ask(Method::DELETE, path, None).await.map(drop)
+    }
+
+    /// Asks once; the answer's body, or `None` if there is no such thing (or the broker deleted it meanwhile).
+    async fn ask(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<Option<Vec<u8>>, AdminError> {
+        let AdminSettings { url, user, password, .. } = &*self.settings;
+        let mut at = self.base.clone();
+        // It fails for URLs that have no path at all, which `new` refuses.
+        at.path_segments_mut().map_err(|()| AdminError::BadUrl { url: url.clone() })?.pop().push("api").extend(path);
+        let mut request = self.client.request(method, at).basic_auth(user, Some(password));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let unreachable = |error: reqwest::Error| AdminError::Unreachable { url: url.clone(), why: whole(&error) };
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(unreachable)?;
+        if status.is_success() {
+            return Ok(Some(body.into()));
+        }
+        let why = format!("{status} {}", reason(&body)).trim_end().to_owned();
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(AdminError::Refused { user: user.clone(), why }),
+            // Another server's 404 must not look like a user who has no connections any more.
+            StatusCode::NOT_FOUND if is_no_such_object(&body) => Ok(None),
+            StatusCode::NOT_FOUND => Err(self.not_there()),
+            _ => Err(AdminError::Answer { why }),
         }
     }
+}
+
+fn is_no_such_object(body: &[u8]) -> bool {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    answer["error"] == "Object Not Found"
+}
+
+/// The broker's own words, if it has any; never a whole page of somebody else's.
+fn reason(body: &[u8]) -> String {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    answer["reason"].as_str().or(answer["error"].as_str()).unwrap_or_default().to_owned()
 }
 
 /// With what it was caused by: the outermost words of an HTTP error say little.

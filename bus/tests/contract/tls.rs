@@ -168,14 +168,16 @@ async fn without_a_certificate_nobody_gets_in() {
         socket.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
         let name = "127.0.0.1".try_into().expect("a name");
         let mut session = rustls::ClientConnection::new(config, name).expect("a session");
-        let mut stream = rustls::Stream::new(&mut session, &mut socket);
-        // The broker may be gone before all is written; its last word is there all the same.
-        let _ = stream.write_all(b"AMQP\0\0\x09\x01");
-        stream.read(&mut [0; 16]).map_err(|error| error.to_string())
+        // The broker judges after the handshake, as far as the client can tell; nothing is sent meanwhile.
+        loop {
+            if let Err(error) = session.complete_io(&mut socket) {
+                break error.to_string();
+            }
+        }
     });
     let answer = answer.await.expect("asked");
-    println!("without a certificate: {answer:?}");
-    assert!(answer.expect_err("no answer").contains("CertificateRequired"));
+    println!("without a certificate: {answer}");
+    assert!(answer.contains("CertificateRequired"));
 }
 
 /// A configuration of the plainest client there is.
