@@ -175,8 +175,10 @@ impl Admin {
     /// [`AdminError`]; some may have been made.
     pub async fn admit(&self, users: &[(String, Rights)]) -> Result<(), AdminError> {
         // An import of definitions: one request for a hundred users, where the API's other calls take eight for one.
-        let batches = users.chunks(BATCH).map(|batch| self.import(definitions(&self.settings.vhost, batch)));
-        futures::stream::iter(batches).buffer_unordered(AT_ONCE).try_collect::<()>().await
+        // Made before they are sent, for a future that borrows the batches as they come cannot be spawned.
+        let batches: Vec<Value> = users.chunks(BATCH).map(|batch| definitions(&self.settings.vhost, batch)).collect();
+        let imports = futures::stream::iter(batches).map(|batch| self.import(batch));
+        imports.buffer_unordered(AT_ONCE).try_collect::<()>().await
     }
 
     async fn import(&self, definitions: Value) -> Result<(), AdminError> {
