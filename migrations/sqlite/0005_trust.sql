@@ -137,7 +137,8 @@ SELECT t.token,
        CASE WHEN t.used_ms IS NOT NULL THEN 'used'
             WHEN t.revoked_ms IS NOT NULL THEN 'revoked'
             WHEN t.expires_ms <= unixepoch() * 1000 THEN 'expired'
-            WHEN t.not_before_ms > unixepoch() * 1000 THEN 'not_yet_valid'
+            -- The clock here counts whole seconds: what begins within this one has begun.
+            WHEN t.not_before_ms >= (unixepoch() + 1) * 1000 THEN 'not_yet_valid'
             ELSE 'open' END AS state,
        strftime('%Y-%m-%dT%H:%M:%fZ', t.created_ms / 1000.0, 'unixepoch')    AS created_at,
        t.created_by,

@@ -349,6 +349,6 @@ fn settings(config: &Config, zone: ZoneId, broker: BrokerEndpoint, api: SocketAd
         },
         keep_alive: config.keep_alive(),
         places: config.checkin.places.iter().map(config::PlaceConfig::place).collect(),
-        trust: core::TrustSettings::default(),
+        trust: core::TrustSettings { required: config.identity.is_some(), ..core::TrustSettings::default() },
     }
 }

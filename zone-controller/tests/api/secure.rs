@@ -55,15 +55,24 @@ impl Secure {
 
     /// A zone that is up, with something else in its configuration.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::on(async |config, _| {
+            change(config);
+            Connector::Local(LocalBroker::new())
+        })
+        .await
+    }
+
+    /// A zone that is up, on the broker that is made when its directory is there.
+    pub async fn on(broker: impl AsyncFnOnce(&mut Config, &Path) -> Connector) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let zone_directory = directory.path().join("zone");
         site(directory.path()).make_zone(&name("hall-1"), &zone_directory, now()).expect("a zone directory");
         let mut config = config(directory.path());
         config.identity = Some(IdentityConfig { directory: zone_directory.clone() });
-        change(&mut config);
+        let connector = broker(&mut config, &zone_directory).await;
         let database = directory.path().join("zone.db");
         let parts = Parts {
-            connector: Connector::Local(LocalBroker::new()),
+            connector,
             endpoint: BrokerEndpoint { host: "here".into(), port: 5671, vhost: "test".into() },
             store: Store::open(&format!("sqlite:{}", database.display())).await.expect("a database"),
             discovery: Discovery::off(),
