@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DEMO ?=
 
-.PHONY: help demo test verify fix bench deny needs
+.PHONY: help demo test fuzz verify fix bench deny needs
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ test: needs ## every test: unit, property, contract, simulation, end to end
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --no-fail-fast
 	discovery/tests/avahi.sh
+
+fuzz: ## a minute of mutated bytes for every decoder that meets strangers; corpora in tests/corpus
+	ROLLCALL_FUZZ_SECONDS=$${ROLLCALL_FUZZ_SECONDS:-60} $(CARGO) test --release -p rollcall-tests --test fuzz
 
 verify: ## formatting and lints; never writes
 	$(CARGO) fmt --all --check
