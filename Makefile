@@ -22,6 +22,7 @@ needs: ## install what the tests need (Debian packages; wants root)
 test: needs ## every test: unit, property, contract, simulation, end to end
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --no-fail-fast
+	ROLLCALL_TEST_RABBITMQ_ROOT=$$(scripts/rabbitmq4) $(CARGO) test -p rollcall-bus --test rights
 	discovery/tests/avahi.sh
 
 fuzz: ## a minute of mutated bytes for every decoder that meets strangers; corpora in tests/corpus

@@ -131,6 +131,7 @@ pub fn steady(nodes: usize) -> Traffic {
         instance: InstanceId::derived_from("steady"),
         broker: ("127.0.0.1".into(), 5672),
         seals: None,
+        certified: false,
     };
     let mut rack = Rack { core: Group::new(settings), now: 0, traffic: Traffic::default() };
     join(&mut rack, nodes, &name);

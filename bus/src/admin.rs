@@ -75,7 +75,7 @@ pub enum AdminError {
     /// Nobody answers, or somebody whose certificate is not of our site.
     #[error(
         "the broker's management API at {url} cannot be reached: {why}; it needs the plugin rabbitmq_management \
-         (broker.admin)"
+         (broker_admin)"
     )]
     Unreachable {
         /// Where.
@@ -84,7 +84,7 @@ pub enum AdminError {
         why: String,
     },
     /// The user name or password is wrong, or the user is no administrator.
-    #[error("the broker refuses {user:?} as its administrator: {why} (broker.admin)")]
+    #[error("the broker refuses {user:?} as its administrator: {why} (broker_admin)")]
     Refused {
         /// The administrator.
         user: String,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use rollcall_bus::RabbitSettings;
 use rollcall_discovery::DiscoverySettings;
+use rollcall_enrolment::IdentityConfig;
 use rollcall_model::Name;
 use serde::Deserialize;
 
@@ -26,7 +27,10 @@ pub struct Config {
     /// waits for its zone, and while the zone is away it serves nobody.
     #[serde(default)]
     pub state_dir: Option<PathBuf>,
-    /// Credentials for the broker; host and vhost too where mDNS is off.
+    /// How this service proves who it is, and whom it believes.
+    #[serde(default)]
+    pub identity: Option<IdentityConfig>,
+    /// How the broker is reached; host and vhost too where mDNS is off.
     #[serde(default)]
     pub broker: RabbitSettings,
     /// mDNS; where it is off, `broker.url` is the static seed.
@@ -49,6 +53,8 @@ impl Config {
         if self.state_dir.as_ref().is_some_and(|directory| directory.as_os_str().is_empty()) {
             return Err("state_dir is empty; name a directory of the service's own, or leave the key out".into());
         }
+        let identity = self.identity.as_ref();
+        IdentityConfig::demand(identity, self.state_dir.as_deref(), self.discovery.mdns, &self.broker.url)?;
         self.broker.validate().map_err(|why| format!("broker: {why}"))
     }
 }
@@ -72,7 +78,7 @@ mod tests {
             ("ranges = [\"10.1.0.0/16\"]", "ranges = []", "ranges is empty"),
             ("ranges = [\"10.1.0.0/16\"]", "ranges = [\"10.1.2.0/16\"]", "did you mean 10.1.0.0/16?"),
             ("state_dir = \"/var/lib/rollcall/checkin\"", "state_dir = \"\"", "state_dir is empty"),
-            ("state_dir = \"/var/lib/rollcall/checkin\"", "", ""),
+            ("state_dir = \"/var/lib/rollcall/checkin\"", "", "identity.directory"),
         ] {
             assert!(EXAMPLE.contains(from), "{from}");
             let config: Config = toml::from_str(&EXAMPLE.replace(from, to)).unwrap();

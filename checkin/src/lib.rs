@@ -16,6 +16,7 @@ use rollcall_bus::{
     Topology,
 };
 use rollcall_discovery::{Discovery, Tag, Watch, host_addresses};
+use rollcall_enrolment::{Applicant, EnrolError, Entrance, believing};
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{CheckinId, InstanceId, Name, Principal, route};
 use rollcall_startup::{Clock, Exit, Failure, Shutdown, StateError};
@@ -34,6 +35,12 @@ pub enum RunError {
     /// The state directory cannot be used. What could not be saved was told to nobody.
     #[error(transparent)]
     State(#[from] StateError),
+    /// There is no place for key and certificate.
+    #[error("{0}")]
+    Identity(String),
+    /// The zone does not let this service in.
+    #[error(transparent)]
+    Enrol(#[from] EnrolError),
     /// The broker cannot be used.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -50,7 +57,8 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::State(error) => error.into(),
-            RunError::Connect(error) => Self::caused_by(Exit::Usage, &error),
+            RunError::Enrol(error) if error.is_passing() => Self::caused_by(Exit::Unreachable, &error),
+            RunError::Connect(_) | RunError::Enrol(_) | RunError::Identity(_) => Self::caused_by(Exit::Usage, &error),
             error => Self::caused_by(Exit::Unreachable, &error),
         }
     }
@@ -71,7 +79,12 @@ pub struct Parts {
 /// # Errors
 /// See [`RunError`].
 pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
-    let Parts { connector, seed, discovery } = parts;
+    let Parts { mut connector, seed, mut discovery } = parts;
+    let place = |identity: &rollcall_enrolment::IdentityConfig| identity.directory(config.state_dir.as_deref());
+    let directory = config.identity.as_ref().map(place).transpose().map_err(RunError::Identity)?;
+    if let (Some(identity), Some(directory)) = (&config.identity, &directory) {
+        discovery = believing(identity, directory, discovery)?;
+    }
     let mut journal = config.state_dir.as_deref().map(Journal::open).transpose()?;
     let mut hellos = discovery.watch(Tag::Zone);
     let kept = journal.as_ref().and_then(|journal| journal.broker().cloned());
@@ -79,6 +92,18 @@ pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(),
         broker = locate(&config.zone, seed, kept, &discovery, &mut hellos) => broker,
         () = shutdown.requested() => return Ok(()),
     };
+    let mut _entrance = None;
+    if let (Some(identity), Some(directory)) = (&config.identity, directory) {
+        let principal = Principal::Checkin(CheckinId::of_service(&config.name));
+        let (name, zone) = (config.name.clone(), config.zone.clone());
+        let applicant = Applicant { principal, name, place: None, address: config.address, zone };
+        let entered = tokio::select! {
+            entered = Entrance::enter(identity, directory, applicant, connector, &discovery) => entered?,
+            () = shutdown.requested() => return Ok(()),
+        };
+        connector = entered.connector.clone();
+        _entrance = Some(entered);
+    }
     loop {
         if let Some(journal) = &mut journal {
             journal.found_broker(&broker)?;

@@ -6,18 +6,21 @@
 mod broker;
 mod fleet;
 mod report;
+mod trust;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use rollcall_model::Name;
 use rollcall_startup::{Exit, Failure, Shutdown};
 use rollcall_store::Store;
 
 use self::broker::Broker;
 use self::fleet::Fleet;
 use self::report::Printer;
+use self::trust::Trust;
 use crate::arguments::span::span;
 
 /// A zone is expected to stand after this; if it does not, the demo says what is missing and goes on.
@@ -62,8 +65,11 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         .tempdir()
         .map_err(|error| Failure::new(Exit::Failed, format!("cannot make a directory for the demo: {error}")))?;
     printer.title(&format!("rollcall demo: {} racks, {} nodes", arguments.racks, arguments.nodes));
-    let broker = broker::get_ready(&arguments, directory.path(), &printer).await?;
-    let ended = zone(&arguments, &broker, directory.path(), &printer, shutdown).await;
+    let zone_name = fleet::zone_name();
+    let trust = Trust::make(directory.path(), &zone_name)?;
+    printer.plain(&format!("made a site of its own: root, authorities and announcer of zone {zone_name}"));
+    let broker = broker::get_ready(&arguments, directory.path(), &trust, &printer).await?;
+    let ended = zone(&arguments, &broker, (zone_name, &trust), directory.path(), &printer, shutdown).await;
     broker.stop(&printer).await;
     let kept = directory.path().to_owned();
     directory
@@ -76,6 +82,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
 async fn zone(
     arguments: &Arguments,
     broker: &Broker,
+    (name, trust): (Name, &Trust),
     directory: &Path,
     printer: &Printer,
     shutdown: Shutdown,
@@ -85,7 +92,7 @@ async fn zone(
     let store = Store::open(&format!("sqlite:{}", database.display()))
         .await
         .map_err(|error| Failure::caused_by(Exit::Failed, &error))?;
-    let mut fleet = Fleet::new(arguments, broker, directory, store.clone(), shutdown.clone());
+    let mut fleet = Fleet::new(arguments, broker, (name, trust), directory, store.clone(), shutdown.clone());
     let api = fleet.start().await?;
     let wanted = i64::from(arguments.nodes);
     let standing = tokio::select! {
@@ -96,7 +103,7 @@ async fn zone(
     if !shutdown.is_requested() {
         report::standing(&store, arguments, broker, printer, started.elapsed(), standing).await;
         let policy = write_policy(directory)?;
-        printer.how_to_ask(api, &database, &policy, &report::example_node(&store).await);
+        printer.how_to_ask(api, &trust.administrator(), &database, &policy, &report::example_node(&store).await);
         let following = tokio::spawn(report::follow(store.clone(), *printer));
         let until = async {
             match arguments.lasting {

@@ -40,6 +40,12 @@ struct RenewRequest<'a> {
     csr: &'a str,
 }
 
+#[derive(Serialize)]
+struct CheckinRequest<'a> {
+    csr: &'a str,
+    name: &'a Name,
+}
+
 /// The zone at an address.
 pub(crate) struct Zone {
     api: String,
@@ -79,6 +85,12 @@ impl Zone {
 
     pub async fn renew(&self, csr: &str) -> Result<Answer, EnrolError> {
         self.ask(self.client.post(self.url("/v1/renew")).body(json(&RenewRequest { csr }))).await
+    }
+
+    /// For a check-in service that the own group was ordered to run.
+    pub async fn checkin_certificate(&self, csr: &str, name: &Name) -> Result<Answer, EnrolError> {
+        let body = json(&CheckinRequest { csr, name });
+        self.ask(self.client.post(self.url("/v1/checkin-certificate")).body(body)).await
     }
 
     fn url(&self, path: &str) -> String {

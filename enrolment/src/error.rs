@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use rollcall_bus::CredentialsError;
 use rollcall_identity::KeyError;
 use rollcall_identity::bundle::BundleError;
 use rollcall_identity::files::FileError;
@@ -81,6 +82,9 @@ pub enum EnrolError {
     /// No TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The broker's client cannot use the certificate.
+    #[error(transparent)]
+    Login(#[from] CredentialsError),
 }
 
 impl EnrolError {
@@ -101,7 +105,7 @@ impl EnrolError {
             Self::BadGrant { .. } => "bad_grant",
             Self::Unreachable { .. } => "unreachable",
             Self::NoToken { .. } => "bad_token_file",
-            Self::File(_) | Self::Key(_) | Self::Bundle(_) | Self::Tls(_) => "bad_files",
+            Self::File(_) | Self::Key(_) | Self::Bundle(_) | Self::Tls(_) | Self::Login(_) => "bad_files",
         }
     }
 }

@@ -7,15 +7,22 @@
 //!
 //! What an answer means and what is to be done when is decided in [`core`], without clock or network.
 
+mod belief;
 mod call;
+mod checkin;
+mod config;
 pub mod core;
 mod directory;
+mod entrance;
 mod error;
 mod fresh;
 mod identity;
 mod join;
 mod settings;
 
+pub use self::belief::believing;
+pub use self::config::IdentityConfig;
+pub use self::entrance::{Applicant, Entrance};
 pub use self::error::EnrolError;
 pub use self::fresh::keep_fresh;
 pub use self::identity::{Credentials, Identity};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use rollcall_bus::RabbitSettings;
 use rollcall_discovery::DiscoverySettings;
+use rollcall_enrolment::IdentityConfig;
 use rollcall_model::{GroupId, Name};
 use serde::Deserialize;
 
@@ -31,7 +32,10 @@ pub struct Config {
     /// Addresses told in the ACK; empty means those of this machine.
     #[serde(default)]
     pub addresses: Vec<IpAddr>,
-    /// Credentials for the brokers; host and vhost too where mDNS is off.
+    /// How this controller proves who it is, and whom it believes.
+    #[serde(default)]
+    pub identity: Option<IdentityConfig>,
+    /// How the brokers are reached; host and vhost too where mDNS is off.
     #[serde(default)]
     pub broker: RabbitSettings,
     /// mDNS; where it is off, `broker.url` is the only zone's static seed.
@@ -109,6 +113,8 @@ impl Config {
             let program = program.display();
             return Err(format!("checkin.program is {program}: give the whole path, e.g. /usr/bin/rollcall-checkin"));
         }
+        let identity = self.identity.as_ref();
+        IdentityConfig::demand(identity, Some(&self.state_dir), self.discovery.mdns, &self.broker.url)?;
         self.broker.validate().map_err(|why| format!("broker: {why}"))
     }
 }

@@ -78,6 +78,8 @@ pub struct Settings {
     pub broker: (String, u16),
     /// What session keys are derived from, by chance for this run; `None` asks for no sealed tags.
     pub seals: Option<SealSecret>,
+    /// Whether it has a certificate. Then only the ACK over the broker counts, and goes out at once.
+    pub certified: bool,
 }
 
 /// What happens to a group.

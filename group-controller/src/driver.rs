@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use rollcall_bus::{Bus, Delivery, Link, Outbox, PublishError};
 use rollcall_discovery::{Announced, Discovery, Distrust};
+use rollcall_enrolment::Entrance;
 use rollcall_model::packet::Ack;
 use rollcall_model::wire::txt::{Announcement, Hello};
 use rollcall_model::{Millis, Name, Tick, route};
@@ -153,10 +154,10 @@ impl Session {
         })
     }
 
-    /// Check-in services are run this way. Without one, the zone is told that none can be.
+    /// Check-in services are run this way, with certificates got through this entrance. Without a launcher, the zone is told that none can be.
     #[must_use]
-    pub fn with_launcher(mut self, launcher: Arc<dyn Launcher>) -> Self {
-        self.services.use_launcher(launcher);
+    pub fn with_launcher(mut self, launcher: Arc<dyn Launcher>, entrance: Option<Arc<Entrance>>) -> Self {
+        self.services.use_launcher(launcher, entrance);
         self
     }
 

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 
 use ipnet::IpNet;
+use rollcall_enrolment::IdentityConfig;
 use rollcall_model::Name;
 use rollcall_startup::Shutdown;
 
@@ -22,6 +23,8 @@ pub struct CheckinService {
     pub ranges: Vec<IpNet>,
     /// Its own address, where this controller was told one.
     pub address: Option<IpAddr>,
+    /// Where its certificate lies, which this controller got for it.
+    pub identity: Option<IdentityConfig>,
 }
 
 /// The life of a service; its outcome says why it ended, for people.

@@ -7,14 +7,17 @@ pub mod core;
 pub mod driver;
 pub mod launcher;
 pub mod topology;
+mod way;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rand::random;
 use rollcall_bus::{Attachment, ConnectError, Connector, ConsumeError, DeclareError};
 use rollcall_discovery::{Discovery, Distrust, Patience, Sighting, Tag, host_addresses};
+use rollcall_enrolment::{Applicant, EnrolError, IdentityConfig, believing};
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, Hello};
 use rollcall_model::{GroupId, InstanceId, Name, Principal, route};
 use rollcall_startup::{Clock, Exit, Failure, Shutdown, StateError, lock_state_dir, read_or_create_id, state_dir};
@@ -25,6 +28,7 @@ use crate::config::Config;
 use crate::core::{SealSecret, Settings};
 use crate::driver::{Heard, Session};
 use crate::launcher::Launcher;
+use crate::way::Way;
 
 /// Why a group controller could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +36,12 @@ pub enum RunError {
     /// The state directory cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
+    /// There is no place for key and certificate.
+    #[error("{0}")]
+    Identity(String),
+    /// A zone does not let this group in.
+    #[error(transparent)]
+    Enrol(#[from] EnrolError),
     /// A broker cannot be used.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -48,7 +58,8 @@ impl From<RunError> for Failure {
         match error {
             RunError::State(error) => error.into(),
             // What trying again would not change is a wrong use of the program.
-            RunError::Connect(error) => Self::caused_by(Exit::Usage, &error),
+            RunError::Enrol(error) if error.is_passing() => Self::caused_by(Exit::Unreachable, &error),
+            RunError::Connect(_) | RunError::Enrol(_) | RunError::Identity(_) => Self::caused_by(Exit::Usage, &error),
             error => Self::caused_by(Exit::Unreachable, &error),
         }
     }
@@ -70,8 +81,16 @@ pub struct Parts {
 ///
 /// # Errors
 /// See [`RunError`].
-pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
+pub async fn run(config: Config, mut parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
     let directory = state_dir(&config.state_dir)?;
+    let identity = match &config.identity {
+        Some(identity) => {
+            let place = identity.directory(Some(&directory)).map_err(RunError::Identity)?;
+            parts.discovery = believing(identity, &place, parts.discovery)?;
+            Some((identity.clone(), place))
+        }
+        None => None,
+    };
     let _lock = lock_state_dir(&directory)?;
     let addresses = if config.addresses.is_empty() { host_addresses() } else { config.addresses.clone() };
     let group = read_or_create_id(&directory.join("group-id"), || config.make_group_id(&addresses, random()))?;
@@ -80,6 +99,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(),
     let mut rack = Rack {
         config,
         parts,
+        identity,
         addresses,
         group,
         shutdown: shutdown.clone(),
@@ -122,6 +142,8 @@ pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(),
 struct Rack {
     config: Config,
     parts: Parts,
+    /// What this controller proves itself with, and the directory all its zones' certificates lie in.
+    identity: Option<(IdentityConfig, PathBuf)>,
     addresses: Vec<IpAddr>,
     group: GroupId,
     shutdown: Shutdown,
@@ -172,6 +194,7 @@ impl Rack {
             instance: InstanceId::from_bytes(random()),
             broker: (broker.host.clone(), broker.port),
             seals: Some(SealSecret::from_bytes(random())),
+            certified: self.identity.is_some(),
         };
         let attachment = Attachment {
             principal: Principal::Group(self.group),
@@ -179,19 +202,33 @@ impl Rack {
             client_name: format!("rollcall group-controller {}", self.config.name),
             endpoint: Some(broker),
         };
-        let bus = self.parts.connector.attach(attachment).await?;
+        let way = self.way(&zone);
         let (sender, hellos) = mpsc::channel(16);
         self.hellos.insert(zone, sender);
         let (discovery, shutdown) = (self.parts.discovery.clone(), self.shutdown.clone());
         let launcher = Arc::clone(&self.parts.launcher);
         self.sessions.spawn(async move {
+            let Some((bus, entrance)) = way.take(attachment, &shutdown).await? else { return Ok(()) };
             let opened = tokio::select! {
                 opened = Session::open(settings, bus, discovery, Clock::start()) => opened?,
                 () = shutdown.requested() => return Ok(()),
             };
-            opened.with_launcher(launcher).run(hellos, shutdown).await;
+            opened.with_launcher(launcher, entrance).run(hellos, shutdown).await;
             Ok(())
         });
         Ok(())
+    }
+
+    /// The way into a zone: each zone has its own authorities, so each gives this group another certificate.
+    fn way(&self, zone: &Name) -> Way {
+        let (name, place) = (self.config.name.clone(), Some(self.config.place()));
+        let address = self.addresses.first().copied();
+        let applicant = Applicant { principal: Principal::Group(self.group), name, place, address, zone: zone.clone() };
+        Way {
+            connector: self.parts.connector.clone(),
+            discovery: self.parts.discovery.clone(),
+            identity: self.identity.clone().map(|(config, directory)| (config, directory.join(zone.as_str()))),
+            applicant,
+        }
     }
 }

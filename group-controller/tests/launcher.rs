@@ -31,6 +31,7 @@ fn name(text: &str) -> Name {
 
 fn service() -> CheckinService {
     CheckinService {
+        identity: None,
         zone: name("hall-1"),
         name: name("checkin-a"),
         ranges: vec!["10.1.0.0/16".parse().unwrap(), "fd00::/64".parse().unwrap()],

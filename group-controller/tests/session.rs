@@ -111,11 +111,12 @@ impl Zone {
             instance: InstanceId::derived_from("run"),
             broker: ("local".into(), 5672),
             seals: None,
+            certified: false,
         };
         let bus = attach(&self.connector, Principal::Group(group(rack))).await;
         let mut session = Session::open(settings, bus, Discovery::off(), Clock::start()).await.unwrap();
         if let Some(launcher) = launcher {
-            session = session.with_launcher(launcher);
+            session = session.with_launcher(launcher, None);
         }
         let shutdown = Shutdown::new();
         let stop = shutdown.clone();

@@ -11,7 +11,7 @@
 CREATE TABLE join_tokens (
     token         TEXT    NOT NULL PRIMARY KEY, -- short public id: the beginning of its digest
     sha256        TEXT    NOT NULL UNIQUE,
-    kind          TEXT    NOT NULL CHECK (kind IN ('node', 'group')),
+    kind          TEXT    NOT NULL CHECK (kind IN ('node', 'group', 'checkin')),
     name          TEXT,                         -- only for somebody of this name
     place         TEXT,                         -- only for somebody at this place
     created_ms    INTEGER NOT NULL,

@@ -112,6 +112,8 @@ pub enum TokenKind {
     Node,
     /// A group controller.
     Group,
+    /// A check-in service that no group controller was ordered to run.
+    Checkin,
 }
 
 impl TokenKind {
@@ -121,6 +123,7 @@ impl TokenKind {
         match self {
             Self::Node => "node",
             Self::Group => "group",
+            Self::Checkin => "checkin",
         }
     }
 }

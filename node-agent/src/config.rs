@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rollcall_bus::RabbitSettings;
 use rollcall_discovery::DiscoverySettings;
+use rollcall_enrolment::IdentityConfig;
 use rollcall_model::Name;
 use serde::Deserialize;
 
@@ -50,7 +51,10 @@ pub struct Config {
     /// Stands for a machine that does not exist instead of this one: for demonstrations and tests, never in production.
     #[serde(default)]
     pub simulate: Option<SimulateConfig>,
-    /// Credentials for the broker; host and vhost too where mDNS is off.
+    /// How this agent proves who it is, and whom it believes.
+    #[serde(default)]
+    pub identity: Option<IdentityConfig>,
+    /// How the broker is reached; host and vhost too where mDNS is off.
     #[serde(default)]
     pub broker: RabbitSettings,
     /// mDNS; where it is off, `broker.url` and `checkin` are the static seeds.
@@ -180,6 +184,8 @@ impl Config {
         if !self.discovery.mdns && self.checkin.is_none() {
             return Err("discovery.mdns = false needs checkin, the name of the check-in service to ask".into());
         }
+        let identity = self.identity.as_ref();
+        IdentityConfig::demand(identity, self.state_dir.as_deref(), self.discovery.mdns, &self.broker.url)?;
         self.broker.validate().map_err(|why| format!("broker: {why}"))
     }
 }

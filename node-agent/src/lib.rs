@@ -19,12 +19,13 @@ mod state;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rand::random;
 use rollcall_bus::{Attachment, ConnectError, Connector, ConsumeError, Outbox};
 use rollcall_discovery::{Discovery, Sighting, Tag, Watch, host_addresses};
+use rollcall_enrolment::{Applicant, EnrolError, Entrance, believing};
 use rollcall_model::policy::Resolved;
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint};
 use rollcall_model::{CheckinId, HardwareTopology, InstanceId, Millis, Name, NodeIdentifier, Principal, Tick, route};
@@ -60,6 +61,12 @@ pub enum RunError {
     /// The state directory cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
+    /// There is no place for key and certificate.
+    #[error("{0}")]
+    Identity(String),
+    /// The zone does not let this node in.
+    #[error(transparent)]
+    Enrol(#[from] EnrolError),
     /// The broker cannot be used.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -72,8 +79,9 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let exit = match &error {
             RunError::Evidence(_) | RunError::Sampler(_) | RunError::State(_) => Exit::Failed,
+            RunError::Enrol(error) if error.is_passing() => Exit::Unreachable,
             // What trying again would not change is a wrong use of the program.
-            RunError::Connect(_) => Exit::Usage,
+            RunError::Connect(_) | RunError::Enrol(_) | RunError::Identity(_) => Exit::Usage,
             RunError::Consume(_) => Exit::Unreachable,
         };
         Self::caused_by(exit, &error)
@@ -155,8 +163,12 @@ impl Body {
 /// # Errors
 /// See [`RunError`].
 pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
-    let Parts { connector, seed, checkin, discovery } = parts;
+    let Parts { mut connector, seed, checkin, mut discovery } = parts;
     let clock = Clock::start();
+    let directory = identity_directory(&config)?;
+    if let (Some(identity), Some(directory)) = (&config.identity, &directory) {
+        discovery = believing(identity, directory, discovery)?;
+    }
     let address =
         config.address.or_else(|| host_addresses().first().copied()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let broker = tokio::select! {
@@ -169,6 +181,17 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
     };
     let name = config.name.clone().unwrap_or(body.name);
     let node = body.identifier.node;
+    let mut _entrance = None;
+    if let (Some(identity), Some(directory)) = (&config.identity, directory) {
+        let (principal, zone) = (Principal::Node(node), config.zone.clone());
+        let applicant = Applicant { principal, name: name.clone(), place: place.clone(), address: Some(address), zone };
+        let entered = tokio::select! {
+            entered = Entrance::enter(identity, directory, applicant, connector, &discovery) => entered?,
+            () = shutdown.requested() => return Ok(()),
+        };
+        connector = entered.connector.clone();
+        _entrance = Some(entered);
+    }
     let attachment = Attachment {
         principal: Principal::Node(node),
         inbox: route::node_inbox(node),
@@ -216,6 +239,12 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
     };
     driver.run(shutdown).await;
     Ok(())
+}
+
+/// Where key and certificate lie, if this agent has an identity.
+fn identity_directory(config: &Config) -> Result<Option<PathBuf>, RunError> {
+    let directory = |identity: &rollcall_enrolment::IdentityConfig| identity.directory(config.state_dir.as_deref());
+    config.identity.as_ref().map(directory).transpose().map_err(RunError::Identity)
 }
 
 /// The place: as configured, or as the machine tells it; `None` leaves it to the node's address.

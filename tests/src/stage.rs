@@ -8,25 +8,33 @@ mod namespace;
 mod outsider;
 mod process;
 mod programs;
+mod site;
 mod stranger;
+mod token;
 mod writing;
 
 use std::fmt::Display;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+use rollcall_bus::private_broker::Management;
+use rollcall_model::{Principal, ZoneId};
 
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 pub use api::{Api, Dump};
-pub use brokers::Brokers;
+pub use brokers::{Broker, Brokers};
 pub use daemon::Daemon;
 pub use namespace::Namespace;
 pub use outsider::Outsider;
 pub use process::Process;
 pub use programs::program;
+pub use site::{Certified, Login, Site, now};
 pub use stranger::Stranger;
+pub use token::Wish;
 
 /// Longest wait for something that usually takes a second or two.
 pub const PATIENCE: Duration = Duration::from_secs(40);
@@ -38,7 +46,9 @@ pub const ZONE: &str = "zone-1";
 /// Where the daemons of one test play.
 pub struct Stage {
     directory: TempDir,
+    site: Arc<Site>,
     url: String,
+    management: Management,
     mdns_port: u16,
     api: Api,
     heartbeat_s: u16,
@@ -57,19 +67,90 @@ pub struct Fleet {
 }
 
 impl Stage {
-    /// An empty stage on the broker at this URL. What an earlier stage left on the broker is removed.
-    pub async fn new(url: &str) -> Self {
-        Outsider::attach(url).await.sweep().await;
-        Self::beside(url, free_udp_port()).await
+    /// An empty stage on this broker. What an earlier stage left on it is removed.
+    pub async fn new(broker: &Broker) -> Self {
+        broker.sweep().await;
+        Self::beside(broker, free_udp_port())
     }
 
     /// A stage whose daemons hear those of another one.
-    pub async fn beside(url: &str, mdns_port: u16) -> Self {
+    #[must_use]
+    pub fn beside(broker: &Broker, mdns_port: u16) -> Self {
+        Self::with(broker.site(), broker.url(), broker.management().clone(), mdns_port)
+    }
+
+    /// A stage without a broker: what it should be is a port that nobody listens on.
+    pub async fn without_broker(brokers: &Brokers) -> Self {
+        let url = format!("amqps://127.0.0.1:{}/rollcall", free_tcp_port());
+        let management = Management {
+            url: format!("https://127.0.0.1:{}", free_tcp_port()),
+            user: "rollcall".into(),
+            password: "secret".into(),
+            vhost: "rollcall".into(),
+        };
+        Self::with(brokers.site().await, url, management, free_udp_port())
+    }
+
+    fn with(site: Arc<Site>, url: String, management: Management, mdns_port: u16) -> Self {
         let directory = tempfile::Builder::new().prefix("rollcall-e2e-").tempdir().expect("a temporary directory");
-        std::fs::write(directory.path().join("secret"), format!("a secret of {}", directory.path().display()))
-            .expect("the secret is written");
-        let api = Api::on(free_tcp_port());
-        Self { directory, url: url.to_owned(), mdns_port, api, heartbeat_s: 3 }
+        let write = |name: &str, text: &str| {
+            rollcall_identity::files::write_secret(&directory.path().join(name), text).expect("it is written");
+        };
+        write("secret", &format!("a secret of {}", directory.path().display()));
+        write("broker-password", &management.password);
+        let trust = directory.path().join("trust");
+        site.make_zone(ZONE, &trust);
+        let api = Api::on(free_tcp_port(), trust.join("administrator"));
+        Self { directory, site, url, management, mdns_port, api, heartbeat_s: 3 }
+    }
+
+    /// The site it plays under.
+    #[must_use]
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// The zone directory: authorities and announcer.
+    #[must_use]
+    pub fn trust(&self) -> PathBuf {
+        self.directory.path().join("trust")
+    }
+
+    /// The zone's id.
+    ///
+    /// # Panics
+    /// When the zone does not answer.
+    pub async fn zone_id(&self) -> ZoneId {
+        let rows = self.api.rows("SELECT zone_id FROM v_zones").await;
+        rows[0][0].as_str().and_then(|id| id.parse().ok()).expect("a zone id")
+    }
+
+    /// Somebody at the broker who passes for the zone itself, and may do everything.
+    ///
+    /// # Panics
+    /// When the zone does not answer.
+    pub async fn outsider(&self) -> Outsider {
+        let zone = self.zone_id().await;
+        Outsider::attach(&self.url, &self.site.login(&self.trust(), &Principal::Zone(zone), zone)).await
+    }
+
+    /// Puts a certificate in place for a simulated node, as an installer might who reaches where the node does not.
+    ///
+    /// # Panics
+    /// When it cannot be written, or the broker takes no user.
+    pub async fn provide(&self, broker: &Broker, index: usize) {
+        let zone = self.zone_id().await;
+        let index = u32::try_from(index).expect("few nodes");
+        let machine = rollcall_node_agent::simulated::Machine::generate(writing::SEED, index);
+        let principal = Principal::Node(machine.identifier.node);
+        let validity = rollcall_identity::Validity::leaf(now());
+        let Certified { key, issued } = self.site.issue(&self.trust(), &principal, zone, validity);
+        let directory = self.identity_of(machine.name.as_str());
+        std::fs::create_dir_all(&directory).expect("a directory");
+        key.save(&directory.join("key.pem")).expect("the key is written");
+        std::fs::write(directory.join("cert.pem"), &issued.chain_pem).expect("the certificate is written");
+        let rights = rollcall_bus::Rights::of(&principal, zone);
+        broker.admin().admit(&[(issued.user, rights)]).await.expect("it is admitted");
     }
 
     /// The directory everything lies in.
@@ -78,7 +159,7 @@ impl Stage {
         self.directory.path()
     }
 
-    /// The broker's URL, with its password.
+    /// The broker's URL.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -98,14 +179,22 @@ impl Stage {
 
     /// Starts a zone of so many racks and agents (agent `i` in rack `i mod racks`) and waits until everybody is in.
     pub async fn fleet(&self, racks: usize, agents: usize) -> Fleet {
+        // The zone first: it gives the others their tokens.
+        let zone = self.zone().started();
         let fleet = Fleet {
             racks: (0..racks).map(|index| self.rack(&rack_name(index)).started()).collect(),
             agents: (0..agents).map(|index| self.agent(index, &rack_name(index % racks)).started()).collect(),
             checkin: self.checkin().started(),
-            zone: self.zone().started(),
+            zone,
         };
         self.all_in(agents).await;
         fleet
+    }
+
+    /// Waits until the zone takes commands again.
+    pub async fn is_up(&self) {
+        until("the zone to be ready", PATIENCE, async || (self.api.get("/readyz").await.ok()?.0 == 200).then_some(()))
+            .await;
     }
 
     /// Waits until exactly so many nodes are heard, each in its physical and its logical group.

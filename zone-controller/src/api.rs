@@ -28,6 +28,7 @@ mod status;
 mod trust;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::extract::Request;
@@ -77,6 +78,8 @@ pub struct Shared {
     pub paced: Arc<Paced>,
     /// What the log tells of those who were turned away.
     pub notices: Arc<Notices>,
+    /// Whether the zone is up, and takes commands.
+    pub is_up: Arc<AtomicBool>,
     /// Asked for when the zone controller ends.
     pub shutdown: Shutdown,
 }

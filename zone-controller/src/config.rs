@@ -258,20 +258,23 @@ impl Config {
     fn validate_identity(&self) -> Result<(), String> {
         let is_secure = self.broker.url.starts_with("amqps://");
         match (&self.identity, &self.broker_admin) {
+            (None, _) => {
+                Err("identity.directory is missing: `rollcall ca init` makes the zone's authorities and announcer, \
+                              without which nobody could join"
+                    .into())
+            }
             (Some(_), _) if !is_secure => {
-                Err("identity is set, so broker.url has to begin with amqps://: the zone logs in by its certificate"
+                Err("broker.url cannot be used: it has to look like amqps://host:port/vhost; the \
+                                               zone logs in there by its certificate"
                     .into())
             }
-            (Some(_), None) => {
-                Err("identity is set, so broker_admin has to say how users are made at the broker: url, \
-                                    user, password_file"
-                    .into())
-            }
+            (Some(_), None) => Err("broker_admin is missing: it says how users are made at the broker: url, user, \
+                                    password_file"
+                .into()),
             (Some(_), Some(admin)) if !admin.url.starts_with("https://") => {
                 Err(format!("broker_admin.url is {:?}; it has to look like https://host:15671", admin.url))
             }
-            (None, Some(_)) => Err("broker_admin is set, but not identity.directory, which it belongs to".into()),
-            _ => Ok(()),
+            (Some(_), Some(_)) => Ok(()),
         }
     }
 
@@ -347,12 +350,9 @@ mod tests {
             ("max_connections = 1024", "max_connections = 4", "api.max_connections is 4"),
             ("_per_origin = 256", "_per_origin = 2000", "max_connections_per_origin is 2000; 1 to 1024"),
             ("open_per_second = 50", "open_per_second = 0", "api.open_per_second is 0"),
-            ("# [identity]\n# d", "[identity]\nd", "broker.url has to begin with amqps://"),
-            (
-                "# [broker_admin]\n# url",
-                "[broker_admin]\nuser = \"x\"\npassword_file = \"x\"\nurl",
-                "which it belongs to",
-            ),
+            ("[identity]\ndirectory = \"/etc/rollcall/zone\"", "", "identity.directory is missing"),
+            ("amqps://10.1.0.10:5671", "amqp://me:pw@10.1.0.10:5672", "amqps://host:port/vhost"),
+            ("url = \"https://10.1.0.10:15671\"", "url = \"http://10.1.0.10:15672\"", "https://host:15671"),
         ] {
             assert!(EXAMPLE.contains(from), "{from}");
             let config: Config = toml::from_str(&EXAMPLE.replace(from, to)).unwrap();

@@ -276,7 +276,7 @@ impl Zone {
     pub fn step(&mut self, now: Now, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
         match event {
-            Event::AckHeard(ack) => self.on_ack(now, &ack, &mut effects),
+            Event::AckHeard(ack) => self.on_ack_heard(now, &ack, &mut effects),
             Event::AckRefused { reason, from, message } => {
                 self.ignore(now, "ack", reason, &from, &message, &mut effects);
             }

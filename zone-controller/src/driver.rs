@@ -4,6 +4,7 @@ mod inputs;
 
 use std::collections::HashMap;
 use std::pin::pin;
+use std::sync::Arc;
 
 use rollcall_bus::{Bus, Consumer, Delivery, Outgoing, PacketError, PublishError, packet_of};
 use rollcall_discovery::{Announced, Sighting};
@@ -14,10 +15,11 @@ use rollcall_store::{Change, CommitError, Store};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::inputs::{Inputs, queues};
+pub use self::inputs::{Inputs, queues, resigning};
 use self::inputs::{Woken, wait};
 use crate::RunError;
 use crate::core::{Command, Effect, Event, Overview, PolicyProgress, Rejection, Settings, Zone};
+use crate::trust::Trust;
 
 /// Why a command was not carried out, or is not known to have been.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +63,8 @@ pub struct Driver {
     pub clock: Clock,
     /// Who waits for the answer to a command.
     pub waiting: Waiting,
+    /// What signs the hello, where the zone has an identity.
+    pub trust: Option<Arc<Trust>>,
 }
 
 /// Who waits for the answer to a command, by its number.
@@ -112,9 +116,10 @@ impl Driver {
                 Woken::Sighted(sighting) => self.sighted(sighting).await?,
                 Woken::Asked(Ask::Command(command, asker)) => {
                     if self.command(*command, asker).await? == Restarted::Yes {
-                        hello.update(Announcement::Hello(self.zone.hello())).await?;
+                        hello.update(self.announcement()).await?;
                     }
                 }
+                Woken::Resign => hello.update(self.announcement()).await?,
                 Woken::Asked(ask) => self.tell(ask),
                 Woken::Deadline => self.step(Event::Tick).await?,
                 Woken::Stop => break,
@@ -124,6 +129,16 @@ impl Driver {
         let _ = hello.withdraw().await;
         self.bus.close().await;
         Ok(())
+    }
+
+    /// The hello as it is announced now.
+    #[must_use]
+    pub fn announcement(&self) -> Announcement {
+        let hello = self.zone.hello();
+        Announcement::Hello(match &self.trust {
+            Some(trust) => trust.signed(hello, self.clock.now().wall),
+            None => hello,
+        })
     }
 
     async fn sighted(&mut self, sighting: Sighting) -> Result<(), RunError> {

@@ -12,13 +12,15 @@ pub mod zone_id;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rand::random;
 use rollcall_bus::admin::{Admin, AdminError, AdminSettings};
 use rollcall_bus::{Attachment, Bus, ConnectError, Connector, ConsumeError, Consumer, DeclareError};
 use rollcall_discovery::{Discovery, DiscoveryError, Tag, host_addresses};
 use rollcall_identity::files::{FileError, read_secret};
-use rollcall_model::wire::txt::{Announcement, BrokerEndpoint};
+use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{GroupId, InstanceId, Name, Principal, ZoneId, route};
 use rollcall_startup::{Clock, Exit, Failure, Shutdown};
 use rollcall_store::{CommitError, LoadError, OpenError, QueryError, Store};
@@ -29,6 +31,9 @@ use crate::config::Config;
 use crate::core::{Admission, Settings, TablePolicy, Zone};
 use crate::driver::{Driver, Inputs, Waiting};
 use crate::trust::{Administrator, AdministratorError, BrokerUsers, Trust, TrustError};
+
+/// How long the zone waits for its own user at the broker before it tries to log in all the same.
+const ADMISSION: Duration = Duration::from_secs(1);
 
 /// Why a zone controller could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -150,7 +155,7 @@ pub async fn run(
     shutdown: Shutdown,
     running: oneshot::Sender<Running>,
 ) -> Result<(), RunError> {
-    let Parts { connector, endpoint, store, discovery } = parts;
+    let Parts { connector, endpoint, store, mut discovery } = parts;
     let (zone, clock) = (identify(&config)?, Clock::start());
     let listen = config.api.listen;
     let listener = TcpListener::bind(listen).await.map_err(|source| RunError::Listen { address: listen, source })?;
@@ -162,9 +167,14 @@ pub async fn run(
     {
         return Err(RunError::OtherZone { stored: known.zone, derived: zone });
     }
+    if let Some(trust) = &trust {
+        discovery = discovery.trusting(trust.belief(clock));
+    }
     let connector = secured(connector, trust.as_deref());
     let users = broker_users(&config, &connector, trust.as_deref(), &store, &shutdown)?;
 
+    // Its own user first, or its first login is refused. A broker that does not answer must not keep the API away.
+    let _ = tokio::time::timeout(ADMISSION, users.admit(&Principal::Zone(zone))).await;
     let inbox = route::zone_inbox(zone);
     let client_name = format!("rollcall zone-controller {}", config.name);
     let attachment = Attachment { principal: Principal::Zone(zone), inbox: inbox.clone(), client_name, endpoint: None };
@@ -176,6 +186,7 @@ pub async fn run(
 
     // The API answers before the broker does: somebody may want to know why nothing happens.
     let (ask, asks) = mpsc::channel(64);
+    let is_up = Arc::new(AtomicBool::new(false));
     let shared = api::Shared {
         store: store.clone(),
         ask,
@@ -188,20 +199,23 @@ pub async fn run(
         users,
         credentials: trust.clone().map_or(api::Credentials::OwnMachine, api::Credentials::Site),
         notices: Arc::default(),
+        is_up: Arc::clone(&is_up),
         paced: Arc::new(api::Paced::new(config.api.paces())),
         shutdown: shutdown.clone(),
     };
     let tls = trust.as_ref().map(|trust| trust.server()).transpose().map_err(TrustError::from)?;
     let server = tokio::spawn(api::serve(listener, tls, config.api.bounds(), shared));
+    let signing = trust.clone();
     let keepers =
         trust.map(|trust| tokio::spawn(keep_fresh(trust, config.clone(), store.clone(), clock, shutdown.clone())));
     tracing::info!(%api, "the API listens");
-    let driver = Driver { zone: core, settings, bus, store, clock, waiting: Waiting::default() };
+    let driver = Driver { zone: core, settings, bus, store, clock, waiting: Waiting::default(), trust: signing };
     let opening = Opening { driver, first, asks, discovery, inbox };
     let running = |driver: &Driver| {
         let ms = driver.clock.now().tick.0;
         tracing::info!(target: "rollcall::step", step = "zone_up", zone = %config.name, generation, ms,
             "zone {} is up: {zone}, generation {generation}", config.name);
+        is_up.store(true, Ordering::Release);
         // Nobody may be waiting; then nobody misses the word.
         let _ = running.send(Running { zone, generation, api });
     };
@@ -236,10 +250,10 @@ impl Opening {
             () = shutdown.requested() => return Ok(()),
         };
         driver.carry_out(first).await?;
-        let hello = discovery.announce(Announcement::Hello(driver.zone.hello())).await?;
+        let hello = discovery.announce(driver.announcement()).await?;
         running(&driver);
         let (acks, hellos) = (discovery.watch(Tag::Group), discovery.watch(Tag::Zone));
-        let inputs = Inputs { consumers, turn: 0, acks, hellos, asks };
+        let inputs = Inputs { consumers, turn: 0, acks, hellos, asks, resign: driver::resigning() };
         driver.run(inputs, hello, shutdown).await
     }
 }
@@ -263,8 +277,10 @@ async fn open_trust(
     let Some(identity) = &config.identity else { return Ok(None) };
     let (addresses, now) = (addresses(config), clock.now().wall);
     let names = trust::names(config.api.listen.ip(), &addresses, &config.api.public_names);
-    let opened = Trust::open(identity.directory.clone(), &config.name, zone, names, now)?;
+    let opened = Trust::open(&identity.directory, &config.name, zone, names, now)?;
     trust::make_first(store, now).await?;
+    // Whoever starts a zone wants to ask it something as soon as it answers.
+    Administrator::of(&identity.directory).write(&opened, now)?;
     Ok(Some(opened))
 }
 

@@ -7,16 +7,19 @@ mod administrator;
 mod users;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rollcall_bus::{Credentials, CredentialsError, TlsIdentity};
+use rollcall_discovery::{Distrust, HelloTrust};
+use rollcall_identity::hello;
 use rollcall_identity::issuer::{IssueError, LoadError};
 use rollcall_identity::tls::{self, Certified, Clients, TlsError};
 use rollcall_identity::{
-    Issue, Issued, Key, KeyError, Names, Peer, PeerError, Validity, ZoneAuthority, make_csr, peer, serial,
+    Announcer, Issue, Issued, Key, KeyError, Names, Peer, PeerError, Validity, ZoneAuthority, make_csr, peer, serial,
 };
+use rollcall_model::wire::txt::Hello;
 use rollcall_model::{Name, Principal, Serial, UnixMillis, ZoneId};
 use rollcall_startup::{Clock, Shutdown};
 use tokio_rustls::rustls::ServerConfig;
@@ -83,6 +86,7 @@ pub struct Trust {
     verifier: peer::Verifier,
     key: Key,
     names: Names,
+    announcer: Announcer,
     own: Arc<Certified>,
     login: TlsIdentity,
     validity: Mutex<Validity>,
@@ -94,14 +98,15 @@ impl Trust {
     /// # Errors
     /// [`TrustError`].
     pub fn open(
-        directory: PathBuf,
+        directory: &Path,
         name: &Name,
         zone: ZoneId,
         names: Names,
         now: UnixMillis,
     ) -> Result<Arc<Self>, TrustError> {
-        let authority =
-            ZoneAuthority::load(&directory).map_err(|source| TrustError::Directory { directory, source })?;
+        let unusable = |source| TrustError::Directory { directory: directory.to_owned(), source };
+        let authority = ZoneAuthority::load(directory).map_err(unusable)?;
+        let announcer = Announcer::load(directory).map_err(unusable)?;
         if authority.zone_name() != name {
             return Err(TrustError::OtherZone { made_for: authority.zone_name().clone(), name: name.clone() });
         }
@@ -112,7 +117,29 @@ impl Trust {
         let (roots, pem) = (authority.bundle().roots_pem(), key.pem());
         let login = TlsIdentity::new(credentials(&first, &pem, &roots))?;
         let validity = Mutex::new(first.validity);
-        Ok(Arc::new(Self { zone, authority, verifier, key, names, own, login, validity }))
+        Ok(Arc::new(Self { zone, authority, verifier, key, names, announcer, own, login, validity }))
+    }
+
+    /// The hello with the announcer's signature, which counts for ten minutes.
+    #[must_use]
+    pub fn signed(&self, hello: Hello, now: UnixMillis) -> Hello {
+        self.announcer.sign(hello.clone(), now).unwrap_or_else(|error| {
+            // Then nobody believes it, which is said where it is heard.
+            tracing::error!("the hello cannot be signed: {error}");
+            hello
+        })
+    }
+
+    /// Believes hellos that the site vouches for, as every listener of the site does.
+    #[must_use]
+    pub fn belief(&self, clock: Clock) -> HelloTrust {
+        let bundle = self.authority.bundle().clone();
+        HelloTrust::new(move |heard| {
+            hello::verify(&bundle, None, heard, clock.now().wall).map_err(|error| Distrust {
+                reason: error.reason(),
+                message: format!("a hello of a zone called {} is not believed: {error}", heard.name),
+            })
+        })
     }
 
     /// How the API is served.

@@ -51,6 +51,7 @@ fn settings() -> Settings {
         instance: InstanceId::from_bytes([7; 16]),
         broker: ("127.0.0.1".into(), 5672),
         seals: None,
+        certified: false,
     }
 }
 

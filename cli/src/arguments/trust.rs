@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use super::span::span;
 
 const TOKEN_EXAMPLES: &str = "\
-A token lets one node or group controller in, once, within its time, and only
+A token lets one node, group controller or check-in service in, once, within its time, and only
 under the name or at the place it was made for. It is shown once: the zone keeps
 its digest only. It goes into the joiner's configuration, or its environment.
 
@@ -67,7 +67,7 @@ pub enum TokenCommand {
 #[command(group = ArgGroup::new("bound").required(true).multiple(true).args(["name", "place"]))]
 pub struct NewToken {
     /// Whom it lets in
-    #[arg(long = "for", value_name = "KIND", value_parser = ["node", "group"])]
+    #[arg(long = "for", value_name = "KIND", value_parser = ["node", "group", "checkin"])]
     pub kind: String,
     /// Only somebody of this name
     #[arg(long)]

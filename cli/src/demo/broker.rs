@@ -1,17 +1,19 @@
-//! Gets RabbitMQ ready: the one of `ROLLCALL_AMQP_URL`, a private one, one just installed, or none.
+//! Gets RabbitMQ ready: a private one under the demo's own site, one just installed, or none.
 
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Instant;
 
-use rollcall_bus::private_broker::{PrivateBroker, StartError};
+use rollcall_bus::private_broker::{Management, PrivateBroker, StartError};
 use rollcall_bus::{Connector, LocalBroker, RabbitSettings};
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_startup::{Exit, Failure};
+use rollcall_zone_controller::config::BrokerAdminConfig;
 use tokio::process::Command;
 
 use super::Arguments;
 use super::report::Printer;
+use super::trust::Trust;
 
 /// The broker of the demo.
 pub struct Broker {
@@ -19,28 +21,39 @@ pub struct Broker {
     pub connector: Connector,
     /// Where it is.
     pub endpoint: BrokerEndpoint,
+    /// How its users are made; nothing where it has none.
+    pub administration: Option<BrokerAdminConfig>,
     /// For people.
     pub name: String,
     private: Option<PrivateBroker>,
 }
 
-/// Finds, installs or starts a broker.
+/// Installs or starts a broker.
 ///
 /// # Errors
-/// When `ROLLCALL_AMQP_URL` cannot be used, or a private broker that is installed does not start.
-pub async fn get_ready(arguments: &Arguments, directory: &Path, printer: &Printer) -> Result<Broker, Failure> {
+/// When a private broker that is installed does not start.
+pub async fn get_ready(
+    arguments: &Arguments,
+    directory: &Path,
+    trust: &Trust,
+    printer: &Printer,
+) -> Result<Broker, Failure> {
     if arguments.in_process {
         return Ok(in_process());
     }
-    if let Ok(url) = std::env::var("ROLLCALL_AMQP_URL") {
-        return external(url);
+    if std::env::var_os("ROLLCALL_AMQP_URL").is_some() {
+        printer.warn(
+            "ROLLCALL_AMQP_URL is not used: the demo makes a site of its own, and a broker of another site would take none \
+             of its certificates; it starts a private RabbitMQ",
+        );
     }
     let began = Instant::now();
     let directory = directory.join("rabbitmq");
     std::fs::create_dir_all(&directory)
         .map_err(|error| Failure::new(Exit::Failed, format!("cannot make {}: {error}", directory.display())))?;
     printer.plain("starting a private RabbitMQ …");
-    let started = match PrivateBroker::start(&directory).await {
+    let certificate = trust.broker_certificate()?;
+    let started = match PrivateBroker::start_secured(&directory, certificate.clone()).await {
         Err(StartError::NotInstalled { package, .. }) => {
             if !install(package, printer).await {
                 printer.warn(
@@ -49,7 +62,7 @@ pub async fn get_ready(arguments: &Arguments, directory: &Path, printer: &Printe
                 );
                 return Ok(in_process());
             }
-            PrivateBroker::start(&directory).await
+            PrivateBroker::start_secured(&directory, certificate).await
         }
         other => other,
     };
@@ -57,8 +70,17 @@ pub async fn get_ready(arguments: &Arguments, directory: &Path, printer: &Printe
     let settings = RabbitSettings { url: private.url(), ..RabbitSettings::default() };
     let endpoint = settings.endpoint().map_err(|error| Failure::caused_by(Exit::Failed, &error))?;
     printer.step("broker", &format!("RabbitMQ is ready on {}:{}", endpoint.host, endpoint.port), Some(began.elapsed()));
-    let name = "RabbitMQ".into();
-    Ok(Broker { connector: Connector::Rabbit(settings), endpoint, name, private: Some(private) })
+    let administration = private.management().map(|management| administration(&directory, management)).transpose()?;
+    let (name, connector) = ("RabbitMQ".into(), Connector::Rabbit(settings));
+    Ok(Broker { connector, endpoint, administration, name, private: Some(private) })
+}
+
+fn administration(directory: &Path, management: Management) -> Result<BrokerAdminConfig, Failure> {
+    let Management { url, user, password, .. } = management;
+    let password_file = directory.join("administrator-password");
+    rollcall_identity::files::write_secret(&password_file, &password)
+        .map_err(|error| Failure::caused_by(Exit::Failed, &error))?;
+    Ok(BrokerAdminConfig { url, user, password_file })
 }
 
 fn in_process() -> Broker {
@@ -66,18 +88,10 @@ fn in_process() -> Broker {
     Broker {
         connector: Connector::Local(LocalBroker::new()),
         endpoint,
+        administration: None,
         name: "the in-process bus".into(),
         private: None,
     }
-}
-
-fn external(url: String) -> Result<Broker, Failure> {
-    let settings = RabbitSettings { url, ..RabbitSettings::default() };
-    let endpoint = settings.endpoint().map_err(|error| {
-        Failure::caused_by(Exit::Usage, &error).hint("it comes from the variable ROLLCALL_AMQP_URL")
-    })?;
-    let name = format!("RabbitMQ at {}:{}", endpoint.host, endpoint.port);
-    Ok(Broker { connector: Connector::Rabbit(settings), endpoint, name, private: None })
 }
 
 /// Installs a Debian package where that is allowed; without letting it start a service of its own.

@@ -11,13 +11,14 @@ use rollcall_group_controller::config::CheckinSettings;
 use rollcall_group_controller::launcher::{CheckinService, InProcess, Launcher, Life};
 use rollcall_model::Name;
 use rollcall_node_agent::Body;
-use rollcall_node_agent::config::ActionsConfig;
+use rollcall_node_agent::config::{ActionsConfig, Config as NodeConfig};
 use rollcall_node_agent::probes::ProbeConfig;
 use rollcall_node_agent::simulated::Machine;
 use rollcall_startup::{Exit, Failure, Shutdown};
 use rollcall_store::Store;
 use rollcall_zone_controller::config::{
-    AdmissionConfig, ApiConfig, ChannelsConfig, CheckinConfig, Config as ZoneConfig, LogicalGroupsConfig, PlaceConfig,
+    AdmissionConfig, ApiConfig, BrokerAdminConfig, ChannelsConfig, CheckinConfig, Config as ZoneConfig, IdentityConfig,
+    LogicalGroupsConfig, PlaceConfig,
 };
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -25,6 +26,7 @@ use tokio::task::JoinSet;
 
 use super::Arguments;
 use super::broker::Broker;
+use super::trust::{Joiner, Trust};
 
 /// The daemons have this long to end in order.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -35,6 +37,8 @@ pub struct Fleet {
     zone: Name,
     connector: Connector,
     endpoint: rollcall_model::wire::txt::BrokerEndpoint,
+    administration: Option<BrokerAdminConfig>,
+    trust: Trust,
     directory: PathBuf,
     store: Store,
     shutdown: Shutdown,
@@ -46,7 +50,7 @@ fn failed(error: &(dyn std::error::Error + 'static)) -> Failure {
 }
 
 /// A name of this run's own, so that two demos on one machine stay apart.
-fn zone_name() -> Name {
+pub fn zone_name() -> Name {
     name(&format!("demo-{:04x}", rand::random::<u16>()))
 }
 
@@ -64,12 +68,21 @@ fn rack_name(index: u16) -> Name {
 
 impl Fleet {
     /// Nothing started yet.
-    pub fn new(arguments: &Arguments, broker: &Broker, directory: &Path, store: Store, shutdown: Shutdown) -> Self {
+    pub fn new(
+        arguments: &Arguments,
+        broker: &Broker,
+        (zone, trust): (Name, &Trust),
+        directory: &Path,
+        store: Store,
+        shutdown: Shutdown,
+    ) -> Self {
         Self {
             arguments: arguments.clone(),
-            zone: zone_name(),
+            zone,
             connector: broker.connector.clone(),
             endpoint: broker.endpoint.clone(),
+            administration: broker.administration.clone(),
+            trust: trust.clone(),
             directory: directory.to_owned(),
             store,
             shutdown,
@@ -77,11 +90,16 @@ impl Fleet {
         }
     }
 
-    /// Starts everything, the zone last: racks and nodes wait for its call. Says where the API listens.
+    /// Starts everything, the zone first: it gives racks and nodes their tokens. Says where the API listens.
     pub async fn start(&mut self) -> Result<SocketAddr, Failure> {
+        let api = self.start_zone().await?;
+        let bodies = self.bodies()?;
+        let racks = (0..self.arguments.racks).map(|index| Joiner { kind: "group", name: rack_name(index) });
+        let nodes = bodies.iter().map(|(_, body)| Joiner { kind: "node", name: body.name.clone() });
+        self.trust.hand_out(api, racks.chain(nodes).collect()).await?;
         self.start_racks()?;
-        self.start_nodes()?;
-        self.start_zone().await
+        self.start_nodes(bodies)?;
+        Ok(api)
     }
 
     /// The first daemon that failed; pending while all is well.
@@ -141,8 +159,8 @@ impl Fleet {
             keep_alive_ms: 1_000,
             broker: self.broker_settings(),
             discovery: self.discovery_settings(),
-            identity: None,
-            broker_admin: None,
+            identity: Some(IdentityConfig { directory: self.trust.zone.clone() }),
+            broker_admin: self.administration.clone(),
             api: ApiConfig { listen: free(self.arguments.listen).await, ..ApiConfig::default() },
             admission: AdmissionConfig { groups: vec!["rack-*".into()] },
             channels: ChannelsConfig {
@@ -188,6 +206,7 @@ impl Fleet {
                 zone: service.zone,
                 ranges: service.ranges,
                 address: Some(service.address.unwrap_or(IpAddr::from([127, 0, 0, 1]))),
+                identity: service.identity,
                 broker: broker.clone(),
                 discovery: discovery.clone(),
             };
@@ -219,6 +238,7 @@ impl Fleet {
                 group_id: rollcall_group_controller::config::GroupIdSource::Random,
                 addresses: vec![IpAddr::from([127, 0, 0, 1])],
                 checkin: CheckinSettings::default(),
+                identity: Some(self.trust.identity(&rack)),
                 broker: self.broker_settings(),
                 discovery: self.discovery_settings(),
             };
@@ -236,27 +256,12 @@ impl Fleet {
         Ok(())
     }
 
-    /// The first node is this machine; if it tells nothing to identify it by, that is said and it is simulated too.
-    fn start_nodes(&mut self) -> Result<(), Failure> {
-        let discovery = self.discovery()?;
+    /// Who the nodes are. The first is this machine; if it tells nothing to identify it by, that is said and it is
+    /// simulated too.
+    fn bodies(&self) -> Result<Vec<(NodeConfig, Body)>, Failure> {
+        let mut bodies = Vec::new();
         for index in 0..self.arguments.nodes {
-            let [high, low] = (index + 1).to_be_bytes();
-            let config = rollcall_node_agent::config::Config {
-                zone: self.zone.clone(),
-                name: None,
-                place: Some(rack_name(index % self.arguments.racks)),
-                place_from: None,
-                state_dir: Some(self.directory.join(format!("node-{}", index + 1))),
-                address: Some(if index == 0 { IpAddr::from([127, 0, 0, 1]) } else { IpAddr::from([10, 0, high, low]) }),
-                checkin: None,
-                sample_period_ms: 2_000,
-                probes: ProbeConfig::default(),
-                // Nothing is ever done to the real machine.
-                actions: if index == 0 { ActionsConfig::default() } else { simulated_actions() },
-                simulate: None,
-                broker: self.broker_settings(),
-                discovery: self.discovery_settings(),
-            };
+            let config = self.node(index);
             let simulated = || Body::simulated(Machine::generate(self.arguments.seed, u32::from(index)));
             let body = if index == 0 {
                 Body::of_this_machine(&config).unwrap_or_else(|error| {
@@ -266,6 +271,36 @@ impl Fleet {
             } else {
                 simulated()
             };
+            let identity = Some(self.trust.identity(&body.name));
+            bodies.push((NodeConfig { identity, ..config }, body));
+        }
+        Ok(bodies)
+    }
+
+    fn node(&self, index: u16) -> NodeConfig {
+        let [high, low] = (index + 1).to_be_bytes();
+        NodeConfig {
+            zone: self.zone.clone(),
+            name: None,
+            place: Some(rack_name(index % self.arguments.racks)),
+            place_from: None,
+            state_dir: Some(self.directory.join(format!("node-{}", index + 1))),
+            address: Some(if index == 0 { IpAddr::from([127, 0, 0, 1]) } else { IpAddr::from([10, 0, high, low]) }),
+            checkin: None,
+            sample_period_ms: 2_000,
+            probes: ProbeConfig::default(),
+            // Nothing is ever done to the real machine.
+            actions: if index == 0 { ActionsConfig::default() } else { simulated_actions() },
+            simulate: None,
+            identity: None,
+            broker: self.broker_settings(),
+            discovery: self.discovery_settings(),
+        }
+    }
+
+    fn start_nodes(&mut self, bodies: Vec<(NodeConfig, Body)>) -> Result<(), Failure> {
+        let discovery = self.discovery()?;
+        for (config, body) in bodies {
             let parts = rollcall_node_agent::Parts {
                 connector: self.connector.clone(),
                 seed: self.endpoint.clone(),

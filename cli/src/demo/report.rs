@@ -83,11 +83,11 @@ impl Printer {
     }
 
     /// How to go on from here.
-    pub fn how_to_ask(self, api: SocketAddr, database: &Path, policy: &Path, node: &str) {
-        let other = if api.port() == 7655 { String::new() } else { format!(" --api http://{api}") };
-        let command = |command: &str| self.line(&format!("  rollcall{other} {command}"));
+    pub fn how_to_ask(self, api: SocketAddr, identity: &Path, database: &Path, policy: &Path, node: &str) {
+        let command = |command: &str| self.line(&format!("  rollcall {command}"));
         self.line("");
-        self.title("ask it, from another terminal:");
+        self.title("ask it, from another terminal, as its administrator:");
+        self.line(&format!("  export ROLLCALL_API=https://{api} ROLLCALL_IDENTITY={}", identity.display()));
         for question in ["status", "nodes", "groups", "alerts", "events --follow", "analytics --indicator disk_space"] {
             command(question);
         }
@@ -99,8 +99,14 @@ impl Printer {
         command("group create warm --rule 'metrics.cpu_temperature > 45.0' --enter 2s");
         command("group show warm");
         command("channel send security \"the rear door is open\" --subject hall-1");
+        self.title("who may what:");
+        command("token create --for node --name web-9");
+        command(&format!("revoke {node}"));
+        command("audit");
         self.title("or without the command:");
-        self.line(&format!("  curl http://{api}/v1/nodes"));
+        let file = |name: &str| identity.join(name).display().to_string();
+        let (roots, chain, key) = (file("site.pem"), file("cert.pem"), file("key.pem"));
+        self.line(&format!("  curl --cacert {roots} --cert {chain} --key {key} https://{api}/v1/nodes"));
         self.line(&format!("  sqlite3 {} \"SELECT name, state, physical_group FROM v_nodes\"", database.display()));
         self.line("Ctrl-C ends the demo and everything it started.");
         self.line("");

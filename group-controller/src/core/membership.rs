@@ -26,12 +26,16 @@ impl Group {
             // Generations never go back: an older hello is a leftover or a replay.
             Some((_, known)) if hello.generation < known => return self.refuse("old_hello"),
             Some((_, known)) if hello.generation == known && self.subscription.is_some() => return,
+            // The same word over both ways: the ACK is under way already.
+            Some((_, known)) if hello.generation == known && self.settings.certified && self.next_ack.is_some() => {
+                return;
+            }
             _ => {}
         }
         self.zone = Some((hello.zone, hello.generation));
         effects.push(Effect::Announce(self.ack(hello.zone, hello.generation)));
         // If the announcement is not heard (no multicast here), the broker carries the ACK a little later.
-        self.next_ack = Some(now.tick + ACK_RETRY);
+        self.next_ack = Some(if self.settings.certified { now.tick } else { now.tick + ACK_RETRY });
     }
 
     fn ack(&self, zone: ZoneId, generation: u64) -> Ack {

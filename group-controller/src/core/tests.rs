@@ -35,6 +35,7 @@ fn settings() -> Settings {
         instance: InstanceId::derived_from("run"),
         broker: ("b".into(), 5672),
         seals: None,
+        certified: false,
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use rollcall_enrolment::Entrance;
 use rollcall_model::Name;
 use rollcall_startup::Shutdown;
 use tokio::task::JoinSet;
@@ -20,17 +21,19 @@ pub(super) struct Services {
     zone: Name,
     address: Option<IpAddr>,
     launcher: Option<Arc<dyn Launcher>>,
+    entrance: Option<Arc<Entrance>>,
     stops: HashMap<Name, Shutdown>,
     lives: JoinSet<(Name, String)>,
 }
 
 impl Services {
     pub(super) fn new(zone: Name, address: Option<IpAddr>) -> Self {
-        Self { zone, address, launcher: None, stops: HashMap::new(), lives: JoinSet::new() }
+        Self { zone, address, launcher: None, entrance: None, stops: HashMap::new(), lives: JoinSet::new() }
     }
 
-    pub(super) fn use_launcher(&mut self, launcher: Arc<dyn Launcher>) {
+    pub(super) fn use_launcher(&mut self, launcher: Arc<dyn Launcher>, entrance: Option<Arc<Entrance>>) {
         self.launcher = Some(launcher);
+        self.entrance = entrance;
     }
 
     pub(super) fn start(&mut self, name: Name, ranges: Vec<IpNet>) {
@@ -42,8 +45,18 @@ impl Services {
         let stop = Shutdown::new();
         self.stops.insert(name.clone(), stop.clone());
         let (zone, address) = (self.zone.clone(), self.address);
-        let life = launcher.run(CheckinService { zone, name: name.clone(), ranges, address }, stop);
-        self.lives.spawn(async move { (name, life.await) });
+        let (launcher, entrance) = (Arc::clone(launcher), self.entrance.clone());
+        self.lives.spawn(async move {
+            let identity = match entrance {
+                Some(entrance) => match entrance.for_checkin(&name).await {
+                    Ok(identity) => Some(identity),
+                    Err(error) => return (name, format!("it gets no certificate: {error}")),
+                },
+                None => None,
+            };
+            let service = CheckinService { zone, name: name.clone(), ranges, address, identity };
+            (name, launcher.run(service, stop).await)
+        });
     }
 
     pub(super) fn end(&self, name: &Name) {

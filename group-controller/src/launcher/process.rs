@@ -51,6 +51,17 @@ struct Document<'a> {
     state_dir: &'a Path,
     broker: Broker<'a>,
     discovery: Discovery<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<Identity<'a>>,
+}
+
+#[derive(Serialize)]
+struct Identity<'a> {
+    bundle: &'a Path,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    directory: Option<&'a Path>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -111,6 +122,11 @@ impl ProcessLauncher {
                 interfaces: &self.discovery.interfaces,
                 port: self.discovery.port,
             },
+            identity: service.identity.as_ref().map(|identity| Identity {
+                bundle: &identity.bundle,
+                directory: identity.directory.as_deref(),
+                api: identity.api.as_deref(),
+            }),
         };
         toml::to_string(&document).map_err(|error| format!("its configuration cannot be written: {error}"))
     }

@@ -168,6 +168,7 @@ impl Scene {
             instance,
             broker: ("broker".into(), 5672),
             seals: Some(secret_of(instance)),
+            certified: false,
         }
     }
 

@@ -2,17 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use rollcall_identity::tls::{self, Certified};
+use rollcall_identity::{Key, TrustBundle};
 use serde_json::{Value, json};
 
 use super::{PATIENCE, until};
 
-/// The REST API of a zone.
+/// The REST API of a zone, asked by its first administrator.
 #[derive(Clone, Debug)]
 pub struct Api {
     address: SocketAddr,
-    client: reqwest::Client,
+    identity: PathBuf,
+    client: OnceLock<reqwest::Client>,
 }
 
 /// What must survive every restart.
@@ -31,11 +36,32 @@ pub struct Dump {
 }
 
 impl Api {
-    /// An API on a port of 127.0.0.1.
+    /// An API on a port of 127.0.0.1; the directory of who asks may come to be later.
     #[must_use]
-    pub fn on(port: u16) -> Self {
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().expect("an HTTP client");
-        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), client }
+    pub fn on(port: u16, identity: PathBuf) -> Self {
+        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), identity, client: OnceLock::new() }
+    }
+
+    /// Who asks: key, certificate, trust bundle.
+    #[must_use]
+    pub fn identity(&self) -> &Path {
+        &self.identity
+    }
+
+    /// The client, once there is somebody who asks.
+    fn client(&self) -> Result<&reqwest::Client, String> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let text = |error: &dyn std::error::Error| format!("{}: {error}", self.identity.display());
+        let bundle = TrustBundle::load(&self.identity.join("site.pem")).map_err(|error| text(&error))?;
+        let chain = std::fs::read_to_string(self.identity.join("cert.pem")).map_err(|error| text(&error))?;
+        let key = Key::load(&self.identity.join("key.pem")).map_err(|error| text(&error))?;
+        let shown = Certified::new(&chain, &key).map_err(|error| text(&error))?;
+        let config = tls::client(&bundle, Some(shown)).map_err(|error| text(&error))?;
+        let built = reqwest::Client::builder().tls_backend_preconfigured(config).no_proxy();
+        let client = built.timeout(Duration::from_secs(10)).build().map_err(|error| text(&error))?;
+        Ok(self.client.get_or_init(|| client))
     }
 
     /// Where it listens.
@@ -49,8 +75,8 @@ impl Api {
     /// # Errors
     /// When nobody answers.
     pub async fn get(&self, path: &str) -> Result<(u16, String), String> {
-        let url = format!("http://{}{path}", self.address);
-        let answer = self.client.get(url).send().await.map_err(|error| error.to_string())?;
+        let url = format!("https://{}{path}", self.address);
+        let answer = self.client()?.get(url).send().await.map_err(|error| error.to_string())?;
         Ok((answer.status().as_u16(), answer.text().await.map_err(|error| error.to_string())?))
     }
 
@@ -68,8 +94,8 @@ impl Api {
     /// # Errors
     /// When there is no good answer.
     pub async fn sql(&self, query: &str) -> Result<Vec<Vec<Value>>, String> {
-        let url = format!("http://{}/v1/sql", self.address);
-        let asked = self.client.post(url).json(&json!({ "query": query })).send();
+        let url = format!("https://{}/v1/sql", self.address);
+        let asked = self.client()?.post(url).json(&json!({ "query": query })).send();
         let answer = asked.await.map_err(|error| error.to_string())?;
         let good = answer.status().is_success();
         let body = answer.text().await.map_err(|error| error.to_string())?;
@@ -97,9 +123,10 @@ impl Api {
     }
 
     async fn send(&self, method: &str, path: &str, body: String, kind: &str) -> (u16, Value) {
-        let url = format!("http://{}{path}", self.address);
+        let url = format!("https://{}{path}", self.address);
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
-        let request = self.client.request(method, url).header("content-type", kind).body(body);
+        let request =
+            self.client().expect("somebody who asks").request(method, url).header("content-type", kind).body(body);
         let answer = request.send().await.unwrap_or_else(|error| panic!("{path}: {error}"));
         let code = answer.status().as_u16();
         let text = answer.text().await.unwrap_or_default();

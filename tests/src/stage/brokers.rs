@@ -1,36 +1,128 @@
-//! The RabbitMQs of a test run, started when first asked for.
+//! The RabbitMQs of a test run, started when first asked for: secured, as everywhere outside tests of the bus alone.
 
-use rollcall_bus::private_broker::PrivateBroker;
+use std::sync::Arc;
+
+use rollcall_bus::Rights;
+use rollcall_bus::admin::{Admin, AdminSettings};
+use rollcall_bus::private_broker::{Management, PrivateBroker};
+use rollcall_model::{Principal, ZoneId};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-/// One broker for most, and one to be killed.
+use super::outsider::Outsider;
+use super::site::{Login, Site};
+
+/// One broker for most, and one to be killed; all under one site.
 #[derive(Default)]
 pub struct Brokers {
-    main: OnceCell<(PrivateBroker, TempDir)>,
-    second: OnceCell<Mutex<(PrivateBroker, TempDir)>>,
+    site: OnceCell<Arc<Site>>,
+    main: OnceCell<Broker>,
+    second: OnceCell<Mutex<Broker>>,
+}
+
+/// A secured RabbitMQ.
+pub struct Broker {
+    process: PrivateBroker,
+    site: Arc<Site>,
+    management: Management,
+    /// Somebody who may do everything on it, under a name of no zone that plays here.
+    janitor: Login,
+    _directory: TempDir,
 }
 
 impl Brokers {
-    /// URL of the broker that always runs.
+    /// The site of this run.
+    pub async fn site(&self) -> Arc<Site> {
+        Arc::clone(self.site.get_or_init(async || Arc::new(Site::new())).await)
+    }
+
+    /// The broker that always runs.
     ///
     /// # Panics
     /// When RabbitMQ cannot be started.
-    pub async fn url(&self) -> String {
-        self.main.get_or_init(start).await.0.url()
+    pub async fn main(&self) -> &Broker {
+        let site = self.site().await;
+        self.main.get_or_init(|| Broker::start(site)).await
     }
 
     /// The broker that may be killed; whoever does starts it again.
     ///
     /// # Panics
     /// When RabbitMQ cannot be started.
-    pub async fn second(&self) -> MutexGuard<'_, (PrivateBroker, TempDir)> {
-        self.second.get_or_init(async || Mutex::new(start().await)).await.lock().await
+    pub async fn second(&self) -> MutexGuard<'_, Broker> {
+        let site = self.site().await;
+        self.second.get_or_init(async || Mutex::new(Broker::start(site).await)).await.lock().await
     }
 }
 
-async fn start() -> (PrivateBroker, TempDir) {
-    let directory = tempfile::Builder::new().prefix("rollcall-e2e-rabbitmq-").tempdir().expect("a temporary directory");
-    let broker = PrivateBroker::start(directory.path()).await.expect("a private RabbitMQ starts");
-    (broker, directory)
+impl Broker {
+    async fn start(site: Arc<Site>) -> Self {
+        let directory =
+            tempfile::Builder::new().prefix("rollcall-e2e-rabbitmq-").tempdir().expect("a temporary directory");
+        let certificates = site.fresh_directory();
+        let certificate = site.broker_certificate(&certificates);
+        let process =
+            PrivateBroker::start_secured(directory.path(), certificate).await.expect("a private RabbitMQ starts");
+        let management = process.management().expect("a secured broker is administered");
+        let zone = ZoneId::derived_from("the janitor's");
+        let principal = Principal::Zone(zone);
+        let janitor = site.login(&certificates.join("zone"), &principal, zone);
+        let user = janitor.user.clone();
+        let broker = Self { process, site, management, janitor, _directory: directory };
+        broker.admin().admit(&[(user, Rights::of(&principal, zone))]).await.expect("the janitor is admitted");
+        broker
+    }
+
+    /// The site it stands under.
+    #[must_use]
+    pub fn site(&self) -> Arc<Site> {
+        Arc::clone(&self.site)
+    }
+
+    /// Its URL, without credentials: there are none.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.process.url()
+    }
+
+    /// Its port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.process.port()
+    }
+
+    /// How it is administered.
+    #[must_use]
+    pub const fn management(&self) -> &Management {
+        &self.management
+    }
+
+    /// Its administrator.
+    ///
+    /// # Panics
+    /// When the management API cannot be used.
+    #[must_use]
+    pub fn admin(&self) -> Admin {
+        let Management { url, user, password, vhost } = self.management.clone();
+        let roots = std::fs::read_to_string(self.site.bundle()).expect("the bundle");
+        Admin::new(AdminSettings { url, vhost, user, password, roots }).expect("the management API can be used")
+    }
+
+    /// Removes what an earlier zone left on it.
+    pub async fn sweep(&self) {
+        Outsider::attach(&self.url(), &self.janitor).await.sweep().await;
+    }
+
+    /// Kills it.
+    pub async fn kill(&mut self) {
+        self.process.kill().await;
+    }
+
+    /// Starts it again.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart(&mut self) {
+        self.process.restart().await.expect("RabbitMQ starts again");
+    }
 }

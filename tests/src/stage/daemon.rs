@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::time::timeout;
 
+use super::token::Wish;
 use super::{PATIENCE, Process, program, until};
 
 /// An orderly end takes no longer.
@@ -22,6 +23,7 @@ pub struct Daemon {
     log: PathBuf,
     environment: Vec<(String, String)>,
     namespace: Option<String>,
+    token: Option<Wish>,
     process: Option<Process>,
 }
 
@@ -35,7 +37,30 @@ impl Daemon {
         let path = directory.join(format!("{name}.toml"));
         std::fs::write(&path, config).expect("the configuration is written");
         let log = directory.join(format!("{name}.log"));
-        Self { name: name.to_owned(), program, config: path, log, environment: vec![], namespace: None, process: None }
+        Self {
+            name: name.to_owned(),
+            program,
+            config: path,
+            log,
+            environment: vec![],
+            namespace: None,
+            token: None,
+            process: None,
+        }
+    }
+
+    /// Gets a join token from the zone before its first start; the zone has to be up by then.
+    #[must_use]
+    pub fn with_token(mut self, wish: Wish) -> Self {
+        self.token = Some(wish);
+        self
+    }
+
+    /// Does without: for a zone that never comes, or one that holds or refuses strangers.
+    #[must_use]
+    pub fn without_token(mut self) -> Self {
+        self.token = None;
+        self
     }
 
     /// Sets an environment variable.
@@ -53,7 +78,13 @@ impl Daemon {
     }
 
     /// Starts it.
+    ///
+    /// # Panics
+    /// When the zone gives no token.
     pub fn start(&mut self) {
+        if let Some(wish) = self.token.take() {
+            wish.fulfil();
+        }
         let mut line: Vec<String> = Vec::new();
         if let Some(namespace) = &self.namespace {
             line.extend(["ip", "netns", "exec", namespace].map(str::to_owned));

@@ -13,6 +13,19 @@ use tokio::task::JoinHandle;
 /// Networks for measurements between machines (RFC 2544); nobody routes them.
 const NETWORK: u32 = u32::from_be_bytes([198, 18, 0, 0]);
 
+/// Most namespaces of one process.
+const MOST: u32 = 4;
+
+/// Four addresses each, of the 131,072 there are.
+fn base(number: u32) -> u32 {
+    NETWORK + ((std::process::id() * MOST + number) * 4) % 131_072
+}
+
+/// Where the relays of this process's namespaces listen, made or not.
+pub(super) fn gateways() -> impl Iterator<Item = Ipv4Addr> {
+    (0..MOST).map(|number| Ipv4Addr::from(base(number) + 1))
+}
+
 /// A network namespace with one cable to this machine.
 pub struct Namespace {
     name: String,
@@ -29,11 +42,10 @@ impl Namespace {
     pub async fn new(url: &str) -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let (process, number) = (std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        assert!(number < MOST, "the broker's certificate names {MOST} gateways");
         let name = format!("rollcall-{process}-{number}");
         let (outside, inside) = (format!("rc{process}o{number}"), format!("rc{process}i{number}"));
-        // Four addresses each, of the 131,072 there are.
-        let base = NETWORK + ((process * 4 + number) * 4) % 131_072;
-        let [gateway, node] = [1, 2].map(|host| Ipv4Addr::from(base + host));
+        let [gateway, node] = [1, 2].map(|host| Ipv4Addr::from(base(number) + host));
         ip(&format!("netns add {name}"));
         ip(&format!("link add {outside} type veth peer name {inside} netns {name}"));
         ip(&format!("address add {gateway}/30 dev {outside}"));
@@ -80,9 +92,9 @@ impl Drop for Namespace {
     }
 }
 
-/// `127.0.0.1:5672` of `amqp://user:password@127.0.0.1:5672/vhost`.
+/// `127.0.0.1:5671` of `amqps://127.0.0.1:5671/vhost`.
 fn place(url: &str) -> &str {
-    let after = url.rsplit_once('@').map_or(url, |(_, after)| after);
+    let after = url.split_once("://").map_or(url, |(_, after)| after);
     after.split_once('/').map_or(after, |(place, _)| place)
 }
 

@@ -4,8 +4,12 @@ use lapin::options::{
     BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::protocol::BasicProperties;
+use lapin::tcp::{AMQPUriTcpExt, RustlsConnector};
 use lapin::types::{AMQPValue, FieldTable};
+use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
 use lapin::{Channel, Connection, ConnectionProperties};
+
+use super::site::Login;
 
 /// Queues that outlive their daemons under one name in every zone.
 const LASTING: [&str; 6] =
@@ -13,20 +17,37 @@ const LASTING: [&str; 6] =
 
 /// A connection of its own.
 pub struct Outsider {
+    user: String,
     connection: Connection,
     channel: Channel,
 }
 
 impl Outsider {
-    /// Connects.
+    /// Connects as somebody.
     ///
     /// # Panics
     /// When it cannot.
-    pub async fn attach(url: &str) -> Self {
-        let connection = Connection::connect(url, ConnectionProperties::default()).await.expect("the broker answers");
+    pub async fn attach(url: &str, login: &Login) -> Self {
+        let connection = Self::connect(url, login).await.expect("the broker lets it in");
         let channel = connection.create_channel().await.expect("a channel");
         channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
-        Self { connection, channel }
+        Self { user: login.user.clone(), connection, channel }
+    }
+
+    /// Tries to log in.
+    ///
+    /// # Errors
+    /// When it is not let in.
+    pub async fn connect(url: &str, login: &Login) -> lapin::Result<Connection> {
+        let mut uri: AMQPUri = url.parse().expect("the broker's URL");
+        uri.query.auth_mechanism = Some(SASLMechanism::External);
+        let connector = RustlsConnector::from(std::sync::Arc::clone(&login.config));
+        let connect = async move |uri: AMQPUri, runtime| {
+            let plain = AMQPUri { scheme: AMQPScheme::AMQP, ..uri.clone() };
+            let stream = plain.connect_async(&runtime).await?;
+            Ok(stream.into_rustls(&connector, &uri.authority.host).await?)
+        };
+        Connection::connector(uri, lapin::runtime::default_runtime()?, connect, ConnectionProperties::default()).await
     }
 
     /// Removes what an earlier zone left on the broker.
@@ -43,7 +64,7 @@ impl Outsider {
     /// When the broker refuses.
     pub async fn publish(&self, exchange: &str, key: &str, kind: &str, body: &[u8]) -> bool {
         let options = BasicPublishOptions { mandatory: true, immediate: false };
-        let properties = BasicProperties::default().with_type(kind.into());
+        let properties = BasicProperties::default().with_type(kind.into()).with_user_id(self.user.as_str().into());
         let sent = self.channel.basic_publish(exchange.into(), key.into(), options, body, properties).await;
         let confirmed = sent.expect("it is sent").await.expect("it is confirmed");
         confirmed.take_message().is_none()

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rollcall_bus::private_broker::ServerCertificate;
 use rollcall_identity::tls::{self, Certified as Shown};
 use rollcall_identity::{
-    Issue, Issued, Key, Names, Serial, Site as Root, TrustBundle, Validity, ZoneAuthority, files, make_csr,
+    Issue, Issued, Key, Names, Site as Root, TrustBundle, Validity, ZoneAuthority, files, make_csr, serial,
 };
 use rollcall_model::{Name, Principal, UnixMillis, ZoneId};
 use rustls::ClientConfig;
@@ -79,7 +79,7 @@ impl Site {
         let csr = make_csr(&key).expect("a request");
         let ips = [[127, 0, 0, 1].into()].into_iter().chain(namespace::gateways().map(Into::into)).collect();
         let names = Names { dns: vec!["localhost".into()], ips };
-        let serial = Serial::random().expect("a serial number");
+        let serial = serial::draw().expect("a serial number");
         let issued =
             authority.issue_server(&name("broker"), &names, &csr, serial, Validity::leaf(now())).expect("it is issued");
         let files = ServerCertificate {
@@ -136,7 +136,7 @@ impl Site {
         let authority = ZoneAuthority::load(zone_directory).expect("the zone directory is good");
         let key = Key::generate().expect("a key");
         let csr = make_csr(&key).expect("a request");
-        let (serial, names) = (Serial::random().expect("a serial number"), &Names::default());
+        let (serial, names) = (serial::draw().expect("a serial number"), &Names::default());
         let issue = Issue { principal, zone, csr_pem: &csr, serial, validity, names };
         let issued = authority.issue(&issue).expect("it is issued");
         Certified { key, issued }

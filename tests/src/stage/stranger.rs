@@ -1,6 +1,7 @@
 //! Somebody on the network who announces what no daemon of ours would.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use mdns_sd::{IfKind, ServiceDaemon, ServiceInfo};
 
@@ -18,7 +19,8 @@ impl Stranger {
         daemon.disable_interface(IfKind::All).expect("mDNS takes the command");
         daemon.enable_interface("lo").expect("mDNS takes the command");
         let kind = format!("_{subtype}._sub._rollcall._tcp.local.");
-        let instance = format!("stranger-{}", txt.iter().map(|(_, value)| *value).collect::<Vec<_>>().join("-"));
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let instance = format!("stranger-{}", MADE.fetch_add(1, Ordering::Relaxed));
         let (host, address) = (format!("{instance}.local."), IpAddr::V4(Ipv4Addr::LOCALHOST));
         let service = ServiceInfo::new(&kind, &instance, &host, address, 9, txt).expect("a service");
         daemon.register(service).expect("mDNS takes the command");

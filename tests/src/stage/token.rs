@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rollcall_identity::files;
+
 use super::{PATIENCE, program};
 
 /// A token that is wanted.
@@ -31,10 +33,11 @@ impl Wish {
         loop {
             let mut command = Command::new(program("rollcall"));
             command.args(["--api", &format!("https://{}", self.api), "--identity"]).arg(&self.identity);
-            command.args(["token", "create", "--for", self.kind, "--name", &self.name, "--out"]).arg(&self.file);
+            command.args(["token", "create", "--for", self.kind, "--name", &self.name]);
             let made = command.output().expect("the command runs");
             if made.status.success() {
-                return;
+                let text = String::from_utf8(made.stdout).expect("a token is text");
+                return files::write_secret(&self.file, text.trim()).expect("the token is written");
             }
             let said = String::from_utf8_lossy(&made.stderr);
             assert!(Instant::now() < until, "no token for {}: {said}", self.name);

@@ -1,11 +1,13 @@
 //! The configuration files of a stage's daemons.
 
-use super::{Daemon, Namespace, Stage, ZONE, node_name};
+use std::path::PathBuf;
+
+use super::{Daemon, Namespace, Stage, Wish, ZONE, node_name};
 
 /// The check-in service of a stage.
 pub const CHECKIN: &str = "checkin-1";
 /// Seed of the simulated machines.
-const SEED: u64 = 7;
+pub(super) const SEED: u64 = 7;
 
 impl Stage {
     /// How to reach the broker, quickly again after it was lost; and mDNS on loopback, on a port of its own.
@@ -15,6 +17,29 @@ impl Stage {
             "[broker]\nurl = {url:?}\nheartbeat_s = {heartbeat_s}\nreconnect_min_ms = 50\nreconnect_max_ms = 1000\n\
              [discovery]\ninterfaces = [\"lo\"]\nport = {mdns_port}\n"
         )
+    }
+
+    /// How a daemon proves who it is: under this name on the stage.
+    fn identity(&self, name: &str) -> String {
+        let (directory, bundle) = (self.identity_of(name), self.site().bundle());
+        format!("[identity]\nbundle = {bundle:?}\ndirectory = {directory:?}\ntoken_file = {:?}\n", self.token_of(name))
+    }
+
+    /// Where a daemon keeps its key and certificate.
+    #[must_use]
+    pub fn identity_of(&self, name: &str) -> PathBuf {
+        self.directory().join(format!("{name}.identity"))
+    }
+
+    fn token_of(&self, name: &str) -> PathBuf {
+        self.directory().join(format!("{name}.token"))
+    }
+
+    /// A token for a daemon called `name` on the stage and `joins_as` by the zone.
+    fn wish(&self, kind: &'static str, name: &str, joins_as: &str) -> Wish {
+        let api = self.api();
+        let (address, identity) = (api.address(), api.identity().to_owned());
+        Wish { api: address, identity, kind, name: joins_as.to_owned(), file: self.token_of(name) }
     }
 
     /// The zone controller.
@@ -30,8 +55,12 @@ impl Stage {
         format!(
             "name = {name:?}\nsecret_file = \"{directory}/secret\"\nmachine_identifier = \"the stage's machine\"\n\
              database = \"sqlite:{directory}/zone.db\"\naddresses = [\"127.0.0.1\"]\n\
-             [api]\nlisten = \"{}\"\n[admission]\ngroups = [\"rack-*\"]\n{}",
+             [api]\nlisten = \"{}\"\n[admission]\ngroups = [\"rack-*\"]\n[identity]\ndirectory = {:?}\n\
+             [broker_admin]\nurl = {:?}\nuser = {:?}\npassword_file = \"{directory}/broker-password\"\n{}",
             self.api().address(),
+            self.trust(),
+            self.management.url,
+            self.management.user,
             self.edges()
         )
     }
@@ -41,11 +70,13 @@ impl Stage {
     pub fn checkin(&self) -> Daemon {
         let config = format!(
             "name = \"{CHECKIN}\"\nzone = \"{ZONE}\"\nranges = [\"127.0.0.0/8\", \"10.0.0.0/8\"]\naddress = \"127.0.0.1\"\n\
-             state_dir = \"{}/checkin\"\n{}",
+             state_dir = \"{}/checkin\"\n{}{}",
             self.directory().display(),
-            self.edges()
+            self.edges(),
+            self.identity("checkin")
         );
-        Daemon::new(self.directory(), "checkin", "rollcall-checkin", &config)
+        let wish = self.wish("checkin", "checkin", CHECKIN);
+        Daemon::new(self.directory(), "checkin", "rollcall-checkin", &config).with_token(wish)
     }
 
     /// A group controller.
@@ -53,10 +84,12 @@ impl Stage {
     pub fn rack(&self, name: &str) -> Daemon {
         let directory = self.directory().display();
         let config = format!(
-            "name = {name:?}\nzones = [\"{ZONE}\"]\nstate_dir = \"{directory}/{name}\"\naddresses = [\"127.0.0.1\"]\n{}",
-            self.edges()
+            "name = {name:?}\nzones = [\"{ZONE}\"]\nstate_dir = \"{directory}/{name}\"\naddresses = [\"127.0.0.1\"]\n{}{}",
+            self.edges(),
+            self.identity(name)
         );
-        Daemon::new(self.directory(), name, "rollcall-group-controller", &config)
+        let wish = self.wish("group", name, name);
+        Daemon::new(self.directory(), name, "rollcall-group-controller", &config).with_token(wish)
     }
 
     /// The agent of a simulated machine without faults.
@@ -68,8 +101,9 @@ impl Stage {
     /// The same at another address, and under another name on the stage.
     #[must_use]
     pub fn agent_at(&self, index: usize, place: &str, address: &str, name: &str) -> Daemon {
-        let config = format!("{}{}", body(index, place, address), self.edges());
-        Daemon::new(self.directory(), name, "rollcall-node-agent", &config)
+        let config = format!("{}{}{}", body(index, place, address), self.edges(), self.identity(name));
+        let wish = self.wish("node", name, &node_name(index));
+        Daemon::new(self.directory(), name, "rollcall-node-agent", &config).with_token(wish)
     }
 
     /// The agent of this very machine, with more of a configuration: top-level keys first, then tables.
@@ -78,10 +112,12 @@ impl Stage {
         let directory = self.directory().display();
         let config = format!(
             "zone = \"{ZONE}\"\nname = \"real\"\nplace = {place:?}\naddress = \"10.0.9.9\"\nsample_period_ms = 1000\n\
-             state_dir = \"{directory}/real\"\n{keys}\n{}{tables}\n",
-            self.edges()
+             state_dir = \"{directory}/real\"\n{keys}\n{}{}{tables}\n",
+            self.edges(),
+            self.identity("real")
         );
-        Daemon::new(self.directory(), "real", "rollcall-node-agent", &config)
+        let wish = self.wish("node", "real", "real");
+        Daemon::new(self.directory(), "real", "rollcall-node-agent", &config).with_token(wish)
     }
 
     /// An agent that is told by its configuration whom to ask, since it hears no mDNS.
@@ -98,13 +134,16 @@ impl Stage {
     }
 
     fn seeded(&self, url: &str, index: usize, place: &str, address: &str) -> Daemon {
-        let heartbeat_s = self.heartbeat_s;
+        let (heartbeat_s, name) = (self.heartbeat_s, node_name(index));
         let config = format!(
             "checkin = \"{CHECKIN}\"\n{}[broker]\nurl = {url:?}\nheartbeat_s = {heartbeat_s}\nreconnect_min_ms = 50\n\
-             reconnect_max_ms = 1000\n[discovery]\nmdns = false\n",
+             reconnect_max_ms = 1000\n[discovery]\nmdns = false\n{}api = \"{}\"\n",
             body(index, place, address),
+            self.identity(&name),
+            self.api().address()
         );
-        Daemon::new(self.directory(), &node_name(index), "rollcall-node-agent", &config)
+        let wish = self.wish("node", &name, &name);
+        Daemon::new(self.directory(), &name, "rollcall-node-agent", &config).with_token(wish)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rollcall_tests::stage::{Brokers, Outsider, PATIENCE, Stage, until};
+use rollcall_tests::stage::{Brokers, PATIENCE, Stage, until};
 use serde_json::{Value, json};
 
 /// How often the drain command ran.
@@ -29,7 +29,7 @@ async fn ended(stage: &Stage, action: &str) -> (String, String) {
 }
 
 pub async fn an_action_takes_effect_once_however_often_it_comes(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let file = stage.directory().join("drained");
     let mut fleet = stage.fleet(1, 1).await;
     let drain = format!("echo drained >> {}", file.display());
@@ -61,7 +61,7 @@ pub async fn an_action_takes_effect_once_however_often_it_comes(brokers: &Broker
         "sent": 1_700_000_000_000_u64, "kind": "action_order",
         "body": { "action_id": action, "group": group, "node": node, "action": { "kind": "drain" }, "automatic": false,
                   "deadline": 4_000_000_000_000_u64, "time_limit_ms": 10_000 } });
-    let outsider = Outsider::attach(stage.url()).await;
+    let outsider = stage.outsider().await;
     let bytes = again.to_string().into_bytes();
     for _ in 0..2 {
         assert!(outsider.publish("rollcall.direct", &format!("inbox.node.{node}"), "action_order", &bytes).await);
@@ -81,7 +81,7 @@ pub async fn an_action_takes_effect_once_however_often_it_comes(brokers: &Broker
 }
 
 pub async fn an_action_for_a_node_that_is_gone_is_refused_with_the_reason(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let fleet = stage.fleet(1, 2).await;
     let (code, answer) = stage.api().set_policy("[actions]\nallowed = [\"identify\"]\n").await;
     assert_eq!(code, 200, "{answer}");

@@ -5,19 +5,19 @@ use rollcall_tests::stage::{Brokers, PATIENCE, Stage, until};
 pub async fn a_killed_broker_costs_nobody_a_restart_or_a_good_name(brokers: &Brokers) {
     const CONNECTED: &str = "connected to the broker";
     let mut second = brokers.second().await;
-    let stage = Stage::new(&second.0.url()).await;
+    let stage = Stage::new(&second).await;
     let mut fleet = stage.fleet(2, 4).await;
     let api = stage.api();
     let (dump, epochs, change) = (api.dump().await, api.epochs().await, api.latest_change().await);
     let connections: Vec<usize> = fleet.all().map(|daemon| daemon.log().matches(CONNECTED).count()).collect();
-    second.0.kill().await;
+    second.kill().await;
     until("the zone to say that the broker is gone", PATIENCE, async || {
         api.status().await.ok()?["broker"].as_str()?.starts_with("down").then_some(())
     })
     .await;
     let (code, body) = api.get("/readyz").await.expect("an answer without the broker");
     assert!(code == 503 && body.contains("broker"), "{code} {body}");
-    second.0.restart().await.expect("RabbitMQ starts again");
+    second.restart().await;
     until("everybody to be connected again", PATIENCE, async || {
         fleet
             .all()

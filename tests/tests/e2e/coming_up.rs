@@ -20,7 +20,7 @@ const PAGES: [&str; 12] = [
 ];
 
 pub async fn a_zone_comes_up_with_every_node_in_one_group_of_each_kind(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let fleet = stage.fleet(2, 3).await;
     let api = stage.api();
     let groups = "SELECT node, COUNT(*) FILTER (WHERE kind = 'physical'), COUNT(*) FILTER (WHERE kind = 'logical') \

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 const ALARMS: &str = "SELECT state, COUNT(*) FROM v_alerts WHERE kind = 'mass_darkness' GROUP BY state";
 
 pub async fn a_rack_of_which_many_fall_silent_is_unknown_and_raises_one_alarm(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let fleet = stage.fleet(1, 7).await;
     let change = stage.api().latest_change().await;
     for agent in &fleet.agents[..4] {
@@ -38,7 +38,7 @@ pub async fn a_rack_of_which_many_fall_silent_is_unknown_and_raises_one_alarm(br
 }
 
 pub async fn a_group_controller_halted_for_twenty_seconds_blames_nobody(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let fleet = stage.fleet(1, 3).await;
     let change = stage.api().latest_change().await;
     let halted = Instant::now();

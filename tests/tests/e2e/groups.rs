@@ -20,7 +20,7 @@ fn group(name: &str, rule: &str) -> Value {
 }
 
 pub async fn a_group_by_rule_is_tried_made_followed_and_dissolved(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let mut fleet = stage.fleet(2, 6).await;
     let api = stage.api();
     let rule = "node.place == 'rack-a' && cpu.threads > 0";
@@ -45,7 +45,7 @@ pub async fn a_group_by_rule_is_tried_made_followed_and_dissolved(brokers: &Brok
     has(&stage, "lost", 0).await;
     // What was is kept through a restart of the zone controller.
     fleet.zone.restart().await;
-    stage.all_in(7).await;
+    stage.is_up().await;
     has(&stage, "first", 4).await;
     let (code, answer) = api.command("DELETE", "/v1/groups/first", json!({})).await;
     assert!((200..300).contains(&code), "{answer}");
@@ -54,7 +54,7 @@ pub async fn a_group_by_rule_is_tried_made_followed_and_dissolved(brokers: &Brok
 }
 
 pub async fn a_rule_that_cannot_be_is_refused_with_the_place_and_the_reason(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let fleet = stage.fleet(1, 1).await;
     let costly = format!("nics.all(a, {}true)", "nics.exists(b, ".repeat(30) + &")".repeat(30));
     for (rule, named) in [

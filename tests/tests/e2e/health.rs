@@ -79,7 +79,7 @@ fn run(line: &[&str]) {
 }
 
 pub async fn a_full_file_system_sets_its_bit_its_group_and_its_alert_and_clears_them(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let tmpfs = Tmpfs::mounted(stage.directory().join("data"));
     let fleet = with_real(&stage, &format!("[probes]\nmounts = [{:?}]", tmpfs.0)).await;
     let rule = json!({ "name": "full", "kind": "health", "rule": "health.disk_space", "enter_dwell_ms": 0, "leave_dwell_ms": 0 });
@@ -135,7 +135,7 @@ impl Drop for Burning {
 }
 
 pub async fn busy_processors_set_the_run_queue_bit_as_the_policy_says(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let fleet = with_real(&stage, "").await;
     let (code, answer) =
         stage.api().set_policy("[settings.indicators.run_queue]\nlimit = 6.0\nclear = 4.0\ndwell_ms = 0\n").await;
@@ -188,7 +188,7 @@ impl Drop for Squeezed {
 }
 
 pub async fn a_process_killed_for_want_of_memory_sets_the_bit_of_oom_kills(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let fleet = with_real(&stage, "").await;
     let squeezed = Squeezed::made(&format!("rollcall-test-{}", std::process::id()));
     let began = now_ms();
@@ -219,7 +219,7 @@ impl Drop for Cable {
 }
 
 pub async fn a_link_that_goes_down_sets_its_bit_until_it_is_up_again(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let cable = Cable::plugged(format!("rcl{}", std::process::id() % 100_000));
     let fleet = with_real(&stage, &format!("[probes]\ninterfaces = [{:?}]", cable.0)).await;
     let peer = format!("{}p", cable.0);

@@ -17,6 +17,7 @@ mod policies;
 mod restarts;
 mod starting;
 mod strangers;
+mod trust;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
         starting::what_cannot_be_had_ends_the_zone_with_3_and_is_named,
         starting::a_database_that_is_not_ours_is_refused_and_left_as_it_was,
         starting::a_broker_out_of_reach_is_named_and_tried_until_it_is_there,
-        starting::a_wrong_password_is_called_that,
+        starting::a_wrong_password_of_the_brokers_administrator_is_called_that,
         starting::who_hears_no_zone_says_so,
         coming_up::a_zone_comes_up_with_every_node_in_one_group_of_each_kind,
         restarts::a_killed_zone_controller_comes_back_to_what_it_knew,
@@ -84,6 +85,11 @@ fn main() -> ExitCode {
         strangers::a_second_agent_with_one_identity_is_reported_and_the_first_stays,
         strangers::two_zones_of_one_name_say_so_and_nobody_moves,
         packets::rubbish_on_every_queue_is_counted_and_parked_and_kills_nobody,
+        trust::a_revoked_node_is_cut_off_within_five_seconds_and_kept_out,
+        trust::a_token_works_once_and_its_second_use_alarms,
+        trust::who_comes_without_a_token_waits_for_approval_where_the_policy_says_so,
+        trust::hellos_the_site_does_not_vouch_for_move_nobody,
+        trust::whoever_listens_on_the_wire_learns_no_secret_and_no_topology,
         demo::the_demo_ends_by_itself_and_leaves_nothing,
         demo::the_demo_ends_when_interrupted_and_leaves_nothing,
     ];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_tests::stage::{Brokers, Outsider, PATIENCE, Stage, until};
+use rollcall_tests::stage::{Brokers, PATIENCE, Stage, until};
 use serde_json::json;
 
 /// Longer than any packet.
@@ -27,7 +27,7 @@ fn rubbish() -> Vec<(&'static str, &'static str, Vec<u8>, &'static str)> {
 }
 
 pub async fn rubbish_on_every_queue_is_counted_and_parked_and_kills_nobody(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let mut fleet = stage.fleet(1, 2).await;
     let api = stage.api();
     let (dump, epochs, change) = (api.dump().await, api.epochs().await, api.latest_change().await);
@@ -36,7 +36,7 @@ pub async fn rubbish_on_every_queue_is_counted_and_parked_and_kills_nobody(broke
     let group = id("SELECT group_id FROM v_groups WHERE kind = 'physical'").await;
     let node = id("SELECT node_id FROM v_nodes WHERE name = 'sim-0000'").await;
     let checkin = id("SELECT checkin_id FROM v_checkins").await;
-    let outsider = Outsider::attach(stage.url()).await;
+    let outsider = stage.outsider().await;
     outsider.parked().await;
     let mut expected: BTreeMap<(String, &str), usize> = BTreeMap::new();
     for (exchange, key, queue) in [
@@ -130,7 +130,7 @@ fn statuses(node: &str) -> Vec<(&'static str, &'static str, Vec<u8>, &'static st
             },
             "contradicts itself",
         ),
-        ("somebody else's", "status", with(12, good[12] ^ 0xff), "is not that of node"),
+        ("of one who is no node", "status", with(12, good[12] ^ 0xff), "may send no status packet"),
         ("another kind", "ack", good.clone(), "takes no \"ack\" packet"),
     ]
 }

@@ -23,11 +23,12 @@ fn running(stage: &Stage) -> Option<i32> {
 }
 
 pub async fn a_checkin_service_is_run_where_the_zone_wants_it_and_replaced(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
+    let zone = zone(&stage).started();
     let mut fleet = Fleet {
         racks: vec![stage.rack("rack-a").started(), stage.rack("rack-b").started()],
         agents: vec![stage.agent(0, "rack-a").started(), stage.agent(1, "rack-b").started()],
-        zone: zone(&stage).started(),
+        zone,
         // Not started: the racks run the only one there is.
         checkin: stage.checkin(),
     };
@@ -54,7 +55,7 @@ pub async fn a_checkin_service_is_run_where_the_zone_wants_it_and_replaced(broke
 }
 
 pub async fn known_nodes_check_in_while_the_zone_is_away(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let mut fleet = stage.fleet(1, 2).await;
     fleet.checkin.says("is ready").await;
     fleet.zone.kill().await;

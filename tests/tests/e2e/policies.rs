@@ -18,7 +18,7 @@ async fn obeyed(stage: &Stage, version: u64, nodes: i64) {
 
 #[allow(clippy::print_stdout, reason = "this is a test's output")]
 pub async fn a_policy_reaches_every_node_and_outlives_restarts(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let mut fleet = stage.fleet(2, 6).await;
     let began = Instant::now();
     let (code, answer) = stage.api().set_policy(TIGHT).await;
@@ -53,7 +53,7 @@ pub async fn a_policy_reaches_every_node_and_outlives_restarts(brokers: &Brokers
 }
 
 pub async fn a_policy_nobody_can_obey_is_refused_and_nothing_changes(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let fleet = stage.fleet(1, 2).await;
     let (code, _) = stage.api().set_policy(TIGHT).await;
     assert_eq!(code, 200);

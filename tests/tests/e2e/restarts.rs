@@ -34,7 +34,7 @@ async fn as_it_was(stage: &Stage, fleet: &mut Fleet, before: &Before) {
 }
 
 pub async fn a_killed_zone_controller_comes_back_to_what_it_knew(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let mut fleet = stage.fleet(2, 3).await;
     let before = before(&stage).await;
     fleet.zone.restart().await;
@@ -52,7 +52,7 @@ pub async fn a_killed_zone_controller_comes_back_to_what_it_knew(brokers: &Broke
 }
 
 pub async fn a_killed_checkin_service_comes_back_and_lets_nodes_in(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let mut fleet = stage.fleet(1, 2).await;
     let before = before(&stage).await;
     fleet.checkin.restart().await;
@@ -62,7 +62,7 @@ pub async fn a_killed_checkin_service_comes_back_and_lets_nodes_in(brokers: &Bro
 
 pub async fn a_killed_group_controller_comes_back_and_blames_nobody(brokers: &Brokers) {
     const SESSION: &str = "SELECT session FROM v_groups WHERE name = 'rack-a'";
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let mut fleet = stage.fleet(2, 4).await;
     let before = before(&stage).await;
     fleet.racks[0].restart().await;
@@ -74,7 +74,7 @@ pub async fn a_killed_group_controller_comes_back_and_blames_nobody(brokers: &Br
 }
 
 pub async fn a_killed_agent_comes_back_as_the_same_node_with_the_next_epoch(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let mut fleet = stage.fleet(1, 3).await;
     let before = before(&stage).await;
     let api = stage.api();

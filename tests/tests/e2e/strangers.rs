@@ -1,16 +1,41 @@
 //! Those who do not belong, those who claim what is another's, and neighbours.
 
+use rollcall_model::packet::Ack;
+use rollcall_model::wire::txt::Announcement;
+use rollcall_model::{GroupId, InstanceId, Name, ZoneId};
 use rollcall_tests::stage::{Brokers, PATIENCE, Stage, Stranger, until};
 
+/// An ACK as anybody on the network can announce it.
+fn announce_ack(stage: &Stage, zone: ZoneId, group: &str) -> Stranger {
+    let name = Name::new(group).expect("a name");
+    let ack = Ack {
+        zone,
+        generation: 1,
+        group: GroupId::derived_from(group),
+        name: name.clone(),
+        place: name,
+        addresses: vec![[127, 0, 0, 1].into()],
+        instance: InstanceId::derived_from(group),
+    };
+    let pairs = Announcement::Ack(ack).to_txt();
+    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    Stranger::announce(stage.mdns_port(), "group", &pairs)
+}
+
 pub async fn acks_that_do_not_count_are_ignored_and_counted_by_reason(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let fleet = stage.fleet(1, 1).await;
     let api = stage.api();
     let groups = api.dump().await.groups;
-    // Not among `rack-*`.
+    // Not among `rack-*`: neither let in, nor listened to.
     let uninvited = stage.rack("shelf-9").started();
+    uninvited.says("not_admitted").await;
+    let zone = stage.zone_id().await;
+    let _shelf = announce_ack(&stage, zone, "shelf-9");
     assert!(api.ignored("ack.stranger").await >= 1);
-    uninvited.says("admission.groups").await;
+    // A name that may join, from somebody who did not.
+    let _impostor = announce_ack(&stage, zone, "rack-z");
+    assert!(api.ignored("ack.not_enrolled").await >= 1);
     let _printer = Stranger::announce(stage.mdns_port(), "group", &[("tag", "printer"), ("v", "1")]);
     assert!(api.ignored("ack.wrong_tag").await >= 1);
     let _later = Stranger::announce(stage.mdns_port(), "group", &[("tag", "group"), ("v", "9")]);
@@ -22,7 +47,7 @@ pub async fn acks_that_do_not_count_are_ignored_and_counted_by_reason(brokers: &
 }
 
 pub async fn a_node_out_of_range_is_refused_with_a_readable_reason(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let fleet = stage.fleet(1, 1).await;
     let outside = stage.agent_without_mdns(8, "rack-a", "192.0.2.8").started();
     // Over mDNS a node sees for itself that nobody is responsible for it.
@@ -44,7 +69,7 @@ pub async fn a_node_out_of_range_is_refused_with_a_readable_reason(brokers: &Bro
 }
 
 pub async fn a_second_agent_with_one_identity_is_reported_and_the_first_stays(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let fleet = stage.fleet(1, 2).await;
     let api = stage.api();
     let (dump, epochs, change) = (api.dump().await, api.epochs().await, api.latest_change().await);
@@ -66,12 +91,12 @@ pub async fn a_second_agent_with_one_identity_is_reported_and_the_first_stays(br
 }
 
 pub async fn two_zones_of_one_name_say_so_and_nobody_moves(brokers: &Brokers) {
-    let stage = Stage::new(&brokers.url().await).await;
+    let stage = Stage::new(brokers.main().await).await;
     let fleet = stage.fleet(2, 2).await;
     let api = stage.api();
     let (dump, change) = (api.dump().await, api.latest_change().await);
     let second = brokers.second().await;
-    let other = Stage::beside(&second.0.url(), stage.mdns_port()).await;
+    let other = Stage::beside(&second, stage.mdns_port());
     let namesake = other.zone().started();
     assert_eq!(api.ignored("hello.same_name").await, 1);
     assert_eq!(other.api().ignored("hello.same_name").await, 1);

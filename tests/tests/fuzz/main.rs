@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
+#[allow(clippy::print_stdout, reason = "this is a test's output")]
 fn run(target: &Target, span: Duration) -> Result<(), Failed> {
     let directory = corpus(target.name);
     let seeds = read(&directory, (target.seeds)());

@@ -1,6 +1,7 @@
 //! The zone at a glance.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::State;
@@ -14,7 +15,10 @@ use super::asking::{Answer, overview, rows};
 /// `GET /readyz`
 pub async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, String) {
     match &*shared.link.borrow() {
-        Link::Up { .. } => (StatusCode::OK, "ready\n".into()),
+        Link::Up { .. } if shared.is_up.load(Ordering::Acquire) => (StatusCode::OK, "ready\n".into()),
+        Link::Up { .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, "starting: the broker is reached, the zone is not up yet\n".into())
+        }
         Link::Connecting => (StatusCode::SERVICE_UNAVAILABLE, "connecting to the broker\n".into()),
         Link::Down { reason, .. } => (StatusCode::SERVICE_UNAVAILABLE, format!("broker out of reach: {reason}\n")),
     }

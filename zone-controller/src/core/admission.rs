@@ -27,6 +27,14 @@ impl Admission {
 }
 
 impl Zone {
+    /// An ACK over DNS-SD. Anybody can announce one: where certificates are required it counts as heard, and the group is
+    /// a member once it says the same over the broker, under its own name.
+    pub(super) fn on_ack_heard(&mut self, now: Now, ack: &Ack, effects: &mut Vec<Effect>) {
+        if !self.settings.trust.required || self.judge(now, ack).is_err() || ack.zone != self.settings.zone {
+            self.on_ack(now, ack, effects);
+        }
+    }
+
     pub(super) fn on_ack(&mut self, now: Now, ack: &Ack, effects: &mut Vec<Effect>) {
         if ack.zone != self.settings.zone {
             // Another zone's business (Z4): counted, never an event.

@@ -4,12 +4,14 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use rollcall_bus::{Consumer, Delivery};
 use rollcall_discovery::{Sighting, Watch};
 use rollcall_model::{Purpose, Tick, name, route};
 use rollcall_startup::{Clock, Shutdown};
 use tokio::sync::mpsc;
+use tokio::time::Interval;
 
 use super::Ask;
 
@@ -28,6 +30,17 @@ pub struct Inputs {
     pub hellos: Watch,
     /// Questions and commands from the API.
     pub asks: mpsc::Receiver<Ask>,
+    /// When the hello is to be signed anew.
+    pub resign: Interval,
+}
+
+/// The hello is signed anew this often: half as long as it counts.
+const RESIGNED: Duration = Duration::from_secs(rollcall_identity::hello::HELLO_LIVES / 2);
+
+/// When the hello is to be signed anew; not at once.
+#[must_use]
+pub fn resigning() -> Interval {
+    tokio::time::interval_at(tokio::time::Instant::now() + RESIGNED, RESIGNED)
 }
 
 /// What it waited for.
@@ -36,6 +49,7 @@ pub(super) enum Woken {
     Sighted(Sighting),
     Asked(Ask),
     Deadline,
+    Resign,
     Stop,
 }
 
@@ -52,7 +66,7 @@ pub fn queues(inbox: &str, channels: &[Purpose]) -> Vec<(String, u16)> {
 /// Waits for whatever comes first; `deadline` is the core's. Of several that are ready one is taken by chance, of
 /// several queues the next in turn.
 pub(super) async fn wait(inputs: &mut Inputs, deadline: Option<Tick>, clock: Clock, shutdown: &Shutdown) -> Woken {
-    let Inputs { consumers, turn, acks, hellos, asks } = inputs;
+    let Inputs { consumers, turn, acks, hellos, asks, resign } = inputs;
     let rung = async {
         match deadline {
             Some(deadline) => tokio::time::sleep(clock.until(deadline)).await,
@@ -63,6 +77,7 @@ pub(super) async fn wait(inputs: &mut Inputs, deadline: Option<Tick>, clock: Clo
         () = shutdown.requested() => return Woken::Stop,
         Some(ask) = asks.recv() => return Woken::Asked(ask),
         () = rung => return Woken::Deadline,
+        _ = resign.tick() => return Woken::Resign,
         Some(sighting) = acks.next() => return Woken::Sighted(sighting),
         Some(sighting) = hellos.next() => return Woken::Sighted(sighting),
         delivered = next_batch(consumers, *turn) => delivered,

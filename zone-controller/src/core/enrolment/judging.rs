@@ -16,7 +16,7 @@
 //! | `not_placed` | the group was not ordered to run this check-in service |
 //! | `too_soon` | a certificate was issued to the same a moment ago |
 
-use rollcall_model::{Name, Now, Principal, Sha256, UnixMillis};
+use rollcall_model::{CheckinId, Name, Now, Principal, Sha256, UnixMillis};
 use rollcall_store::{GroupKind, TokenRecord};
 
 use super::super::Zone;
@@ -58,6 +58,13 @@ impl Zone {
                     return Err(("name_taken", format!("the name {name} belongs to another group; rename this one")));
                 }
                 Ok(())
+            }
+            // One that a group was ordered to run gets its certificate through that group; this one runs by itself.
+            Principal::Checkin(checkin) if CheckinId::of_service(&applicant.name) == *checkin => Ok(()),
+            Principal::Checkin(_) => {
+                let why =
+                    format!("the id of a check-in service follows from its name, and {} has another", applicant.name);
+                Err(("wrong_name", why))
             }
             other => Err(("wrong_kind", format!("a {} does not join with a request", other.kind()))),
         }

@@ -95,6 +95,7 @@ impl Zone {
         };
         match &principal {
             Principal::Node(_) | Principal::Group(_) => Ok(principal),
+            Principal::Checkin(_) if !self.is_run(&principal) => Ok(principal),
             Principal::Checkin(_) => Err(Rejection::invalid("revoke the group that runs this check-in service")),
             Principal::User(_) => Err(Rejection::invalid("a user is not revoked but removed")),
             Principal::Zone(_) => Err(Rejection::invalid("a zone does not revoke itself; make it a new certificate")),
@@ -136,6 +137,12 @@ impl Zone {
         };
         let waiting = || enrolment.joins.values().find(|join| join.principal == *principal).map(|join| &join.name);
         revoked.or(certified).or(known).or_else(waiting).cloned()
+    }
+
+    /// Whether a check-in service has its certificate through a group, which would get it another at once.
+    fn is_run(&self, service: &Principal) -> bool {
+        let of_one = self.enrolment.live.get(service).map_or(&[][..], Vec::as_slice);
+        of_one.iter().any(|it| it.issued_by.starts_with("for group"))
     }
 
     /// The check-in services whose certificates were given to this group.
