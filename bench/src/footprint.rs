@@ -12,7 +12,7 @@ use rollcall_bus::private_broker::PrivateBroker;
 use crate::machine::{Machine, load};
 use crate::report::{Row, Section, publish, say};
 use process::{Snapshot, Used};
-use zone::{Zone, joined};
+use zone::{Site, Zone, joined};
 
 /// Between its joining and the measurement.
 const WARM_UP: Duration = Duration::from_secs(10);
@@ -29,8 +29,9 @@ pub async fn run(span: Duration) -> anyhow::Result<()> {
     let load_before = load();
     let directory = tempfile::tempdir()?;
     say("footprint: starting a private RabbitMQ, a zone, a check-in service and a group controller");
-    let broker = PrivateBroker::start(&directory.path().join("rabbitmq")).await?;
-    let zone = Zone::start(directory.path(), &broker.url())?;
+    let site = Site::make(directory.path())?;
+    let broker = PrivateBroker::start_secured(&directory.path().join("rabbitmq"), site.broker()).await?;
+    let zone = Zone::start(site, &broker)?;
     let agent = zone.agent()?;
     joined(&agent).await?;
     say(format_args!(

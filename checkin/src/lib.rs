@@ -83,7 +83,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(),
     let place = |identity: &rollcall_enrolment::IdentityConfig| identity.directory(config.state_dir.as_deref());
     let directory = config.identity.as_ref().map(place).transpose().map_err(RunError::Identity)?;
     if let (Some(identity), Some(directory)) = (&config.identity, &directory) {
-        discovery = believing(identity, directory, discovery)?;
+        discovery = believing(identity, directory, discovery, std::slice::from_ref(&config.zone))?;
     }
     let mut journal = config.state_dir.as_deref().map(Journal::open).transpose()?;
     let mut hellos = discovery.watch(Tag::Zone);

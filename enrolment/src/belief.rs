@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rollcall_discovery::{Discovery, Distrust, HelloTrust};
 use rollcall_identity::{TrustBundle, hello};
+use rollcall_model::Name;
 use rollcall_model::wire::txt::Hello;
 use rollcall_startup::GenerationFile;
 
@@ -12,17 +13,27 @@ use crate::{EnrolError, IdentityConfig, now};
 /// The generations heard so far, in the identity directory.
 const GENERATIONS: &str = "generations";
 
-/// The same discovery, whose hellos are believed only if the site vouches for them.
+/// The same discovery, whose hellos of these zones are believed only if the site vouches for them. Zones of other names
+/// are nobody's business here: they are handed on as they come, and not complained of.
 ///
 /// # Errors
 /// When the bundle or the directory cannot be used.
-pub fn believing(config: &IdentityConfig, directory: &Path, discovery: Discovery) -> Result<Discovery, EnrolError> {
+pub fn believing(
+    config: &IdentityConfig,
+    directory: &Path,
+    discovery: Discovery,
+    zones: &[Name],
+) -> Result<Discovery, EnrolError> {
     rollcall_identity::files::make_directory(directory)?;
     // Said at the start, not with the first hello.
     TrustBundle::load(&config.bundle)?;
     let generations = GenerationFile::open(&directory.join(GENERATIONS));
     let (given, kept) = (config.bundle.clone(), directory.join("site.pem"));
+    let zones = zones.to_vec();
     let judge = move |hello: &Hello| {
+        if !zones.contains(&hello.name) {
+            return Ok(());
+        }
         // A bundle that came with a certificate knows the roots of a rotation that is under way; hellos are few.
         let bundles = [&kept, &given].map(|path| TrustBundle::load(path).ok());
         judged(&bundles, hello)?;

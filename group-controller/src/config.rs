@@ -137,7 +137,8 @@ mod tests {
         for (from, to, expected) in [
             ("zones = [\"hall-1\"]", "zones = []", "zones is empty"),
             ("zones = [\"hall-1\"]", "zones = [\"a\", \"a\"]", "twice"),
-            ("mdns = true", "mdns = false", ""),
+            ("mdns = true", "mdns = false", "identity.api"),
+            ("amqps://", "amqp://", "amqps://host:port/vhost"),
             ("# program = \"/usr/bin/rollcall-checkin\"", "program = \"/opt/rollcall-checkin\"", ""),
             ("# program = \"/usr/bin/rollcall-checkin\"", "program = \"rollcall-checkin\"", "give the whole path"),
             ("zones = [\"hall-1\"]\nstate_dir", "zones = [\"a\", \"b\"]\naddresses = [\"fd00::1\"]\nstate_dir", ""),

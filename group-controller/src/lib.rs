@@ -86,7 +86,7 @@ pub async fn run(config: Config, mut parts: Parts, shutdown: Shutdown) -> Result
     let identity = match &config.identity {
         Some(identity) => {
             let place = identity.directory(Some(&directory)).map_err(RunError::Identity)?;
-            parts.discovery = believing(identity, &place, parts.discovery)?;
+            parts.discovery = believing(identity, &place, parts.discovery, &config.zones)?;
             Some((identity.clone(), place))
         }
         None => None,

@@ -233,7 +233,8 @@ mod tests {
             ("restart_services = []", "restart_services = [\"nginx.service\", \"a@1.service\"]", ""),
             ("restart_services = []", "restart_services = [\"nginx\"]", "actions.restart_services has \"nginx\""),
             ("restart_services = []", "restart_services = [\"--all.service\"]", "actions.restart_services has"),
-            ("state_dir = \"/var/lib/rollcall/node-agent\"", "", ""),
+            ("state_dir = \"/var/lib/rollcall/node-agent\"", "", "identity.directory"),
+            ("bundle = \"/etc/rollcall/site.pem\"", "bundle = \"/etc/rollcall/site.pem\"\napi = \"zone\"", "host:port"),
         ] {
             assert!(EXAMPLE.contains(from), "{from}");
             let config: Config = toml::from_str(&EXAMPLE.replace(from, to)).unwrap();

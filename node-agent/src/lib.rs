@@ -167,7 +167,7 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
     let clock = Clock::start();
     let directory = identity_directory(&config)?;
     if let (Some(identity), Some(directory)) = (&config.identity, &directory) {
-        discovery = believing(identity, directory, discovery)?;
+        discovery = believing(identity, directory, discovery, std::slice::from_ref(&config.zone))?;
     }
     let address =
         config.address.or_else(|| host_addresses().first().copied()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));

@@ -116,9 +116,8 @@ fn config(state_dir: &std::path::Path) -> Config {
         "zone = \"z\"\ncheckin = \"c\"\nsample_period_ms = 200\nstate_dir = {state_dir:?}\n\
          [probes]\ndeadline_ms = 100\n[actions]\nidentify = true\n[discovery]\nmdns = false\n"
     );
-    let config: Config = toml::from_str(&text).expect("a configuration");
-    config.validate().expect("that can be used");
-    config
+    // In this process, on the in-process bus: there is nobody to prove anything to.
+    toml::from_str(&text).expect("a configuration")
 }
 
 #[tokio::test]

@@ -130,11 +130,15 @@ impl Trust {
         })
     }
 
-    /// Believes hellos that the site vouches for, as every listener of the site does.
+    /// Believes hellos of this zone's name that the site vouches for, as every listener of the site does. Zones of other
+    /// names are neighbours, perhaps of another site.
     #[must_use]
     pub fn belief(&self, clock: Clock) -> HelloTrust {
-        let bundle = self.authority.bundle().clone();
+        let (bundle, own) = (self.authority.bundle().clone(), self.authority.zone_name().clone());
         HelloTrust::new(move |heard| {
+            if heard.name != own {
+                return Ok(());
+            }
             hello::verify(&bundle, None, heard, clock.now().wall).map_err(|error| Distrust {
                 reason: error.reason(),
                 message: format!("a hello of a zone called {} is not believed: {error}", heard.name),

@@ -1,12 +1,15 @@
 //! A zone of real daemons, as small as one agent needs it.
 
 use std::fs::{self, File};
-use std::net::UdpSocket;
+use std::io::Write;
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use rollcall_bus::private_broker::{PrivateBroker, ServerCertificate};
 
 /// From its start to both its groups an agent needs a second or two.
 const JOIN_PATIENCE: Duration = Duration::from_secs(60);
@@ -35,43 +38,118 @@ impl Drop for Daemon {
     }
 }
 
+/// A site of its own, as an administrator makes it.
+#[derive(Debug)]
+pub struct Site {
+    directory: PathBuf,
+}
+
+impl Site {
+    /// Makes root, zone and the broker's certificate.
+    pub fn make(directory: &Path) -> anyhow::Result<Self> {
+        let [site, trust, broker] = ["site", "trust", "broker"].map(|name| directory.join(name).display().to_string());
+        rollcall(&["ca", "init", "--dir", &site, "--zone", "bench", "--zone-dir", &trust])?;
+        rollcall(&["ca", "broker", "--zone-dir", &trust, "--ip", "127.0.0.1", "--out", &broker])?;
+        Ok(Self { directory: directory.to_owned() })
+    }
+
+    /// The broker's certificate.
+    pub fn broker(&self) -> ServerCertificate {
+        let file = |name: &str| self.directory.join("broker").join(name);
+        ServerCertificate { chain: file("cert.pem"), key: file("key.pem"), roots: file("roots.pem") }
+    }
+
+    /// A daemon's identity, for which there will be a token.
+    fn identity(&self, name: &str) -> String {
+        let here = self.directory.display();
+        format!(
+            "[identity]\nbundle = \"{here}/site/site.pem\"\ndirectory = \"{here}/{name}.identity\"\n\
+             token_file = \"{here}/{name}.token\"\n"
+        )
+    }
+
+    /// Gets a token from the zone at this address, which may still be starting.
+    fn token(&self, api: &str, kind: &str, name: &str) -> anyhow::Result<()> {
+        let identity = self.directory.join("trust/administrator").display().to_string();
+        let deadline = Instant::now() + JOIN_PATIENCE;
+        let words = ["--api", api, "--identity", &identity, "token", "create", "--for", kind, "--name", name];
+        let token = loop {
+            match rollcall(&words) {
+                Ok(token) => break token,
+                Err(error) if Instant::now() > deadline => return Err(error),
+                Err(_) => std::thread::sleep(Duration::from_millis(100)),
+            }
+        };
+        let mut file = File::options();
+        file.write(true).create_new(true).mode(0o600);
+        let mut file = file.open(self.directory.join(format!("{name}.token")))?;
+        Ok(file.write_all(token.trim().as_bytes())?)
+    }
+}
+
+/// What `rollcall`, which lies beside this program, prints.
+fn rollcall(words: &[&str]) -> anyhow::Result<String> {
+    let done = Command::new(std::env::current_exe()?.with_file_name("rollcall")).args(words).output()?;
+    let said = String::from_utf8_lossy(&done.stderr);
+    ensure!(done.status.success(), "rollcall {} ends with {}: {said}", words.join(" "), done.status);
+    Ok(String::from_utf8(done.stdout)?)
+}
+
 /// The daemons an agent needs around it.
 #[derive(Debug)]
 pub struct Zone {
-    directory: PathBuf,
+    site: Site,
     edges: String,
+    api: String,
     _daemons: Vec<Daemon>,
 }
 
 impl Zone {
     /// Starts them.
-    pub fn start(directory: &Path, url: &str) -> anyhow::Result<Self> {
-        let here = directory.display();
+    pub fn start(site: Site, broker: &PrivateBroker) -> anyhow::Result<Self> {
+        let here = site.directory.display().to_string();
         let port = UdpSocket::bind("0.0.0.0:0")?.local_addr()?.port();
-        let edges = format!("[broker]\nurl = {url:?}\n[discovery]\ninterfaces = [\"lo\"]\nport = {port}\n");
-        fs::write(directory.join("secret"), "a secret of the benchmark")?;
+        let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let management = broker.management().context("a secured broker is administered")?;
+        let edges = format!("[broker]\nurl = {:?}\n[discovery]\ninterfaces = [\"lo\"]\nport = {port}\n", broker.url());
+        for (name, text) in [("secret", "a secret of the benchmark"), ("broker-password", &management.password)] {
+            let mut file = File::options();
+            file.write(true).create(true).truncate(true).mode(0o600);
+            file.open(site.directory.join(name))?.write_all(text.as_bytes())?;
+        }
         let zone = format!(
             "name = \"bench\"\nsecret_file = \"{here}/secret\"\nmachine_identifier = \"the benchmark's machine\"\n\
-             database = \"sqlite:{here}/zone.db\"\naddresses = [\"127.0.0.1\"]\n[api]\nlisten = \"127.0.0.1:0\"\n\
-             [admission]\ngroups = [\"rack-*\"]\n{edges}"
+             database = \"sqlite:{here}/zone.db\"\naddresses = [\"127.0.0.1\"]\n[api]\nlisten = \"{listen}\"\n\
+             [admission]\ngroups = [\"rack-*\"]\n[identity]\ndirectory = \"{here}/trust\"\n[broker_admin]\nurl = {:?}\n\
+             user = {:?}\npassword_file = \"{here}/broker-password\"\n{edges}",
+            management.url, management.user
         );
         let checkin = format!(
-            "name = \"checkin\"\nzone = \"bench\"\nranges = [\"127.0.0.0/8\"]\naddress = \"127.0.0.1\"\n{edges}"
+            "name = \"checkin\"\nzone = \"bench\"\nranges = [\"127.0.0.0/8\"]\naddress = \"127.0.0.1\"\n{edges}{}",
+            site.identity("checkin")
         );
         let rack = format!(
-            "name = \"rack-a\"\nzones = [\"bench\"]\nstate_dir = \"{here}/rack-a\"\naddresses = [\"127.0.0.1\"]\n{edges}"
+            "name = \"rack-a\"\nzones = [\"bench\"]\nstate_dir = \"{here}/rack-a\"\naddresses = [\"127.0.0.1\"]\n{edges}{}",
+            site.identity("rack-a")
         );
-        let daemons =
-            [("rollcall-zone-controller", zone), ("rollcall-checkin", checkin), ("rollcall-group-controller", rack)];
-        let start = |(program, config): (&str, String)| start(directory, program, &config);
-        let daemons = daemons.into_iter().map(start).collect::<anyhow::Result<_>>()?;
-        Ok(Self { directory: directory.to_owned(), edges, _daemons: daemons })
+        let api = format!("https://{listen}");
+        let mut daemons = vec![start(&site.directory, "rollcall-zone-controller", &zone)?];
+        site.token(&api, "checkin", "checkin")?;
+        site.token(&api, "group", "rack-a")?;
+        daemons.push(start(&site.directory, "rollcall-checkin", &checkin)?);
+        daemons.push(start(&site.directory, "rollcall-group-controller", &rack)?);
+        Ok(Self { site, edges, api, _daemons: daemons })
     }
 
     /// Starts the agent of this very machine, with its defaults.
     pub fn agent(&self) -> anyhow::Result<Daemon> {
-        let config = format!("zone = \"bench\"\nplace = \"rack-a\"\naddress = \"127.0.0.1\"\n{}", self.edges);
-        start(&self.directory, "rollcall-node-agent", &config)
+        self.site.token(&self.api, "node", "bench-node")?;
+        let config = format!(
+            "zone = \"bench\"\nname = \"bench-node\"\nplace = \"rack-a\"\naddress = \"127.0.0.1\"\n{}{}",
+            self.edges,
+            self.site.identity("bench-node")
+        );
+        start(&self.site.directory, "rollcall-node-agent", &config)
     }
 }
 

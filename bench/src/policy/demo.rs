@@ -1,6 +1,7 @@
 //! A demo of many nodes, and the `rollcall` command beside it.
 
 use std::fs::{self, File};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -15,44 +16,55 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How long it may take to end in order.
 const ENDING: Duration = Duration::from_secs(20);
 
+/// What stands before the directory with the administrator's certificate.
+const IDENTITY: &str = "ROLLCALL_IDENTITY=";
+
 /// A running demo; ended when dropped.
 #[derive(Debug)]
 pub struct Demo {
     child: Child,
-    /// Variables with which `rollcall` asks it as its administrator.
-    access: Vec<(String, String)>,
+    api: String,
+    /// Who asks: the administrator whose certificate the demo made.
+    identity: String,
     log: PathBuf,
 }
 
 impl Demo {
     /// Starts one over a RabbitMQ of its own, and waits until all its nodes are in both their groups.
     pub fn start(directory: &Path, racks: u32, nodes: u32) -> anyhow::Result<Self> {
+        let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let log = directory.join("demo.log");
         let output = File::create(&log)?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "TERM", "--"]).arg(rollcall()?).args(["demo", "--no-color"]);
-        command.args(["--racks", &racks.to_string(), "--nodes", &nodes.to_string()]);
+        command.args(["--racks", &racks.to_string(), "--nodes", &nodes.to_string(), "--listen", &listen.to_string()]);
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let child = command.spawn().context("cannot start rollcall demo")?;
-        let mut demo = Self { child, access: Vec::new(), log };
+        let mut demo = Self { child, api: format!("https://{listen}"), identity: String::new(), log };
+        demo.until_it_says_who_asks()?;
         demo.until_in(nodes)?;
         Ok(demo)
     }
 
-    /// What it says about how to ask it: `export NAME=VALUE NAME=VALUE`.
-    fn told_access(&self) -> Vec<(String, String)> {
-        let said = fs::read_to_string(&self.log).unwrap_or_default();
-        let told = said.lines().find_map(|line| line.trim().strip_prefix("export "));
-        let pair = |word: &str| word.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
-        told.into_iter().flat_map(str::split_whitespace).filter_map(pair).collect()
+    /// It says so once its zone stands.
+    fn until_it_says_who_asks(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let said = fs::read_to_string(&self.log)?;
+            if let Some((_, after)) = said.split_once(IDENTITY) {
+                self.identity = after.split_whitespace().next().unwrap_or_default().to_owned();
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "its zone does not stand; the demo said:\n{said}");
+            sleep(Duration::from_millis(200));
+        }
     }
 
-    fn until_in(&mut self, nodes: u32) -> anyhow::Result<()> {
+    fn until_in(&self, nodes: u32) -> anyhow::Result<()> {
         let query = "SELECT count(*) FROM v_nodes WHERE state IN ('healthy', 'degraded') \
                      AND physical_group IS NOT NULL AND logical_group IS NOT NULL";
         let deadline = Instant::now() + PATIENCE;
-        while self.access.is_empty() || self.number(query).ok() != Some(i64::from(nodes)) {
-            self.access = self.told_access();
+        while self.number(query).ok() != Some(i64::from(nodes)) {
             if Instant::now() > deadline {
                 bail!("not all nodes came in; the demo said:\n{}", fs::read_to_string(&self.log)?);
             }
@@ -65,7 +77,10 @@ impl Demo {
 
     /// What `rollcall ARGUMENTS --json` answers.
     pub fn ask(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        let done = Command::new(rollcall()?).arg("--json").args(arguments).envs(self.access.clone()).output()?;
+        let done = Command::new(rollcall()?)
+            .args(["--api", &self.api, "--identity", &self.identity, "--json"])
+            .args(arguments)
+            .output()?;
         let said = String::from_utf8_lossy(&done.stderr);
         ensure!(done.status.success(), "rollcall {} ends with {}: {said}", arguments.join(" "), done.status);
         Ok(serde_json::from_slice(&done.stdout)?)

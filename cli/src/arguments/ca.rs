@@ -106,7 +106,7 @@ pub enum CaCommand {
 #[derive(Clone, Debug, Args)]
 pub struct SiteDir {
     /// The site's directory
-    #[arg(long, value_name = "DIR", env = "ROLLCALL_SITE", hide_env_values = true, default_value = "site")]
+    #[arg(long, value_name = "DIR", env = "ROLLCALL_SITE_DIR", hide_env_values = true, default_value = "site")]
     pub dir: PathBuf,
 }
 

@@ -3,8 +3,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use reqwest::StatusCode;
 use rollcall_bus::private_broker::ServerCertificate;
 use rollcall_enrolment::IdentityConfig;
 use rollcall_identity::issuer::{Names, Validity};
@@ -12,10 +14,13 @@ use rollcall_identity::{Key, Site, ZoneAuthority, files, make_csr, serial};
 use rollcall_model::{Name, UnixMillis};
 use rollcall_startup::{Clock, Exit, Failure};
 use serde_json::json;
+use tokio::time::sleep;
 
-use crate::ask::client::Client;
 use crate::ask::client::credential::Credential;
+use crate::ask::client::{Client, ClientError};
 
+/// Pause of somebody who asks too often.
+const PAUSE: Duration = Duration::from_millis(250);
 /// Tokens asked for at once.
 const AT_ONCE: usize = 8;
 
@@ -113,7 +118,14 @@ impl Trust {
 
     async fn token(&self, client: &Client, joiner: Joiner) -> Result<(), Failure> {
         let Joiner { kind, name } = joiner;
-        let answer = client.create_token(&json!({ "for": kind, "name": name, "ttl_s": 600 })).await?;
+        let asked = json!({ "for": kind, "name": name, "ttl_s": 600 });
+        let answer = loop {
+            match client.create_token(&asked).await {
+                // A thousand at once are more than the zone takes from anybody.
+                Err(ClientError::Refused { status: StatusCode::TOO_MANY_REQUESTS, .. }) => sleep(PAUSE).await,
+                answer => break answer?,
+            }
+        };
         let text = answer.document["secret"].as_str().unwrap_or_default();
         files::write_secret(&self.token_file(&name), text).map_err(|error| failed(&error))
     }
