@@ -12,7 +12,7 @@ const LONGEST_MAIN: usize = 60;
 const EDGES: [&str; 5] = ["bus", "discovery", "identity", "store", "startup"];
 const DECIDERS: [&str; 4] = ["grouping", "placement", "monitor", "workload"];
 /// Between the edges and the daemons: may use the edges named beside it.
-const BETWEEN: [(&str, &[&str]); 1] = [("enrolment", &["model", "identity"])];
+const BETWEEN: [(&str, &[&str]); 1] = [("enrolment", &["model", "identity", "bus", "discovery", "startup"])];
 const DAEMONS: [&str; 4] = ["zone-controller", "group-controller", "checkin", "node-agent"];
 
 fn root() -> PathBuf {
