@@ -45,11 +45,10 @@ pub async fn a_group_by_rule_is_tried_made_followed_and_dissolved(brokers: &Brok
     has(&stage, "lost", 0).await;
     // What was is kept through a restart of the zone controller.
     fleet.zone.restart().await;
-    stage.is_up().await;
-    has(&stage, "first", 4).await;
     // It can be asked before its broker is there, but takes no command.
-    until("the zone to be ready", PATIENCE, async || matches!(api.get("/readyz").await, Ok((200, _))).then_some(()))
-        .await;
+    stage.is_up().await;
+    stage.all_in(7).await;
+    has(&stage, "first", 4).await;
     let (code, answer) = api.command("DELETE", "/v1/groups/first", json!({})).await;
     assert!((200..300).contains(&code), "{answer}");
     has(&stage, "first", 0).await;
