@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
@@ -65,6 +67,7 @@ async fn open(wire: &Wire, confirming: bool) -> Result<Channel, Error> {
 async fn run(wire: Arc<Wire>, confirming: bool, mut channel: Channel, mut jobs: mpsc::Receiver<Job>) {
     let mut over = wire.over();
     let mut flight = FuturesUnordered::new();
+    let mut returned = BTreeSet::new();
     let mut number = 0_u64;
     loop {
         tokio::select! {
@@ -87,12 +90,12 @@ async fn run(wire: Arc<Wire>, confirming: bool, mut channel: Channel, mut jobs: 
                     }
                 }
             }
-            Some(first) = flight.next(), if !flight.is_empty() => land(first, &mut flight, &channel),
+            Some(first) = flight.next(), if !flight.is_empty() => land(first, &mut flight, &mut returned, &channel),
         }
     }
     // Nobody can ask for more; what is under way still gets its answer.
     while let Some(first) = tokio::select! { () = over.wait() => None, first = flight.next() => first } {
-        land(first, &mut flight, &channel);
+        land(first, &mut flight, &mut returned, &channel);
     }
 }
 
@@ -141,15 +144,20 @@ fn table(headers: &BTreeMap<String, String>) -> FieldTable {
     table
 }
 
-/// Answers all whose fate is known by now.
-fn land<F: Future<Output = Flown>>(first: Flown, flight: &mut FuturesUnordered<F>, channel: &Channel) {
+/// Answers all whose fate is known by now. `returned` are numbers of messages that came back and are not confirmed yet:
+/// a returned message comes with the next confirm, which may be long before its own.
+fn land<F: Future<Output = Flown>>(
+    first: Flown,
+    flight: &mut FuturesUnordered<F>,
+    returned: &mut BTreeSet<u64>,
+    channel: &Channel,
+) {
     let mut flown = vec![first];
     gather(flight, &mut flown);
     // A confirm of many messages is still being spread when its first message is seen here. This call takes the
     // lock that is held meanwhile, so afterwards all of them are known, and with them every returned message.
     let _ = channel.wait_for_confirms().now_or_never();
     gather(flight, &mut flown);
-    let mut returned = BTreeSet::new();
     for one in &mut flown {
         let Ok(Confirmation::Ack(message) | Confirmation::Nack(message)) = &mut one.fate else { continue };
         let number = message.take().and_then(|m| m.properties.correlation_id().as_ref()?.as_str().parse::<u64>().ok());
@@ -157,8 +165,9 @@ fn land<F: Future<Output = Flown>>(first: Flown, flight: &mut FuturesUnordered<F
     }
     for Flown { number, job, fate } in flown {
         let (exchange, routing_key) = (job.message.exchange.to_owned(), job.message.routing_key);
+        let came_back = returned.remove(&number);
         let answer = match fate {
-            Ok(_) if returned.contains(&number) => Err(PublishError::Unroutable { exchange, routing_key }),
+            Ok(_) if came_back => Err(PublishError::Unroutable { exchange, routing_key }),
             Ok(Confirmation::Ack(_) | Confirmation::NotRequested) => Ok(()),
             Ok(Confirmation::Nack(_)) => Err(PublishError::Refused { exchange, routing_key }),
             Err(error) if names_exchange(&error, &exchange) => Err(PublishError::NoExchange { exchange }),
@@ -169,9 +178,29 @@ fn land<F: Future<Output = Flown>>(first: Flown, flight: &mut FuturesUnordered<F
     }
 }
 
+/// Takes all that are over. "Nothing yet" is an answer only if nobody called meanwhile: the set also says it when it
+/// meets a confirm that the connection's thread is just about to enter, and behind that one there may be others.
 fn gather<F: Future<Output = Flown>>(flight: &mut FuturesUnordered<F>, flown: &mut Vec<Flown>) {
-    while let Some(Some(one)) = flight.next().now_or_never() {
-        flown.push(one);
+    let called = Arc::new(Called::default());
+    let waker = Waker::from(Arc::clone(&called));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match flight.poll_next_unpin(&mut context) {
+            Poll::Ready(Some(one)) => flown.push(one),
+            Poll::Ready(None) => return,
+            Poll::Pending if called.0.swap(false, Ordering::AcqRel) => std::thread::yield_now(),
+            Poll::Pending => return,
+        }
+    }
+}
+
+/// Whether somebody asked to be looked at again.
+#[derive(Default)]
+struct Called(AtomicBool);
+
+impl Wake for Called {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
     }
 }
 

@@ -99,7 +99,7 @@ pub async fn of_many_at_once_each_gets_its_own_answer(stage: Stage) {
     let messages: Vec<Outgoing> = (0..700)
         .map(|i| Outgoing { routing_key: if i % 7 == 3 { "nowhere" } else { "k" }.into(), ..stage.message("m") })
         .collect();
-    for _ in 0..5 {
+    for _ in 0..25 {
         // Two tasks at once, so that confirms of different callers mix.
         let (one, two) = tokio::join!(bus.publish_all(messages.clone()), bus.publish_all(messages.clone()));
         for results in [one, two] {
