@@ -17,6 +17,8 @@ pub const PARKED: &str = "rollcall.parked";
 pub const PARKED_QUEUE: &str = "zone.parked";
 /// Queue (and key on [`DIRECT`]) of everything that must reach the zone about joins.
 pub const JOINS: &str = "zone.joins";
+/// Queue of what the broker tells of operations it refused.
+pub const REFUSALS: &str = "zone.refusals";
 
 /// Binding on [`DIRECT`] that takes every node's [`clash_key`].
 pub const CLASH_BINDING: &str = "clash.*";

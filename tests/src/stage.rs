@@ -134,6 +134,18 @@ impl Stage {
         Outsider::attach(&self.url, &self.site.login(&self.trust(), &Principal::Zone(zone), zone)).await
     }
 
+    /// Somebody at the broker who has the certificate of a node, and uses it for other things than the node does.
+    ///
+    /// # Panics
+    /// When the zone does not answer, or knows no such node.
+    pub async fn intruder(&self, node: &str) -> (String, Outsider) {
+        let zone = self.zone_id().await;
+        let rows = self.api.rows(&format!("SELECT node_id FROM v_nodes WHERE name = '{node}'")).await;
+        let id = rows[0][0].as_str().and_then(|id| id.parse().ok()).expect("a node id");
+        let login = self.site.login(&self.trust(), &Principal::Node(id), zone);
+        (login.user.clone(), Outsider::attach(&self.url, &login).await)
+    }
+
     /// Puts a certificate in place for a simulated node, as an installer might who reaches where the node does not.
     ///
     /// # Panics

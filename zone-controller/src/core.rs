@@ -19,6 +19,7 @@ mod joins;
 mod places;
 mod policies;
 mod readings;
+mod refusals;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ mod unplaced;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use rollcall_bus::audit::Refusal;
 use rollcall_bus::{Outgoing, Sender};
 use rollcall_model::authority::AuthorityError;
 use rollcall_model::packet::{Ack, Packet};
@@ -48,6 +50,7 @@ pub use self::places::{CheckinPlace, PlaceReport};
 use self::policies::Policies;
 pub use self::policies::PolicyProgress;
 use self::readings::Asked;
+use self::refusals::Refusals;
 use self::rules::{Rules, SavedRules};
 use self::unplaced::Unplaced;
 
@@ -114,6 +117,8 @@ pub enum Event {
     },
     /// A packet was delivered that its sender may not send; it is parked.
     Unentitled(AuthorityError),
+    /// The broker refused somebody an operation, or the login.
+    BrokerRefused(Refusal),
     /// A confirmed message found no queue: its receiver is gone.
     Unroutable {
         /// Its routing key.
@@ -170,6 +175,7 @@ pub struct Zone {
     alarms: BTreeMap<GroupId, (u32, u64)>,
     /// When the security channel was last told of the refusals of a check-in service.
     refusals_told: BTreeMap<CheckinId, Tick>,
+    refusals: Refusals,
 }
 
 impl Zone {
@@ -207,6 +213,7 @@ impl Zone {
             enrolment: Enrolment::start(saved.trust),
             alarms: BTreeMap::new(),
             refusals_told: BTreeMap::new(),
+            refusals: Refusals::default(),
             settings,
         };
         let rules = SavedRules { entered: saved.entered, dissolved: saved.dissolved };
@@ -289,6 +296,7 @@ impl Zone {
             Event::Unentitled(error) => {
                 self.ignore(now, "packet", error.reason(), &error.sender(), &error.to_string(), &mut effects);
             }
+            Event::BrokerRefused(refusal) => self.on_broker_refused(now, &refusal, &mut effects),
             Event::Unroutable { routing_key } => self.on_unroutable(now, &routing_key, &mut effects),
             Event::Tick => self.on_tick(now, &mut effects),
         }
@@ -306,6 +314,7 @@ impl Zone {
             self.places.next_deadline(),
             self.asked.next_deadline(),
             self.unplaced.next_deadline(),
+            self.refusals.next_deadline(),
             self.table_deadline(),
         ]
         .into_iter()
@@ -320,6 +329,7 @@ impl Zone {
         self.tick_places(now, effects);
         self.tick_asked(now, effects);
         self.tick_unplaced(now, effects);
+        self.tick_refusals(now, effects);
     }
 
     fn on_packet(&mut self, now: Now, envelope: Envelope, effects: &mut Vec<Effect>) {

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 
+use rollcall_bus::audit::Refusal;
 use rollcall_bus::{Bus, Consumer, Delivery, Outgoing, PacketError, PublishError, packet_of};
 use rollcall_discovery::{Announced, Sighting};
 use rollcall_model::route;
@@ -165,6 +166,9 @@ impl Driver {
 
     /// One batch: all its saves in one transaction, then all its publishes, then one ack.
     async fn handle(&mut self, consumer: &mut Consumer, deliveries: Vec<Delivery>) -> Result<(), RunError> {
+        if consumer.queue() == route::REFUSALS {
+            return self.refused_by_the_broker(consumer, deliveries).await;
+        }
         let mut effects = Vec::new();
         let mut settled = Vec::with_capacity(deliveries.len());
         let mut parked = Vec::new();
@@ -195,6 +199,21 @@ impl Driver {
             consumer.park(delivery, &reason).await;
         }
         consumer.ack_all(settled).await;
+        Ok(())
+    }
+
+    /// Lines of the broker's log, most of which tell of other things.
+    async fn refused_by_the_broker(
+        &mut self,
+        consumer: &mut Consumer,
+        deliveries: Vec<Delivery>,
+    ) -> Result<(), RunError> {
+        let now = self.clock.now();
+        let refusal = |line: &Delivery| Refusal::of_line(&String::from_utf8_lossy(&line.body));
+        let refusals = deliveries.iter().filter_map(refusal).map(Event::BrokerRefused);
+        let effects = refusals.flat_map(|event| self.zone.step(now, event)).collect();
+        self.carry_out(effects).await?;
+        consumer.ack_all(deliveries).await;
         Ok(())
     }
 

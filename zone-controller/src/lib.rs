@@ -35,6 +35,10 @@ use crate::trust::{Administrator, AdministratorError, BrokerUsers, Trust, TrustE
 /// How long the zone waits for its own user at the broker before it tries to log in all the same.
 const ADMISSION: Duration = Duration::from_secs(1);
 
+/// The exchange of the broker's log is looked for after this, and then ever less often, until it is there.
+const REFUSALS_RETRIED: Duration = Duration::from_secs(5);
+const REFUSALS_LOOKED_FOR: Duration = Duration::from_secs(600);
+
 /// Why a zone controller could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -251,6 +255,10 @@ impl Opening {
         };
         driver.carry_out(first).await?;
         let hello = discovery.announce(driver.announcement()).await?;
+        if driver.trust.is_some() {
+            // Ends with the bus.
+            tokio::spawn(hear_refusals(bus));
+        }
         running(&driver);
         let (acks, hellos) = (discovery.watch(Tag::Group), discovery.watch(Tag::Zone));
         let inputs = Inputs { consumers, turn: 0, acks, hellos, asks, resign: driver::resigning() };
@@ -329,6 +337,25 @@ async fn prepare(bus: &Bus, config: &Config, inbox: &str) -> Result<Vec<Consumer
         consumers.push(bus.consume(&queue, under_way).await?);
     }
     Ok(consumers)
+}
+
+/// Binds the queue of refusals as soon as the broker has the exchange of its log; where it has none that is said.
+async fn hear_refusals(bus: Bus) {
+    let mut pause = REFUSALS_RETRIED;
+    loop {
+        match bus.declare(topology::refusals()).await {
+            Ok(declared) if declared.missing.is_empty() => return,
+            Ok(_) if pause > REFUSALS_RETRIED => tracing::warn!(
+                "the broker does not tell what it refuses, so it is missing in the audit log: set log.exchange = true in the \
+                 broker's configuration (docs/operating.md)"
+            ),
+            Ok(_) => {}
+            Err(DeclareError::Closed) => return,
+            Err(error) => return tracing::warn!("refused operations cannot be heard of: {error}"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 4).min(REFUSALS_LOOKED_FOR);
+    }
 }
 
 /// Which groups ran the check-in services of places when the zone ended.

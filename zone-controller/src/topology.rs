@@ -1,5 +1,6 @@
 //! What the zone declares on its broker (design §4).
 
+use rollcall_bus::audit::{LOG_ERRORS, LOG_EXCHANGE};
 use rollcall_bus::{ExchangeKind, Overflow, Queue, QueueClass, Topology};
 use rollcall_model::{Purpose, name, route};
 
@@ -37,6 +38,7 @@ pub fn topology(inbox: &str, channels: &[Purpose]) -> Topology {
         .queue(parked)
         .bind(route::PARKED, route::PARKED_QUEUE, "")
         .queue(lasting(route::JOINS.into(), 100_000))
+        .queue(Queue { max_age_ms: Some(86_400_000), ..lossy(route::REFUSALS.into(), 10_000) })
         .bind(route::DIRECT, route::JOINS, route::JOINS)
         .bind(route::DIRECT, route::JOINS, route::CLASH_BINDING)
         .bind(route::DIRECT, inbox, route::READINGS_BINDING);
@@ -52,6 +54,13 @@ pub fn topology(inbox: &str, channels: &[Purpose]) -> Topology {
         topology = topology.bind(route::ZONE, &queue, &route::zone_binding(channel));
     }
     topology
+}
+
+/// Refusals come from the exchange of the broker's log, which is there only where the broker is told to have it, and
+/// shortly after its start at that.
+#[must_use]
+pub fn refusals() -> Topology {
+    Topology::default().bind_if_present(LOG_EXCHANGE, route::REFUSALS, LOG_ERRORS)
 }
 
 fn exchanges() -> Topology {

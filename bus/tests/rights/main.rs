@@ -125,16 +125,16 @@ fn print_table(who: &Principal, tried: &[(Try, Outcome)]) {
 async fn listen(connection: &Connection) -> Consumer {
     let channel = connection.create_channel().await.expect("a channel");
     let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
-    channel.queue_declare("zone.refusals".into(), exclusive, FieldTable::default()).await.expect("declared");
+    channel.queue_declare("heard.refusals".into(), exclusive, FieldTable::default()).await.expect("declared");
     // The broker makes the exchange a moment after it is ready.
-    let bound = Try::Bind { queue: "zone.refusals".into(), exchange: LOG_EXCHANGE.into(), key: LOG_ERRORS.into() };
+    let bound = Try::Bind { queue: "heard.refusals".into(), exchange: LOG_EXCHANGE.into(), key: LOG_ERRORS.into() };
     let until = Instant::now() + PATIENCE;
     while bound.run(connection).await != Outcome::Allowed {
         assert!(Instant::now() < until, "the broker tells no refusals");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
-    let consumed = channel.basic_consume("zone.refusals".into(), "audit".into(), options, FieldTable::default());
+    let consumed = channel.basic_consume("heard.refusals".into(), "audit".into(), options, FieldTable::default());
     consumed.await.expect("consumes")
 }
 

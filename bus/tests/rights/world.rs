@@ -38,9 +38,14 @@ const GROUP_PURPOSES: [&str; 6] =
 pub fn queues_of(who: &Principal) -> Vec<String> {
     let inbox = who.inbox().into_iter();
     let others: Vec<String> = match who {
-        Principal::Zone(_) => [route::JOINS, route::PARKED_QUEUE, "zone.alerts", "zone.policies", "zone.analytics"]
-            .map(str::to_owned)
-            .into(),
+        Principal::Zone(_) => {
+            let channels = ["zone.alerts", "zone.policies", "zone.analytics"];
+            [route::JOINS, route::PARKED_QUEUE, route::REFUSALS]
+                .into_iter()
+                .chain(channels)
+                .map(str::to_owned)
+                .collect()
+        }
         Principal::Group(group) => GROUP_PURPOSES.map(|purpose| route::group_queue(*group, purpose)).into(),
         Principal::Checkin(checkin) => vec![route::checkin_queue(*checkin)],
         Principal::Node(node) => vec![route::clash_inbox(*node)],

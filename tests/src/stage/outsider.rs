@@ -1,7 +1,8 @@
 //! Somebody on the broker who is none of the daemons: puts anything on any exchange, and looks at what was parked.
 
 use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
+    QueueDeleteOptions, QueuePurgeOptions,
 };
 use lapin::protocol::BasicProperties;
 use lapin::tcp::{AMQPUriTcpExt, RustlsConnector};
@@ -12,8 +13,8 @@ use lapin::{Channel, Connection, ConnectionProperties};
 use super::site::Login;
 
 /// Queues that outlive their daemons under one name in every zone.
-const LASTING: [&str; 6] =
-    ["zone.joins", "zone.alerts", "zone.policies", "zone.analytics", "zone.security", "zone.parked"];
+const LASTING: [&str; 7] =
+    ["zone.joins", "zone.alerts", "zone.policies", "zone.analytics", "zone.security", "zone.parked", "zone.refusals"];
 
 /// A connection of its own.
 pub struct Outsider {
@@ -68,6 +69,25 @@ impl Outsider {
         let sent = self.channel.basic_publish(exchange.into(), key.into(), options, body, properties).await;
         let confirmed = sent.expect("it is sent").await.expect("it is confirmed");
         confirmed.take_message().is_none()
+    }
+
+    /// Tries to empty a queue.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    pub async fn purge(&self, queue: &str) -> lapin::Result<()> {
+        let channel = self.connection.create_channel().await?;
+        channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await.map(drop)
+    }
+
+    /// Tries to have copies of what is sent to somebody come to a queue.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    pub async fn bind(&self, queue: &str, exchange: &str, key: &str) -> lapin::Result<()> {
+        let channel = self.connection.create_channel().await?;
+        let options = QueueBindOptions::default();
+        channel.queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default()).await
     }
 
     /// Takes what was parked: from which queue, and why.

@@ -94,6 +94,36 @@ pub async fn who_comes_without_a_token_waits_for_approval_where_the_policy_says_
     fleet.assert_alive();
 }
 
+pub async fn what_the_broker_refuses_is_in_the_audit_log(brokers: &Brokers) {
+    let stage = Stage::new(brokers.main().await).await;
+    let fleet = stage.fleet(1, 2).await;
+    let (user, intruder) = stage.intruder("sim-0000").await;
+    let began = Instant::now();
+    let neighbour = stage.api().rows("SELECT node_id FROM v_nodes WHERE name = 'sim-0001'").await;
+    let neighbour = format!("inbox.node.{}", neighbour[0][0].as_str().expect("a node id"));
+    for tried in [
+        intruder.purge("zone.joins").await,
+        intruder.purge(&neighbour).await,
+        intruder.bind("zone.refusals", "rollcall.zone", "#").await,
+    ] {
+        tried.expect_err("it is refused");
+    }
+    let line = format!("SELECT subject, \"after\" FROM v_audit WHERE action = 'broker_refused' AND who = '{user}'");
+    let lines = until("three refusals in the audit log", PATIENCE, async || {
+        stage.api().sql(&line).await.ok().filter(|lines| lines.len() >= 3)
+    })
+    .await;
+    tell(&format!("refused, and in the audit log {} ms later", began.elapsed().as_millis()));
+    let text = serde_json::to_string(&lines).expect("JSON");
+    for word in ["queue.purge", "queue.bind", "zone.joins", "zone.refusals", &neighbour] {
+        assert!(text.contains(word), "{word} in {text}");
+    }
+    is_said(&stage, "ignored (queue.purge)").await;
+    let (code, answer) = stage.api().get("/v1/audit/verify").await.expect("an answer");
+    assert_eq!(code, 200, "{answer}");
+    fleet.assert_alive();
+}
+
 /// A hello of a zone of our name that leads to a broker of somebody else.
 fn bait(zone: ZoneId, generation: u64) -> Hello {
     Hello {

@@ -62,6 +62,7 @@ fn word(source: &str, reason: &str) -> &'static str {
         (_, "same_name") => "namesake_zone",
         ("hello", _) => "hello_refused",
         ("packet", _) => "packet_refused",
+        ("broker", _) => "broker_refused",
         ("ack", _) => "ack_refused",
         ("arrival", _) => "arrival_refused",
         _ => "join_refused",

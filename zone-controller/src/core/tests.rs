@@ -21,6 +21,7 @@ mod joining;
 mod mending;
 mod places;
 mod policies;
+mod refusals;
 mod rules;
 
 const NOW: Now = Now { tick: Tick(0), wall: UnixMillis(1_700_000_000_000) };

@@ -53,14 +53,17 @@ pub(super) enum Woken {
     Stop,
 }
 
-/// The queues the zone consumes, with how many deliveries each may have under way: joins, the inbox, and one per channel.
+/// The queues the zone consumes, with how many deliveries each may have under way: joins, the inbox, refusals, and one per channel.
 #[must_use]
 pub fn queues(inbox: &str, channels: &[Purpose]) -> Vec<(String, u16)> {
     let channels = channels.iter().map(|channel| {
         let under_way = if matches!(channel.as_str(), name::ALERTS | name::ANALYTICS) { 512 } else { 128 };
         (route::zone_queue(channel), under_way)
     });
-    [(route::JOINS.to_owned(), 512), (inbox.to_owned(), 64)].into_iter().chain(channels).collect()
+    [(route::JOINS.to_owned(), 512), (inbox.to_owned(), 64), (route::REFUSALS.to_owned(), 128)]
+        .into_iter()
+        .chain(channels)
+        .collect()
 }
 
 /// Waits for whatever comes first; `deadline` is the core's. Of several that are ready one is taken by chance, of
