@@ -149,7 +149,7 @@ impl Zone {
             self.edges,
             self.site.identity("bench-node")
         );
-        start(&self.site.directory, "rollcall-node-agent", &config)
+        start_at(&self.site.directory, &shipped_agent()?, &config)
     }
 }
 
@@ -167,9 +167,24 @@ pub async fn joined(agent: &Daemon) -> anyhow::Result<()> {
 }
 
 /// Starts a program that lies beside this one.
+/// The agent as servers get it, which is built with a profile of its own.
+fn shipped_agent() -> anyhow::Result<PathBuf> {
+    let release = std::env::current_exe()?;
+    let target = release.parent().and_then(Path::parent).context("this program lies in no target directory")?;
+    let path = target.join("agent/rollcall-node-agent");
+    let shown = path.display();
+    ensure!(path.exists(), "{shown} is not there: build it with `cargo build --profile agent -p rollcall-node-agent`");
+    Ok(path)
+}
+
 fn start(directory: &Path, program: &str, config: &str) -> anyhow::Result<Daemon> {
     let path = std::env::current_exe()?.with_file_name(program);
     ensure!(path.exists(), "{} is not there: build it with `cargo build --release --workspace --bins`", path.display());
+    start_at(directory, &path, config)
+}
+
+fn start_at(directory: &Path, path: &Path, config: &str) -> anyhow::Result<Daemon> {
+    let program = path.file_name().context("a program has a name")?.to_string_lossy();
     let (file, log) = (directory.join(format!("{program}.toml")), directory.join(format!("{program}.log")));
     fs::write(&file, config)?;
     let output = File::create(&log)?;
