@@ -28,6 +28,11 @@ pub enum Due {
         /// When renewal begins.
         until: UnixMillis,
     },
+    /// It does not count yet by this machine's clock, which is probably wrong; others may take it all the same.
+    Early {
+        /// When it begins to count.
+        from: UnixMillis,
+    },
     /// Ask for the next one with this one.
     Renew,
     /// It has ended, or is somebody else's: join again.
@@ -39,6 +44,9 @@ pub enum Due {
 pub fn due(facts: &Facts, principal: &Principal, now: UnixMillis, chance: u16) -> Due {
     if Principal::of_user(&facts.common_name).as_ref() != Ok(principal) || now > facts.not_after {
         return Due::Join;
+    }
+    if now < facts.not_before {
+        return Due::Early { from: facts.not_before };
     }
     let life = facts.not_after.0.saturating_sub(facts.not_before.0);
     let share = RENEW_AT + RENEW_SPREAD * u64::from(chance.min(999)) / 1000;

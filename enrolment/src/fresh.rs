@@ -27,6 +27,14 @@ pub async fn keep_fresh(identity: &Identity, mut api: watch::Receiver<Option<Str
             tokio::time::sleep(rest.min(LONGEST_SLEEP)).await;
             continue;
         }
+        if let Due::Early { from } = due {
+            let hours = from.0.saturating_sub(now().0).div_ceil(3_600_000);
+            let what = format!(
+                "the certificate counts from a time that is up to {hours} h ahead: is this machine's clock wrong?"
+            );
+            trouble.wait(&what, LONGEST_SLEEP).await;
+            continue;
+        }
         let Some(at) = api.borrow_and_update().clone() else {
             trouble.wait("the certificate is to be renewed, but no zone was heard yet", core::LONGEST_POLL).await;
             continue;

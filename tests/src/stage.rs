@@ -165,6 +165,34 @@ impl Stage {
         broker.admin().admit(&[(issued.user, rights)]).await.expect("it is admitted");
     }
 
+    /// Makes a daemon's certificate one of another age: same key, same serial number.
+    ///
+    /// # Panics
+    /// When it has none from this zone.
+    pub async fn age(&self, daemon: &str, validity: rollcall_identity::Validity) {
+        let newest =
+            format!("SELECT serial, principal FROM v_certificates WHERE name = '{daemon}' ORDER BY issued_at DESC");
+        let rows = self.api.rows(&newest).await;
+        let text = |column: usize| rows[0][column].as_str().expect("a text");
+        let serial = text(0).parse().expect("a serial number");
+        let principal: Principal = text(1).parse().expect("a principal");
+        let (zone, directory) = (self.zone_id().await, self.identity_of(daemon));
+        let key = rollcall_identity::Key::load(&directory.join("key.pem")).expect("its key");
+        let issued = self.site.reissue(&self.trust(), (&principal, zone), &key, serial, validity);
+        std::fs::write(directory.join("cert.pem"), &issued.chain_pem).expect("the certificate is written");
+    }
+
+    /// Changes something in the zone's database behind its back. The zone has to be down.
+    ///
+    /// # Panics
+    /// When `sqlite3` refuses.
+    pub fn in_the_database(&self, sql: &str) {
+        let file = self.directory.path().join("zone.db");
+        let done =
+            std::process::Command::new("sqlite3").arg(file).arg(sql).stdout(std::process::Stdio::null()).status();
+        assert!(done.expect("sqlite3 runs").success(), "sqlite3 refused {sql}");
+    }
+
     /// The directory everything lies in.
     #[must_use]
     pub fn directory(&self) -> &Path {

@@ -63,6 +63,10 @@ fn tls_words(error: &rustls::Error, address: &Address, user: &str) -> String {
         }
         Tls::InvalidCertificate(bad) => format!("the broker's certificate cannot be trusted: {bad}"),
         Tls::AlertReceived(Alert::ProtocolVersion) => "the broker does not speak TLS 1.3".into(),
+        // Erlang says the same of one that does not count yet.
+        Tls::AlertReceived(Alert::CertificateExpired) => {
+            format!("the broker refused the certificate of {user:?}: it has ended, or begins later; is a clock wrong?")
+        }
         Tls::AlertReceived(alert) => format!("the broker refused the certificate of {user:?}: {alert:?}"),
         other => format!("TLS failed: {other}"),
     }

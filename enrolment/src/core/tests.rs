@@ -33,9 +33,13 @@ fn a_certificate_is_renewed_between_60_and_65_percent_of_its_life() {
 
 #[test]
 fn what_is_due_follows_from_the_certificate() {
-    for (hour, expected) in
-        [(99, None), (110, None), (115, Some(Due::Renew)), (124, Some(Due::Renew)), (125, Some(Due::Join))]
-    {
+    for (hour, expected) in [
+        (99, Some(Due::Early { from: UnixMillis(100 * HOUR) })),
+        (110, None),
+        (115, Some(Due::Renew)),
+        (124, Some(Due::Renew)),
+        (125, Some(Due::Join)),
+    ] {
         let due = due(&facts(), &node(), UnixMillis(hour * HOUR), 0);
         match expected {
             Some(expected) => assert_eq!(due, expected, "{hour}"),

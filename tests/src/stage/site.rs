@@ -10,7 +10,7 @@ use rollcall_identity::tls::{self, Certified as Shown};
 use rollcall_identity::{
     Issue, Issued, Key, Names, Site as Root, TrustBundle, Validity, ZoneAuthority, files, make_csr, serial,
 };
-use rollcall_model::{Name, Principal, UnixMillis, ZoneId};
+use rollcall_model::{Name, Principal, Serial, UnixMillis, ZoneId};
 use rustls::ClientConfig;
 use tempfile::TempDir;
 
@@ -47,7 +47,7 @@ impl Site {
     #[must_use]
     pub fn new() -> Self {
         let directory = tempfile::Builder::new().prefix("rollcall-e2e-site-").tempdir().expect("a temporary directory");
-        let root = Root::create(&directory.path().join("site"), &name("test-site"), now()).expect("a site is made");
+        let root = Root::create(&directory.path().join("site"), &name("test-site"), founded()).expect("a site is made");
         Self { directory, root, made: AtomicU32::new(0) }
     }
 
@@ -62,7 +62,7 @@ impl Site {
     /// # Panics
     /// When it cannot be made.
     pub fn make_zone(&self, zone: &str, directory: &Path) {
-        self.root.make_zone(&name(zone), directory, now()).expect("a zone directory is made");
+        self.root.make_zone(&name(zone), directory, founded()).expect("a zone directory is made");
     }
 
     /// A certificate for a broker on 127.0.0.1 and on the gateways of this process's namespaces; in files below
@@ -133,13 +133,28 @@ impl Site {
     /// When there is no such zone.
     #[must_use]
     pub fn issue(&self, zone_directory: &Path, principal: &Principal, zone: ZoneId, validity: Validity) -> Certified {
-        let authority = ZoneAuthority::load(zone_directory).expect("the zone directory is good");
         let key = Key::generate().expect("a key");
-        let csr = make_csr(&key).expect("a request");
-        let (serial, names) = (serial::draw().expect("a serial number"), &Names::default());
-        let issue = Issue { principal, zone, csr_pem: &csr, serial, validity, names };
-        let issued = authority.issue(&issue).expect("it is issued");
+        let serial = serial::draw().expect("a serial number");
+        let issued = self.reissue(zone_directory, (principal, zone), &key, serial, validity);
         Certified { key, issued }
+    }
+
+    /// The same for a key and a serial number that are there already: a certificate of another age.
+    ///
+    /// # Panics
+    /// When there is no such zone.
+    #[must_use]
+    pub fn reissue(
+        &self,
+        zone_directory: &Path,
+        (principal, zone): (&Principal, ZoneId),
+        key: &Key,
+        serial: Serial,
+        validity: Validity,
+    ) -> Issued {
+        let authority = ZoneAuthority::load(zone_directory).expect("the zone directory is good");
+        let (csr, names) = (make_csr(key).expect("a request"), &Names::default());
+        authority.issue(&Issue { principal, zone, csr_pem: &csr, serial, validity, names }).expect("it is issued")
     }
 }
 
@@ -147,6 +162,11 @@ impl Default for Site {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Authorities are a few days old, so that there can be certificates of every age.
+fn founded() -> UnixMillis {
+    UnixMillis(now().0 - 3 * 24 * 3_600_000)
 }
 
 /// The wall clock.

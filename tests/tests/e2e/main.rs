@@ -89,6 +89,7 @@ fn main() -> ExitCode {
         trust::a_token_works_once_and_its_second_use_alarms,
         trust::who_comes_without_a_token_waits_for_approval_where_the_policy_says_so,
         trust::what_the_broker_refuses_is_in_the_audit_log,
+        trust::an_old_certificate_is_renewed_and_one_that_does_not_count_lets_nobody_in,
         trust::hellos_the_site_does_not_vouch_for_move_nobody,
         trust::whoever_listens_on_the_wire_learns_no_secret_and_no_topology,
         demo::the_demo_ends_by_itself_and_leaves_nothing,

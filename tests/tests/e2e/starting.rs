@@ -160,9 +160,7 @@ impl Prepare {
                  FROM _sqlx_migrations LIMIT 1; PRAGMA wal_checkpoint(TRUNCATE)"
             }
         };
-        let done =
-            std::process::Command::new("sqlite3").arg(file).arg(sql).stdout(std::process::Stdio::null()).status();
-        assert!(done.expect("sqlite3 runs").success(), "sqlite3 refused {sql}");
+        stage.in_the_database(sql);
     }
 }
 

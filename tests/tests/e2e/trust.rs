@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rollcall_identity::Announcer;
+use rollcall_identity::{Announcer, Validity};
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, Hello};
-use rollcall_model::{Name, ZoneId};
+use rollcall_model::{Name, UnixMillis, ZoneId};
 use rollcall_tests::stage::{Brokers, PATIENCE, Site, Stage, Stranger, now, until};
 use serde_json::json;
 use tokio::time::Instant;
@@ -122,6 +122,40 @@ pub async fn what_the_broker_refuses_is_in_the_audit_log(brokers: &Brokers) {
     let (code, answer) = stage.api().get("/v1/audit/verify").await.expect("an answer");
     assert_eq!(code, 200, "{answer}");
     fleet.assert_alive();
+}
+
+pub async fn an_old_certificate_is_renewed_and_one_that_does_not_count_lets_nobody_in(brokers: &Brokers) {
+    const HOUR: u64 = 3_600_000;
+    let stage = Stage::new(brokers.main().await).await;
+    let mut fleet = stage.fleet(1, 3).await;
+    let at = |hours: i64| UnixMillis(now().0.saturating_add_signed(hours * i64::try_from(HOUR).expect("an hour")));
+    let from_to = |from, to| Validity { not_before: at(from), not_after: at(to) };
+    let certificates = async |node: &str| {
+        stage.api().number(&format!("SELECT COUNT(*) FROM v_certificates WHERE name = '{node}'")).await
+    };
+    // Twenty of its twenty-four hours are over; one has ended; one is of tomorrow.
+    fleet.zone.terminate().await;
+    stage.in_the_database("UPDATE certificates SET issued_ms = issued_ms - 72000000");
+    fleet.zone.restart().await;
+    stage.is_up().await;
+    for (agent, validity) in fleet.agents.iter_mut().zip([from_to(-20, 4), from_to(-30, -6), from_to(20, 44)]) {
+        let node = agent.name().to_owned();
+        agent.terminate().await;
+        stage.state_is(&node, "left").await;
+        stage.age(&node, validity).await;
+        agent.restart().await;
+    }
+    fleet.agents[0].says("the certificate is renewed").await;
+    stage.state_is("sim-0000", "healthy").await;
+    assert_eq!(certificates("sim-0000").await, Ok(2));
+    // The second asks to be let in again, and has no token any more; the third is told what is probably wrong.
+    fleet.agents[1].says("no_token").await;
+    fleet.agents[2].says("is this machine's clock wrong?").await;
+    fleet.agents[2].says("begins later; is a clock wrong?").await;
+    for node in ["sim-0001", "sim-0002"] {
+        stage.state_is(node, "left").await;
+        assert_eq!(certificates(node).await, Ok(1), "{node}");
+    }
 }
 
 /// A hello of a zone of our name that leads to a broker of somebody else.
