@@ -4,6 +4,7 @@
 //! A second for each in `make test`, a minute in `make fuzz` (`ROLLCALL_FUZZ_SECONDS`). The corpora lie in
 //! `tests/corpus/<target>`; what breaks a decoder is written there as `crash-<digest>` and is tried first from then on.
 
+mod api;
 mod mutation;
 mod targets;
 

@@ -71,6 +71,12 @@ pub fn all() -> Vec<Target> {
             words: &["&&", "||", "(((((", "!", "health.", "[1,2,3]", "\"\""],
             decode: rule,
         },
+        Target {
+            name: "api-request",
+            seeds: super::api::seeds,
+            words: &["{\"", "\":null", "[[[[", "1e999", "%00", "/v1/", "?limit=-1", "\\ud800", "true"],
+            decode: super::api::ask,
+        },
     ]
 }
 
