@@ -232,8 +232,12 @@ impl Admin {
     /// [`AdminError`].
     pub async fn users_of(&self, zone: ZoneId) -> Result<Vec<String>, AdminError> {
         let body = self.ask(Method::GET, &["users"], None).await?.ok_or_else(|| self.not_there())?;
-        let zone = format!("@{}", zone.short());
-        Ok(self.names(&body)?.into_iter().filter(|name| name.ends_with(&zone)).collect())
+        let zone = zone.short();
+        let is_in = |name: &String| {
+            let told = name.split_once('@').map(|(_, told)| told.split_once('.').map_or(told, |(told, _)| told));
+            told == Some(zone.as_str())
+        };
+        Ok(self.names(&body)?.into_iter().filter(is_in).collect())
     }
 
     fn names(&self, body: &[u8]) -> Result<Vec<String>, AdminError> {

@@ -66,6 +66,8 @@ pub struct Issue<'a> {
     pub principal: &'a Principal,
     /// In which zone.
     pub zone: ZoneId,
+    /// As which of its users; `None` for the one it has at first.
+    pub user: Option<&'a str>,
     /// Their request, PEM.
     pub csr_pem: &'a str,
     /// The certificate's number.
@@ -241,7 +243,11 @@ impl ZoneAuthority {
             Principal::Zone(_) => vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth],
             _ => vec![ExtendedKeyUsagePurpose::ClientAuth],
         };
-        let leaf = Leaf { user: principal.user_in(issue.zone), names, usages, serial: issue.serial.clone() };
+        let user = issue.user.map_or_else(|| principal.user_in(issue.zone), str::to_owned);
+        if !principal.is_user_in(&user, issue.zone) {
+            return Err(IssueError::BadName(user));
+        }
+        let leaf = Leaf { user, names, usages, serial: issue.serial.clone() };
         self.sign(Authority::of(principal), &leaf, issue.validity, &request)
     }
 

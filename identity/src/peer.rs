@@ -120,7 +120,7 @@ impl Verifier {
             return Err(PeerError::WrongAuthority { user, authority: "unknown" });
         };
         let Ok(principal) = Principal::of_user(&user) else { return Err(PeerError::Nobody(user)) };
-        if zone_name != self.zone_name || principal.user_in(self.zone) != user {
+        if zone_name != self.zone_name || !principal.is_user_in(&user, self.zone) {
             return Err(PeerError::OtherZone(user));
         }
         if Authority::of(&principal) != authority {

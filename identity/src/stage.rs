@@ -82,7 +82,7 @@ pub fn issue_with(authority: &ZoneAuthority, principal: &Principal, validity: Va
     let names = if matches!(principal, Principal::Zone(_)) { &names } else { &none };
     let csr_pem = make_csr(&key).unwrap();
     let serial = serial::draw().unwrap();
-    let issue = Issue { principal, zone: zone(), csr_pem: &csr_pem, serial, validity, names };
+    let issue = Issue { principal, zone: zone(), user: None, csr_pem: &csr_pem, serial, validity, names };
     (authority.issue(&issue).unwrap(), key)
 }
 

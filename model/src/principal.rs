@@ -73,6 +73,24 @@ impl Principal {
         format!("{self}@{}", zone.short())
     }
 
+    /// Its user name after it has been let in anew while a certificate from before could still be shown: the broker knows
+    /// users and no serial numbers, so the former certificate must name another user. `entry` is 1 to 8 hexadecimal digits.
+    #[must_use]
+    pub fn user_anew_in(&self, zone: ZoneId, entry: &str) -> String {
+        format!("{}.{entry}", self.user_in(zone))
+    }
+
+    /// Whether this is one of its user names in a zone.
+    #[must_use]
+    pub fn is_user_in(&self, user: &str, zone: ZoneId) -> bool {
+        let is_entry = |entry: &str| (1..=8).contains(&entry.len()) && entry.bytes().all(|b| b.is_ascii_hexdigit());
+        match user.strip_prefix(&self.user_in(zone)) {
+            Some("") => true,
+            Some(rest) => rest.strip_prefix('.').is_some_and(is_entry),
+            None => false,
+        }
+    }
+
     /// Reads a user name, with or without its zone.
     ///
     /// # Errors

@@ -178,7 +178,8 @@ pub async fn run(
     let users = broker_users(&config, &connector, trust.as_deref(), &store, &shutdown)?;
 
     // Its own user first, or its first login is refused. A broker that does not answer must not keep the API away.
-    let _ = tokio::time::timeout(ADMISSION, users.admit(&Principal::Zone(zone))).await;
+    let _ = tokio::time::timeout(ADMISSION, users.admit(&Principal::Zone(zone), &Principal::Zone(zone).user_in(zone)))
+        .await;
     let inbox = route::zone_inbox(zone);
     let client_name = format!("rollcall zone-controller {}", config.name);
     let attachment = Attachment { principal: Principal::Zone(zone), inbox: inbox.clone(), client_name, endpoint: None };

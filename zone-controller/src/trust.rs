@@ -192,7 +192,7 @@ impl Trust {
     /// When the request is not what it was, or the authority has ended.
     pub fn sign(&self, grant: &Grant, csr: &str) -> Result<Signed, IssueError> {
         let validity = Validity { not_before: grant.not_before_ms, not_after: grant.not_after_ms };
-        self.issue(&grant.principal, csr, grant.serial.clone(), validity)
+        self.issue((&grant.principal, Some(&grant.user)), csr, grant.serial.clone(), validity)
     }
 
     /// Signs a certificate for a user of the API.
@@ -201,18 +201,19 @@ impl Trust {
     /// When the request is refused, or the authority has ended.
     pub fn sign_user(&self, name: &Name, csr: &str, validity: Validity) -> Result<Signed, IssueError> {
         let serial = serial::draw().map_err(|_| IssueError::Library)?;
-        self.issue(&Principal::User(name.clone()), csr, serial, validity)
+        self.issue((&Principal::User(name.clone()), None), csr, serial, validity)
     }
 
     fn issue(
         &self,
-        principal: &Principal,
+        (principal, user): (&Principal, Option<&str>),
         csr_pem: &str,
         serial: Serial,
         validity: Validity,
     ) -> Result<Signed, IssueError> {
         let names = &Names::default();
-        let issued = self.authority.issue(&Issue { principal, zone: self.zone, csr_pem, serial, validity, names })?;
+        let issued =
+            self.authority.issue(&Issue { principal, zone: self.zone, user, csr_pem, serial, validity, names })?;
         Ok(Signed { chain: issued.chain_pem, user: issued.user, expires: issued.validity.not_after })
     }
 
@@ -269,7 +270,7 @@ fn sign_own(
     let (principal, csr) = (Principal::Zone(zone), make_csr(key)?);
     let serial = serial::draw()?;
     let validity = Validity::leaf(now);
-    let issue = Issue { principal: &principal, zone, csr_pem: &csr, serial, validity, names };
+    let issue = Issue { principal: &principal, zone, user: None, csr_pem: &csr, serial, validity, names };
     Ok(authority.issue(&issue)?)
 }
 

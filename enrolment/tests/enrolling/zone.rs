@@ -106,6 +106,7 @@ impl Zone {
         let issue = Issue {
             principal,
             zone: zone_id(),
+            user: None,
             csr_pem,
             serial: serial::draw().unwrap(),
             validity: Validity::from(now(), life),
@@ -124,6 +125,7 @@ impl Zone {
         let issue = Issue {
             principal: &Principal::Zone(zone_id()),
             zone: zone_id(),
+            user: None,
             csr_pem: &csr_pem,
             serial: serial::draw().unwrap(),
             validity: Validity::leaf(now()),

@@ -42,8 +42,15 @@ fn a_certificate_never_outlives_its_authority() {
     let late = Validity::leaf(UnixMillis(stage.authority.expires().0 + DAY));
     let csr_pem = make_csr(&Key::generate().unwrap()).unwrap();
     let (principal, names, serial) = (node(), Names::default(), serial());
-    let mut issue =
-        Issue { principal: &principal, zone: zone(), csr_pem: &csr_pem, serial, validity: late, names: &names };
+    let mut issue = Issue {
+        principal: &principal,
+        zone: zone(),
+        user: None,
+        csr_pem: &csr_pem,
+        serial,
+        validity: late,
+        names: &names,
+    };
     assert_eq!(stage.authority.issue(&issue), Err(IssueError::AuthorityExpired { authority: "nodes" }));
     issue.validity = Validity { not_before: NOW, not_after: NOW };
     assert_eq!(stage.authority.issue(&issue), Err(IssueError::BadValidity));
@@ -58,6 +65,7 @@ fn names_that_cannot_stand_in_a_certificate_are_refused() {
     let issue = Issue {
         principal: &long,
         zone: zone(),
+        user: None,
         csr_pem: &csr_pem,
         serial: serial(),
         validity: Validity::leaf(NOW),

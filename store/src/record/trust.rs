@@ -101,6 +101,8 @@ pub struct CertificateRecord {
     pub serial: Serial,
     /// Whose.
     pub principal: Principal,
+    /// Its common name: the user at the broker.
+    pub user: String,
     /// Name, for people.
     pub name: Name,
     /// Place, where it is known.

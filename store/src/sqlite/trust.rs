@@ -212,6 +212,7 @@ fn certificate_record(row: CertificateRow) -> CertificateRecord {
     CertificateRecord {
         serial: row.serial,
         principal: row.principal,
+        user: row.user_name,
         name: row.name,
         place: row.place,
         key: row.key_sha256,

@@ -114,6 +114,20 @@ impl Site {
         self.show(&self.issue(zone_directory, principal, zone, Validity::leaf(now())))
     }
 
+    /// Somebody who has the key and the certificate in a daemon's identity directory, or in a copy of it.
+    ///
+    /// # Panics
+    /// When there are none.
+    #[must_use]
+    pub fn thief(&self, directory: &Path) -> Login {
+        let chain = std::fs::read_to_string(directory.join("cert.pem")).expect("a certificate");
+        let key = Key::load(&directory.join("key.pem")).expect("a key");
+        let bundle = TrustBundle::load(&self.bundle()).expect("the bundle");
+        let shown = Shown::new(&chain, &key).expect("they belong together");
+        let config = Arc::new(tls::client(&bundle, Some(shown)).expect("a TLS configuration"));
+        Login { user: String::new(), config }
+    }
+
     /// Somebody who shows this certificate, be it good or not.
     ///
     /// # Panics
@@ -154,7 +168,9 @@ impl Site {
     ) -> Issued {
         let authority = ZoneAuthority::load(zone_directory).expect("the zone directory is good");
         let (csr, names) = (make_csr(key).expect("a request"), &Names::default());
-        authority.issue(&Issue { principal, zone, csr_pem: &csr, serial, validity, names }).expect("it is issued")
+        authority
+            .issue(&Issue { principal, zone, user: None, csr_pem: &csr, serial, validity, names })
+            .expect("it is issued")
     }
 }
 

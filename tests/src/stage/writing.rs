@@ -35,6 +35,11 @@ impl Stage {
         self.directory().join(format!("{name}.token"))
     }
 
+    /// Gives a node another token, as an administrator who lets it in again.
+    pub fn let_in_again(&self, node: &str) {
+        self.wish("node", node, node).fulfil();
+    }
+
     /// A token for a daemon called `name` on the stage and `joins_as` by the zone.
     fn wish(&self, kind: &'static str, name: &str, joins_as: &str) -> Wish {
         let api = self.api();

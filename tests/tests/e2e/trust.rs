@@ -7,7 +7,7 @@ use std::time::Duration;
 use rollcall_identity::{Announcer, Validity};
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, Hello};
 use rollcall_model::{Name, UnixMillis, ZoneId};
-use rollcall_tests::stage::{Brokers, PATIENCE, Site, Stage, Stranger, now, until};
+use rollcall_tests::stage::{Brokers, Outsider, PATIENCE, Site, Stage, Stranger, now, until};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -52,6 +52,22 @@ pub async fn a_revoked_node_is_cut_off_within_five_seconds_and_kept_out(brokers:
     stage.state_is("sim-0001", "healthy").await;
     let audited = "SELECT COUNT(*) FROM v_audit WHERE action = 'principal_revoked'";
     assert_eq!(stage.api().number(audited).await, Ok(1));
+    // Let in again by a new token; whoever has a copy of its former certificate stays out.
+    let copy = stage.directory().join("stolen");
+    std::fs::create_dir(&copy).expect("a directory");
+    for file in ["key.pem", "cert.pem"] {
+        std::fs::copy(stage.identity_of("sim-0000").join(file), copy.join(file)).expect("a copy");
+    }
+    fleet.agents[0].terminate().await;
+    std::fs::remove_dir_all(stage.identity_of("sim-0000")).expect("its identity is removed");
+    stage.let_in_again("sim-0000");
+    fleet.agents[0].restart().await;
+    stage.state_is("sim-0000", "healthy").await;
+    let refused = Outsider::connect(stage.url(), &stage.site().thief(&copy)).await.expect_err("it is refused");
+    tell(&format!("in again; its former certificate: {refused}"));
+    let users = "SELECT COUNT(DISTINCT user_name) FROM v_certificates WHERE name = 'sim-0000'";
+    assert_eq!(stage.api().number(users).await, Ok(2));
+    stage.state_is("sim-0000", "healthy").await;
     let (code, answer) = stage.api().get("/v1/audit/verify").await.expect("an answer");
     assert_eq!(code, 200, "{answer}");
 }

@@ -227,7 +227,8 @@ fn csr(input: &[u8]) -> Result<(), String> {
     let principal = Principal::Node(node());
     let serial = serial::draw().map_err(|error| error.to_string())?;
     let (validity, names) = (Validity::leaf(NOW), &Names::default());
-    let issue = Issue { principal: &principal, zone: stage().zone, csr_pem: &text, serial, validity, names };
+    let issue =
+        Issue { principal: &principal, zone: stage().zone, user: None, csr_pem: &text, serial, validity, names };
     match stage().authority.issue(&issue) {
         Ok(issued) if issued.user != principal.user_in(stage().zone) => {
             Err(format!("a certificate for {}", issued.user))
@@ -241,7 +242,7 @@ fn a_chain() -> Vec<Vec<u8>> {
     let (csr, principal) = (make_csr(&key).expect("a request"), Principal::Node(node()));
     let serial = serial::draw().expect("a serial number");
     let (validity, names) = (Validity::leaf(NOW), &Names::default());
-    let issue = Issue { principal: &principal, zone: stage().zone, csr_pem: &csr, serial, validity, names };
+    let issue = Issue { principal: &principal, zone: stage().zone, user: None, csr_pem: &csr, serial, validity, names };
     let issued = stage().authority.issue(&issue).expect("it is issued");
     pem::certificates(&issued.chain_pem).expect("a chain").iter().map(|der| der.to_vec()).collect()
 }

@@ -75,7 +75,12 @@ fn key_of(csr: &str, asked: Option<(&Principal, ZoneId)>) -> Result<Sha256, Prob
 async fn hand_out(shared: &Shared, grant: &Grant, csr: &str) -> Result<Value, Problem> {
     let trust = identity(shared)?;
     let signed = trust.sign(grant, csr).map_err(|error| unsigned(&error))?;
-    shared.users.admit(&grant.principal).await.map_err(|error| not_admitted(&error))?;
+    shared.users.admit(&grant.principal, &grant.user).await.map_err(|error| not_admitted(&error))?;
+    for former in &grant.replaces {
+        // Tried until it is done; nobody has to wait for it.
+        let (broker, former) = (shared.users.clone(), former.clone());
+        tokio::spawn(async move { broker.dismiss(former).await });
+    }
     let mut answer = certificate(trust, &signed);
     answer["principal"] = json!(grant.principal);
     answer["name"] = json!(grant.name);

@@ -43,10 +43,19 @@ pub(super) struct Enrolment {
     keys: BTreeMap<Sha256, (Principal, UnixMillis)>,
     /// Certificates that were revoked and would still be valid.
     ended: BTreeSet<Serial>,
+    /// As which users somebody could log in with such certificates, and until when.
+    former: BTreeMap<Principal, Former>,
     revoked: BTreeMap<Principal, RevokedRecord>,
     users: BTreeMap<Name, Role>,
     alarms: Alarms,
     issued: u32,
+}
+
+/// Users of certificates that count no more.
+#[derive(Debug, Default)]
+struct Former {
+    users: BTreeSet<String>,
+    until: UnixMillis,
 }
 
 /// A token, and with which key it was used.
@@ -62,12 +71,12 @@ impl Enrolment {
     pub(super) fn start(saved: TrustRecord) -> Self {
         let mut enrolment = Self {
             joins: saved.joins.into_iter().map(|join| (join.join, join)).collect(),
-            ended: saved.ended.iter().map(|certificate| certificate.serial.clone()).collect(),
             revoked: saved.revoked.into_iter().map(|revoked| (revoked.principal.clone(), revoked)).collect(),
             users: saved.users.into_iter().map(|user| (user.name, user.role)).collect(),
             ..Self::default()
         };
         for certificate in saved.ended {
+            enrolment.end(&certificate);
             enrolment.keys.insert(certificate.key, (certificate.principal, certificate.expires));
         }
         let mut used_with = BTreeMap::new();
@@ -81,6 +90,19 @@ impl Enrolment {
             enrolment.tokens.insert(id, Token { record, used_with });
         }
         enrolment
+    }
+
+    /// A certificate counts no more, though its day may not be over.
+    fn end(&mut self, certificate: &CertificateRecord) {
+        self.ended.insert(certificate.serial.clone());
+        let former = self.former.entry(certificate.principal.clone()).or_default();
+        former.until = former.until.max(certificate.expires);
+        former.users.insert(certificate.user.clone());
+    }
+
+    /// The users somebody had.
+    fn former_users(&self, principal: &Principal) -> Vec<String> {
+        self.former.get(principal).into_iter().flat_map(|former| former.users.iter().cloned()).collect()
     }
 
     /// Takes a certificate that was issued.
@@ -100,6 +122,7 @@ impl Enrolment {
             certificates.retain(|certificate| certificate.expires > now);
             !certificates.is_empty()
         });
+        self.former.retain(|_, former| former.until > now);
         if self.live.is_empty() {
             self.ended.clear();
         }

@@ -68,6 +68,7 @@ struct Shared {
 #[derive(Debug)]
 struct Admission {
     principal: Principal,
+    user: String,
     done: oneshot::Sender<Result<(), UsersError>>,
 }
 
@@ -87,11 +88,11 @@ impl BrokerUsers {
     ///
     /// # Errors
     /// When the broker cannot be administered: the certificate is then not to be handed out.
-    pub async fn admit(&self, principal: &Principal) -> Result<(), UsersError> {
+    pub async fn admit(&self, principal: &Principal, user: &str) -> Result<(), UsersError> {
         let Self::RabbitMq(Keeper(shared)) = self else { return Ok(()) };
         let (done, admitted) = oneshot::channel();
-        shared.waits().remove(&principal.user_in(shared.zone));
-        let admission = Admission { principal: principal.clone(), done };
+        shared.waits().remove(user);
+        let admission = Admission { principal: principal.clone(), user: user.to_owned(), done };
         shared.admitted.send(admission).await.map_err(|_| UsersError::Stopping)?;
         admitted.await.map_err(|_| UsersError::Stopping)?
     }
@@ -115,8 +116,15 @@ impl Shared {
         self.dismissed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn rights(&self, principal: &Principal) -> (String, Rights) {
-        (principal.user_in(self.zone), Rights::of(principal, self.zone))
+    fn rights(&self, (principal, user): (&Principal, &str)) -> (String, Rights) {
+        (user.to_owned(), Rights::of(principal, self.zone))
+    }
+
+    /// The zone itself has one user for ever.
+    fn own(&self) -> (Principal, String) {
+        let own = Principal::Zone(self.zone);
+        let user = own.user_in(self.zone);
+        (own, user)
     }
 
     async fn admit_all(self: Arc<Self>, mut admissions: mpsc::Receiver<Admission>) {
@@ -126,7 +134,7 @@ impl Shared {
                 taken = admissions.recv_many(&mut batch, BATCH) => if taken == 0 { return },
                 () = self.shutdown.requested() => return,
             }
-            let users: Vec<_> = batch.iter().map(|admission| self.rights(&admission.principal)).collect();
+            let users: Vec<_> = batch.iter().map(|it| self.rights((&it.principal, &it.user))).collect();
             let admitted = self.admin.admit(&users).await.map_err(|error| UsersError::Admin(Arc::new(error)));
             if let Err(error) = &admitted {
                 tracing::warn!(users = users.len(), "not admitted at the broker: {error}");
@@ -187,18 +195,19 @@ impl Shared {
         let admin = |error| UsersError::Admin(Arc::new(error));
         if everybody {
             self.admin.ensure_vhost().await.map_err(admin)?;
-            self.admin.admit(&[self.rights(&Principal::Zone(self.zone))]).await.map_err(admin)?;
+            let (own, user) = self.own();
+            self.admin.admit(&[self.rights((&own, &user))]).await.map_err(admin)?;
         }
         // The broker is asked first: whoever is admitted in between is saved already, and so is not taken for a stranger.
         let there: BTreeSet<String> = self.admin.users_of(self.zone).await.map_err(admin)?.into_iter().collect();
         let entitled = self.entitled().await?;
         let missing: Vec<_> = entitled
             .iter()
-            .map(|principal| self.rights(principal))
+            .map(|(principal, user)| self.rights((principal, user)))
             .filter(|(user, _)| everybody || !there.contains(user))
             .collect();
         self.admin.admit(&missing).await.map_err(admin)?;
-        let wanted: BTreeSet<String> = entitled.iter().map(|principal| principal.user_in(self.zone)).collect();
+        let wanted: BTreeSet<String> = entitled.into_iter().map(|(_, user)| user).collect();
         for user in there.difference(&wanted) {
             tracing::warn!(%user, "has no certificate that counts: deleted at the broker");
             self.admin.dismiss(user).await.map_err(admin)?;
@@ -206,13 +215,13 @@ impl Shared {
         Ok(())
     }
 
-    /// Whoever has a certificate that counts, and the zone itself.
-    async fn entitled(&self) -> Result<BTreeSet<Principal>, UsersError> {
-        let sql = "SELECT DISTINCT principal FROM v_certificates WHERE state = 'valid' \
+    /// Whoever has a certificate that counts, as the user it names, and the zone itself.
+    async fn entitled(&self) -> Result<BTreeSet<(Principal, String)>, UsersError> {
+        let sql = "SELECT DISTINCT principal, user_name FROM v_certificates WHERE state = 'valid' \
                    AND principal NOT IN (SELECT principal FROM v_revoked)";
         let found = self.store.select(sql, &[]).await.map_err(|error| UsersError::Store(Arc::new(error)))?;
-        let principal = |row: &Vec<Value>| row.first()?.as_str()?.parse().ok();
-        let on_the_bus = found.rows.iter().filter_map(principal).filter(|it| !matches!(it, Principal::User(_)));
-        Ok(on_the_bus.chain([Principal::Zone(self.zone)]).collect())
+        let entitled = |row: &Vec<Value>| Some((row[0].as_str()?.parse().ok()?, row[1].as_str()?.to_owned()));
+        let on_the_bus = found.rows.iter().filter_map(entitled).filter(|(it, _)| !matches!(it, Principal::User(_)));
+        Ok(on_the_bus.chain([self.own()]).collect())
     }
 }

@@ -110,6 +110,7 @@ async fn a_certificate_that_proves_nothing_opens_nothing() {
     let issue = rollcall_identity::Issue {
         principal: &node,
         zone: stage.zone,
+        user: None,
         csr_pem: &csr,
         serial: rollcall_identity::serial::draw().unwrap(),
         validity: Validity::leaf(now()),

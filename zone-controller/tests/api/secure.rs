@@ -113,7 +113,8 @@ impl Secure {
         let csr = make_csr(&key).expect("a request");
         let serial = rollcall_identity::serial::draw().expect("a number");
         let names = &Names::default();
-        let issued = self.authority.issue(&Issue { principal, zone, csr_pem: &csr, serial, validity, names });
+        let issued =
+            self.authority.issue(&Issue { principal, zone, user: None, csr_pem: &csr, serial, validity, names });
         Holder { key, chain: issued.expect("a certificate").chain_pem }
     }
 

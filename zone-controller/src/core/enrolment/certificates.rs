@@ -31,11 +31,14 @@ impl Zone {
             let (by, reason) = (issued_by.text(), "replaced by another".to_owned());
             self.end_certificates(now, &principal, (by, reason), effects);
         }
+        let user = self.user_of(now.wall, &principal, &serial);
+        let replaces: Vec<String> =
+            self.enrolment.former_users(&principal).into_iter().filter(|former| *former != user).collect();
         effects.push(Effect::Save(
             TrustChange::CertificateIssued {
                 serial: serial.clone(),
                 principal: principal.clone(),
-                user: principal.user_in(self.settings.zone),
+                user: user.clone(),
                 name: name.clone(),
                 place: place.clone(),
                 key: key.clone(),
@@ -51,8 +54,8 @@ impl Zone {
         }
         let issued_by = issued_by.text();
         let issued = now.wall;
-        let record = CertificateRecord { serial, principal, name, place, key, issued, expires, issued_by };
-        let grant = self.grant(&record, false);
+        let record = CertificateRecord { serial, principal, user, name, place, key, issued, expires, issued_by };
+        let grant = Grant { replaces, ..self.grant(&record, false) };
         self.enrolment.remember(record);
         let of_one = self.enrolment.live.entry(grant.principal.clone()).or_default();
         of_one.retain(|it| it.expires > now.wall);
@@ -61,11 +64,25 @@ impl Zone {
         grant
     }
 
+    /// Which user a certificate names: a renewed one the same as before; one that lets somebody in anew another than those
+    /// whose certificates could still be shown.
+    fn user_of(&self, now: UnixMillis, principal: &Principal, serial: &Serial) -> String {
+        let zone = self.settings.zone;
+        if let Some(renewed) = self.enrolment.newest(principal, now) {
+            return renewed.user.clone();
+        }
+        match self.enrolment.former.get(principal).filter(|former| former.until > now) {
+            Some(_) => principal.user_anew_in(zone, &serial.to_string().chars().take(8).collect::<String>()),
+            None => principal.user_in(zone),
+        }
+    }
+
     /// What is to be signed for a certificate.
     pub(super) fn grant(&self, record: &CertificateRecord, repeated: bool) -> Grant {
         Grant {
             principal: record.principal.clone(),
-            user: record.principal.user_in(self.settings.zone),
+            user: record.user.clone(),
+            replaces: Vec::new(),
             name: record.name.clone(),
             serial: record.serial.clone(),
             key: record.key.clone(),
@@ -92,11 +109,9 @@ impl Zone {
     /// None of somebody's certificates is renewed any more; says how many were valid.
     pub(super) fn forget_certificates(&mut self, now: UnixMillis, principal: &Principal) -> usize {
         let gone = self.enrolment.live.remove(principal).unwrap_or_default();
-        let valid = gone.into_iter().filter(|certificate| certificate.expires > now);
-        let serials: Vec<Serial> = valid.map(|certificate| certificate.serial).collect();
-        let count = serials.len();
-        self.enrolment.ended.extend(serials);
-        count
+        let valid: Vec<_> = gone.into_iter().filter(|certificate| certificate.expires > now).collect();
+        valid.iter().for_each(|certificate| self.enrolment.end(certificate));
+        valid.len()
     }
 
     pub(super) fn renew(

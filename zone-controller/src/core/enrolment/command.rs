@@ -91,7 +91,7 @@ pub enum Trust {
     },
     /// Throw somebody out, and keep them out until a token is made for them. Answers
     /// `{principal, user, name, certificates, already, also: [users]}`; the asker then deletes `user`, and those of `also`
-    /// (check-in services a group ran), at the broker.
+    /// (its other users, and those of check-in services a group ran), at the broker.
     Revoke {
         /// A principal, or name or id of a node, or name of a group.
         whom: String,
@@ -193,6 +193,9 @@ pub struct Grant {
     pub not_before_ms: UnixMillis,
     /// Valid until.
     pub not_after_ms: UnixMillis,
+    /// Users the same principal had before, which are to be deleted at the broker.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<String>,
     /// Whether this answers a repeated question.
     pub repeated: bool,
     /// The request (PEM), where the asker does not have it: a join that waited for approval.

@@ -41,10 +41,12 @@ impl Zone {
                 self.end_certificates(now, service, (by.who.clone(), why), effects);
             }
         }
-        let zone = self.settings.zone;
+        let user = principal.user_in(self.settings.zone);
+        let mut also: Vec<String> = also.iter().flat_map(|it| self.users_of(it)).collect();
+        also.extend(self.enrolment.former_users(&principal).into_iter().filter(|former| *former != user));
         let told = json!({
-            "principal": principal, "user": principal.user_in(zone), "name": name, "certificates": certificates,
-            "already": already, "also": also.iter().map(|it| it.user_in(zone)).collect::<Vec<_>>(),
+            "principal": principal, "user": user, "name": name, "certificates": certificates, "already": already,
+            "also": also,
         });
         if !already {
             let before = json!({ "certificates": certificates });
@@ -52,6 +54,15 @@ impl Zone {
             effects.push(line(now, by, "principal_revoked", &principal.to_string(), before, after));
         }
         Ok(told)
+    }
+
+    /// Every user it may have at the broker.
+    fn users_of(&self, principal: &Principal) -> Vec<String> {
+        let first = principal.user_in(self.settings.zone);
+        let live = self.enrolment.live.get(principal).into_iter().flatten().map(|it| it.user.clone());
+        let users: BTreeSet<String> =
+            self.enrolment.former_users(principal).into_iter().chain(live).chain([first]).collect();
+        users.into_iter().collect()
     }
 
     fn throw_out(

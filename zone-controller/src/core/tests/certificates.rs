@@ -285,3 +285,32 @@ fn both_live_sessions_of_a_cloned_disk_are_named() {
         }
     }
 }
+
+#[test]
+fn who_is_let_in_anew_is_another_user_while_a_former_certificate_could_be_shown() {
+    let mut zone = zone_with("web-1");
+    let first = node("web-1").user_in(zone.settings.zone);
+    revoke(&mut zone, at(HOUR), "web-1");
+    token(&mut zone, at(HOUR), "again", TokenKind::Node, Some("web-1"), None);
+    let anew = Applicant { key: digest("new disk"), serial: serial(7), ..applicant("web-1", "again") };
+    let grant = let_in(&mut zone, at(HOUR), anew);
+    assert_eq!(grant.replaces, [first.clone()]);
+    assert!(grant.user != first && node("web-1").is_user_in(&grant.user, zone.settings.zone), "{}", grant.user);
+    // It stays that user when it renews.
+    let renewed = renew(&mut zone, at(16 * HOUR), node("web-1"), 7, "new disk", 8).0.unwrap();
+    assert_eq!((&renewed.user, renewed.replaces.len()), (&grant.user, 1));
+    // A revocation ends both, also when it is said again.
+    for _ in 0..2 {
+        let (told, _) = trust(
+            &mut zone,
+            at(17 * HOUR),
+            Trust::Revoke { whom: "web-1".into(), reason: String::new(), by: By::from("ada") },
+        );
+        let told = told.unwrap();
+        assert_eq!((&told["user"], &told["also"]), (&json!(first), &json!([grant.user])));
+    }
+    // Once the days of all of them are over it is the first again.
+    token(&mut zone, at(80 * HOUR), "late", TokenKind::Node, Some("web-1"), None);
+    let late = Applicant { key: digest("third disk"), serial: serial(9), ..applicant("web-1", "late") };
+    assert_eq!(let_in(&mut zone, at(80 * HOUR), late).user, first);
+}
