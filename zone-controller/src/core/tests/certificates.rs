@@ -294,7 +294,7 @@ fn who_is_let_in_anew_is_another_user_while_a_former_certificate_could_be_shown(
     token(&mut zone, at(HOUR), "again", TokenKind::Node, Some("web-1"), None);
     let anew = Applicant { key: digest("new disk"), serial: serial(7), ..applicant("web-1", "again") };
     let grant = let_in(&mut zone, at(HOUR), anew);
-    assert_eq!(grant.replaces, [first.clone()]);
+    assert_eq!(grant.replaces, std::slice::from_ref(&first));
     assert!(grant.user != first && node("web-1").is_user_in(&grant.user, zone.settings.zone), "{}", grant.user);
     // It stays that user when it renews.
     let renewed = renew(&mut zone, at(16 * HOUR), node("web-1"), 7, "new disk", 8).0.unwrap();
