@@ -21,6 +21,7 @@ mod error;
 mod plan;
 mod record;
 mod row;
+mod sql;
 mod sqlite;
 mod statement;
 mod table;
@@ -105,7 +106,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn alert_state(&self, alert: i64) -> Result<Option<AlertState>, QueryError> {
-        let sql = "SELECT state FROM v_alerts WHERE alert_id = ?1";
+        let sql = "SELECT state FROM v_alerts WHERE alert_id = $1";
         let found = self.select(sql, &[Bind::Integer(alert)]).await?;
         let word = found.rows.first().and_then(|row| row.first()).and_then(serde_json::Value::as_str);
         Ok(word.map(|word| match word {
@@ -115,7 +116,7 @@ impl Store {
         }))
     }
 
-    /// Answers one of the program's own statements; `?1`, `?2` … are the binds. Never writes.
+    /// Answers one of the program's own statements; `$1`, `$2` … are the binds. Never writes.
     ///
     /// # Errors
     /// When the database does not answer or the statement does not fit the schema.

@@ -24,7 +24,7 @@ use serde_json::Value;
 use self::history::History;
 pub(crate) use self::stored::{Stored, Subjects, subjects};
 pub(crate) use self::writes::Writes;
-use crate::row::{EventRow, GroupRow, PlacedNode, ZoneRow};
+use crate::row::{EventRow, GroupRow, PlacedNode, ZoneRow, without_zeros};
 use crate::{Change, CommitError, GroupKind};
 
 /// What the changes write, given what is stored.
@@ -195,7 +195,7 @@ impl Plan {
         message: String,
         detail: &Value,
     ) {
-        let detail = detail.to_string();
+        let detail = without_zeros(detail.to_string());
         self.writes.events.push(EventRow { at_ms: at, kind, subject_type, subject_id, message, detail });
     }
 

@@ -275,3 +275,9 @@ pub(crate) struct EventRow {
     /// JSON, as text.
     pub detail: String,
 }
+
+/// JSON without the escape of a zero character, which no text of PostgreSQL can hold; a sign that something was there
+/// takes its place.
+pub(crate) fn without_zeros(json: String) -> String {
+    if json.contains("\\u0000") { json.replace("\\u0000", "\\ufffd") } else { json }
+}

@@ -6,14 +6,10 @@
 //! handler, so the store works under a paused test clock as well.
 
 mod answer;
-mod fetch;
+mod link;
 mod open;
 mod place;
 mod readers;
-mod shape;
-mod snapshot;
-mod trust;
-mod write;
 
 use std::fs::File;
 
@@ -26,7 +22,7 @@ use self::readers::Readers;
 use crate::topology::Topology;
 use crate::{
     AskError, AskLimits, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, OpenError, QueryError,
-    Snapshot, Table, audit, plan,
+    Snapshot, Table, audit, plan, sql,
 };
 
 /// An open database.
@@ -89,9 +85,9 @@ impl Topology for SqliteStore {
         // Immediate: what is read for the plan is still so when it is written. A transaction that is dropped is
         // rolled back before the connection does anything else.
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let stored = fetch::stored(&mut transaction, &subjects).await?;
+        let stored = sql::stored(&mut *transaction, &subjects).await?;
         let writes = plan::plan(stored, changes)?;
-        write::all(&mut transaction, &writes).await?;
+        sql::all(&mut *transaction, &writes).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -99,22 +95,22 @@ impl Topology for SqliteStore {
     async fn load(&self) -> Result<Snapshot, LoadError> {
         let mut connection = self.writer().await?;
         let mut transaction = connection.begin().await?;
-        let snapshot = snapshot::snapshot(&mut transaction).await?;
+        let snapshot = sql::snapshot(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(snapshot)
     }
 
     async fn verify_audit(&self, from: AuditMark) -> Result<AuditStep, AuditError> {
         let rows = match &self.readers {
-            None => trust::audit_after(&mut *self.sole(true).await?, from.seq).await?,
+            None => sql::audit_after(&mut *self.sole(true).await?, from.seq).await?,
             Some(readers) => {
                 let mut lent = readers.select.take().await?;
-                let rows = trust::audit_after(lent.connection(), from.seq).await;
+                let rows = sql::audit_after(lent.connection(), from.seq).await;
                 lent.give_back();
                 rows?
             }
         };
-        Ok(audit::walk(from, &rows, rows.len() < trust::AUDIT_STEP))
+        Ok(audit::walk(from, &rows, rows.len() < sql::AUDIT_STEP))
     }
 
     async fn select(&self, sql: &'static str, binds: &[Bind]) -> Result<Table, QueryError> {

@@ -7,15 +7,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rollcall_model::indicator::INDICATORS;
-use serde_json::json;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
 use tokio::sync::Mutex;
 
 use super::{FileReaders, Readers, SqliteStore};
-use crate::OpenError;
+use crate::{OpenError, sql};
 
 /// Marks a database as Rollcall's: `Roll`.
 pub(crate) const APPLICATION_ID: i64 = 0x526F_6C6C;
@@ -201,27 +199,7 @@ async fn migrate(connection: &mut SqliteConnection, place: &str) -> Result<(), O
         MigrateError::VersionMismatch(version) => OpenError::Altered { place: place.clone(), version },
         source => OpenError::Migration { place: place.clone(), source },
     })?;
-    tell_indicators(connection).await.map_err(says(&place, "writing the dictionary of indicators"))
-}
-
-/// The program's dictionary of indicators is the source of the database's.
-async fn tell_indicators(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    let rows: Vec<serde_json::Value> = INDICATORS
-        .iter()
-        .map(|it| {
-            json!({
-                "bit": it.bit, "name": it.name, "unit": it.unit, "severity": it.severity.as_str(),
-                "meaning": it.meaning, "remedy": it.remedy,
-            })
-        })
-        .collect();
-    let sql = "INSERT INTO indicators (bit, name, unit, severity, meaning, remedy) \
-               SELECT value ->> 'bit', value ->> 'name', value ->> 'unit', value ->> 'severity', value ->> 'meaning', \
-               value ->> 'remedy' FROM json_each(?1) WHERE true \
-               ON CONFLICT (bit) DO UPDATE SET name = excluded.name, unit = excluded.unit, \
-               severity = excluded.severity, meaning = excluded.meaning, remedy = excluded.remedy";
-    sqlx::query(sql).bind(serde_json::Value::Array(rows).to_string()).execute(connection).await?;
-    Ok(())
+    sql::tell_indicators(connection).await.map_err(says(&place, "writing the dictionary of indicators"))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub async fn columns_are_named_when_no_row_is(store: &Store) {
     let table = store.ask(sql, AskLimits::default()).await.unwrap();
     let columns = ["node_id", "who", "how many", "1 + 1"].map(str::to_owned).to_vec();
     assert_eq!(table, Table { columns, rows: vec![], truncated: false });
-    let table = store.select("SELECT name, state FROM v_nodes WHERE name = ?1", &["x".into()]).await.unwrap();
+    let table = store.select("SELECT name, state FROM v_nodes WHERE name = $1", &["x".into()]).await.unwrap();
     assert_eq!(table.columns, ["name", "state"]);
     // A statement that was prepared before the rows came tells the same.
     store.commit(&beginning(1)).await.unwrap();
@@ -135,7 +135,7 @@ pub async fn a_question_that_is_cancelled_leaves_the_store_usable(store: &Store)
 
 pub async fn own_statements_take_binds(store: &Store) {
     let binds = ["a".into(), Bind::Integer(7), Bind::Real(0.5), Bind::Null, Option::<i64>::None.into()];
-    let table = store.select("SELECT ?1, ?2, ?3, ?4, ?5, ?1", &binds).await.unwrap();
+    let table = store.select("SELECT $1, $2, $3, $4, $5, $1", &binds).await.unwrap();
     let expected = vec![json!("a"), json!(7), json!(0.5), Value::Null, Value::Null, json!("a")];
     assert_eq!(table.rows, [expected]);
     let error = store.select("DELETE FROM nodes RETURNING 1", &[]).await.unwrap_err();
