@@ -7,8 +7,8 @@
 //! certificates that are over (thirty days).
 //!
 //! What to write is decided in one pure place, `plan`, from the changes and what is stored about their subjects;
-//! a backend only fetches, writes and answers. A backend is a `topology::Topology`: today SQLite;
-//! `tests/contract.rs` says what every backend must do.
+//! a backend only fetches, writes and answers. A backend is a `topology::Topology`: SQLite in a file or in memory, or
+//! PostgreSQL; `tests/contract` says what each must do.
 //!
 //! The store refuses to interpret: it does not decide who may join, which group a node belongs to, or whether a node
 //! is down. It refuses numbers that do not grow, and keeps the rest.
@@ -19,6 +19,8 @@ mod audit;
 mod change;
 mod error;
 mod plan;
+mod postgres;
+mod readers;
 mod record;
 mod row;
 mod sql;
@@ -39,6 +41,7 @@ pub use crate::record::{
 };
 pub use crate::table::{AskLimits, Bind, Table};
 
+use crate::postgres::PostgresStore;
 use crate::sqlite::SqliteStore;
 use crate::topology::Topology;
 
@@ -49,6 +52,7 @@ pub struct Store(Backend);
 #[derive(Clone, Debug)]
 enum Backend {
     Sqlite(Arc<SqliteStore>),
+    Postgres(Arc<PostgresStore>),
 }
 
 impl Store {
@@ -56,10 +60,16 @@ impl Store {
     ///
     /// `sqlite:/path/to/file.db` is a file (mode 0600, and locked against a second zone controller until every clone
     /// of the store is dropped); `sqlite::memory:` is a private database that is gone with the store.
+    /// `postgres://user:password@host:5432/database?sslmode=…` is a schema of a database of a PostgreSQL server, locked
+    /// in the same way; the database must be there, its schema is made.
     ///
     /// # Errors
     /// See [`OpenError`]. A database that is refused is left as it was.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let place = postgres::Place::parse(url)?;
+            return Ok(Self(Backend::Postgres(Arc::new(PostgresStore::open(place).await?))));
+        }
         let place = sqlite::Place::parse(url)?;
         Ok(Self(Backend::Sqlite(Arc::new(SqliteStore::open(place).await?))))
     }
@@ -69,6 +79,11 @@ impl Store {
     pub async fn close(self) {
         match self.0 {
             Backend::Sqlite(store) => {
+                if let Some(store) = Arc::into_inner(store) {
+                    store.close().await;
+                }
+            }
+            Backend::Postgres(store) => {
                 if let Some(store) = Arc::into_inner(store) {
                     store.close().await;
                 }
@@ -87,6 +102,7 @@ impl Store {
     pub async fn commit(&self, changes: &[Change]) -> Result<(), CommitError> {
         match &self.0 {
             Backend::Sqlite(store) => store.commit(changes).await,
+            Backend::Postgres(store) => store.commit(changes).await,
         }
     }
 
@@ -97,6 +113,7 @@ impl Store {
     pub async fn load(&self) -> Result<Snapshot, LoadError> {
         match &self.0 {
             Backend::Sqlite(store) => store.load().await,
+            Backend::Postgres(store) => store.load().await,
         }
     }
 
@@ -123,6 +140,7 @@ impl Store {
     pub async fn select(&self, sql: &'static str, binds: &[Bind]) -> Result<Table, QueryError> {
         match &self.0 {
             Backend::Sqlite(store) => store.select(sql, binds).await,
+            Backend::Postgres(store) => store.select(sql, binds).await,
         }
     }
 
@@ -136,6 +154,7 @@ impl Store {
         statement::check(sql)?;
         match &self.0 {
             Backend::Sqlite(store) => store.ask(sql, limits).await,
+            Backend::Postgres(store) => store.ask(sql, limits).await,
         }
     }
 }

@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 
 pub(crate) use self::dialect::Dialect;
 pub(crate) use self::fetch::stored;
-pub(crate) use self::link::{Link, RowsError};
+pub(crate) use self::link::Link;
 pub(crate) use self::snapshot::snapshot;
 pub(crate) use self::trust::{AUDIT_STEP, audit_after};
 pub(crate) use self::write::{all, tell_indicators};

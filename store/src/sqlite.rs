@@ -9,16 +9,16 @@ mod answer;
 mod link;
 mod open;
 mod place;
-mod readers;
 
 use std::fs::File;
 
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqlSafeStr, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) use self::open::APPLICATION_ID;
 pub(crate) use self::place::Place;
-use self::readers::Readers;
+use crate::readers::Readers;
 use crate::topology::Topology;
 use crate::{
     AskError, AskLimits, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, OpenError, QueryError,
@@ -38,9 +38,9 @@ pub(crate) struct SqliteStore {
 #[derive(Debug)]
 struct FileReaders {
     /// For the program's own statements.
-    select: Readers,
+    select: Readers<SqliteConnectOptions>,
     /// For what people ask.
-    ask: Readers,
+    ask: Readers<SqliteConnectOptions>,
 }
 
 impl SqliteStore {

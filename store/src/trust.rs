@@ -57,6 +57,7 @@ impl Store {
     pub async fn verify_audit(&self, from: AuditMark) -> Result<AuditStep, AuditError> {
         match &self.0 {
             Backend::Sqlite(store) => store.verify_audit(from).await,
+            Backend::Postgres(store) => store.verify_audit(from).await,
         }
     }
 }

@@ -116,6 +116,7 @@ pub async fn open_store(url: &str) -> Result<Store, Failure> {
         let exit = match &error {
             OpenError::InUse { .. } | OpenError::Folder { .. } | OpenError::File { .. } => Exit::Unreachable,
             OpenError::Database { .. } | OpenError::Migration { .. } => Exit::Unreachable,
+            OpenError::Unreachable { .. } | OpenError::Held { .. } => Exit::Unreachable,
             _ => Exit::Usage,
         };
         Failure::caused_by(exit, &error)

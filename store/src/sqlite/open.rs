@@ -12,19 +12,21 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
 use tokio::sync::Mutex;
 
-use super::{FileReaders, Readers, SqliteStore};
+use super::{FileReaders, SqliteStore};
+use crate::readers::Readers;
 use crate::{OpenError, sql};
 
 /// Marks a database as Rollcall's: `Roll`.
 pub(crate) const APPLICATION_ID: i64 = 0x526F_6C6C;
 
 /// Every migration, oldest first. A released one is never edited; a new one gets the next number.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "topology", include_str!("../../../migrations/sqlite/0001_topology.sql")),
     (2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
     (3, "health_and_groups", include_str!("../../../migrations/sqlite/0003_health_and_groups.sql")),
     (4, "more_views", include_str!("../../../migrations/sqlite/0004_more_views.sql")),
     (5, "trust", include_str!("../../../migrations/sqlite/0005_trust.sql")),
+    (6, "contract", include_str!("../../../migrations/sqlite/0006_contract.sql")),
 ];
 
 /// How long SQLite waits for a lock somebody with the `sqlite3` program holds.
@@ -194,10 +196,12 @@ async fn migrate(connection: &mut SqliteConnection, place: &str) -> Result<(), O
     });
     let newest = MIGRATIONS.map(|(version, ..)| version).into_iter().max().unwrap_or_default();
     let place = place.to_owned();
-    Migrator::with_migrations(migrations.into()).run(&mut *connection).await.map_err(|error| match error {
-        MigrateError::VersionMissing(version) => OpenError::Future { place: place.clone(), version, newest },
-        MigrateError::VersionMismatch(version) => OpenError::Altered { place: place.clone(), version },
-        source => OpenError::Migration { place: place.clone(), source },
+    Migrator::with_migrations(migrations.into()).run_direct(None, &mut *connection, false).await.map_err(|error| {
+        match error {
+            MigrateError::VersionMissing(version) => OpenError::Future { place: place.clone(), version, newest },
+            MigrateError::VersionMismatch(version) => OpenError::Altered { place: place.clone(), version },
+            source => OpenError::Migration { place: place.clone(), source },
+        }
     })?;
     sql::tell_indicators(connection).await.map_err(says(&place, "writing the dictionary of indicators"))
 }

@@ -1,5 +1,5 @@
-//! What every backend of the store must do. A case takes an empty store and never asks which database it is;
-//! `sqlite_files` and `sqlite_upgrade` alone are about SQLite's files.
+//! What every backend of the store must do. A case takes an empty store, and asks which database it is only for words
+//! that differ; `sqlite_…` alone are about SQLite's files, `postgres_…` about PostgreSQL's servers.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
@@ -13,8 +13,12 @@ mod health;
 mod nodes;
 mod orders;
 mod policies;
+mod postgres_columns;
+mod postgres_people;
+mod postgres_server;
 mod repetition;
 mod rules;
+mod server;
 mod sqlite_audit;
 mod sqlite_files;
 mod sqlite_upgrade;
@@ -42,11 +46,31 @@ async fn sqlite_file() -> Fresh {
     Fresh { store: Store::open(&url).await.unwrap(), _folder: Some(folder) }
 }
 
+async fn postgres() -> Fresh {
+    let server = server::server();
+    Fresh { store: Store::open(&server.url(&server.database())).await.unwrap(), _folder: None }
+}
+
+/// Which database a store is in, where a case must know the words it speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Database {
+    Sqlite,
+    Postgres,
+}
+
+async fn database(store: &Store) -> Database {
+    match store.select("SELECT sqlite_version()", &[]).await {
+        Ok(_) => Database::Sqlite,
+        Err(_) => Database::Postgres,
+    }
+}
+
 /// Runs every case on every backend.
 macro_rules! contract {
     ($($room:ident :: $case:ident),* $(,)?) => {
         contract!(@on sqlite_memory: $($room::$case),*);
         contract!(@on sqlite_file: $($room::$case),*);
+        contract!(@on postgres: $($room::$case),*);
     };
     (@on $backend:ident: $($room:ident :: $case:ident),*) => {
         mod $backend {
