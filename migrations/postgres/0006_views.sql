@@ -4,6 +4,76 @@
 -- Times are UTC text such as 2026-11-20T08:15:30.250Z, so they compare and sort as text. Lists of indicators are names
 -- separated by commas, by bit.
 
+-- Found by name as people name them, and a group's own history by time.
+CREATE INDEX groups_by_name ON groups (name);
+CREATE INDEX health_history_of_group ON health_history (group_id, at_ms);
+
+-- How many of a group's present members are in which state: counted as it changes, for a fleet is too large to be counted
+-- through whenever somebody asks. The triggers below are all that writes here.
+CREATE TABLE group_states (
+    group_id TEXT COLLATE "C" NOT NULL REFERENCES groups,
+    state    TEXT COLLATE "C" NOT NULL,
+    nodes    BIGINT           NOT NULL CHECK (nodes >= 0),
+    PRIMARY KEY (group_id, state)
+) WITH (fillfactor = 50);
+
+INSERT INTO group_states (group_id, state, nodes)
+SELECT m.group_id, n.state, count(*)
+FROM (SELECT group_id, node_id FROM assignments WHERE until_ms IS NULL
+      UNION ALL
+      SELECT group_id, node_id FROM memberships WHERE until_ms IS NULL) m
+JOIN nodes n ON n.node_id = m.node_id
+GROUP BY m.group_id, n.state;
+
+CREATE FUNCTION member_begins() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO group_states AS s (group_id, state, nodes)
+    SELECT new.group_id, n.state, 1 FROM nodes n WHERE n.node_id = new.node_id
+    ON CONFLICT (group_id, state) DO UPDATE SET nodes = s.nodes + 1;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION member_ends() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE group_states SET nodes = nodes - 1
+    WHERE group_id = old.group_id AND state = (SELECT n.state FROM nodes n WHERE n.node_id = old.node_id);
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION member_changes_state() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE group_states SET nodes = nodes - 1
+    WHERE state = old.state
+      AND group_id IN (SELECT group_id FROM assignments WHERE node_id = new.node_id AND until_ms IS NULL
+                       UNION ALL
+                       SELECT group_id FROM memberships WHERE node_id = new.node_id AND until_ms IS NULL);
+    INSERT INTO group_states AS s (group_id, state, nodes)
+    SELECT m.group_id, new.state, 1
+    FROM (SELECT group_id FROM assignments WHERE node_id = new.node_id AND until_ms IS NULL
+          UNION ALL
+          SELECT group_id FROM memberships WHERE node_id = new.node_id AND until_ms IS NULL) m
+    ON CONFLICT (group_id, state) DO UPDATE SET nodes = s.nodes + 1;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER assignment_begins AFTER INSERT ON assignments
+FOR EACH ROW WHEN (new.until_ms IS NULL) EXECUTE FUNCTION member_begins();
+
+CREATE TRIGGER assignment_ends AFTER UPDATE OF until_ms ON assignments
+FOR EACH ROW WHEN (old.until_ms IS NULL AND new.until_ms IS NOT NULL) EXECUTE FUNCTION member_ends();
+
+CREATE TRIGGER membership_begins AFTER INSERT ON memberships
+FOR EACH ROW WHEN (new.until_ms IS NULL) EXECUTE FUNCTION member_begins();
+
+CREATE TRIGGER membership_ends AFTER UPDATE OF until_ms ON memberships
+FOR EACH ROW WHEN (old.until_ms IS NULL AND new.until_ms IS NOT NULL) EXECUTE FUNCTION member_ends();
+
+CREATE TRIGGER node_changes_state AFTER UPDATE OF state ON nodes
+FOR EACH ROW WHEN (old.state <> new.state) EXECUTE FUNCTION member_changes_state();
+
 -- A time as the views write it.
 CREATE FUNCTION iso_time(ms BIGINT) RETURNS TEXT LANGUAGE sql STABLE PARALLEL SAFE
 RETURN to_char(timestamp 'epoch' + (ms / 86400000) * interval '1 day' + (ms % 86400000) * interval '1 millisecond',
@@ -158,25 +228,22 @@ SELECT g.group_id,
        g.kind,
        g.place,
        g.capability,
-       count(n.node_id)                                 AS members,
-       count(n.node_id) FILTER (WHERE n.state = 'joining')  AS joining,
-       count(n.node_id) FILTER (WHERE n.state = 'healthy')  AS healthy,
-       count(n.node_id) FILTER (WHERE n.state = 'degraded') AS degraded,
-       count(n.node_id) FILTER (WHERE n.state = 'suspect')  AS suspect,
-       count(n.node_id) FILTER (WHERE n.state = 'down')     AS down,
-       count(n.node_id) FILTER (WHERE n.state = 'unknown')  AS unknown,
-       count(n.node_id) FILTER (WHERE n.state = 'left')     AS left_nodes,
+       coalesce(sum(s.nodes), 0)::bigint AS members,
+       coalesce(sum(s.nodes) FILTER (WHERE s.state = 'joining'), 0)::bigint AS joining,
+       coalesce(sum(s.nodes) FILTER (WHERE s.state = 'healthy'), 0)::bigint AS healthy,
+       coalesce(sum(s.nodes) FILTER (WHERE s.state = 'degraded'), 0)::bigint AS degraded,
+       coalesce(sum(s.nodes) FILTER (WHERE s.state = 'suspect'), 0)::bigint AS suspect,
+       coalesce(sum(s.nodes) FILTER (WHERE s.state = 'down'), 0)::bigint AS down,
+       coalesce(sum(s.nodes) FILTER (WHERE s.state = 'unknown'), 0)::bigint AS unknown,
+       coalesce(sum(s.nodes) FILTER (WHERE s.state = 'left'), 0)::bigint AS left_nodes,
        nullif(g.session, 0) AS session,
        g.addresses,
        g.origin,
        iso_time(g.created_ms) COLLATE "C" AS created_at,
-       iso_time(g.joined_ms) COLLATE "C"  AS joined_at,
+       iso_time(g.joined_ms) COLLATE "C" AS joined_at,
        g.rule
 FROM groups g
-LEFT JOIN (SELECT group_id, node_id FROM assignments WHERE until_ms IS NULL
-           UNION ALL
-           SELECT group_id, node_id FROM memberships WHERE until_ms IS NULL) m ON m.group_id = g.group_id
-LEFT JOIN nodes n ON n.node_id = m.node_id
+LEFT JOIN group_states s ON s.group_id = g.group_id
 WHERE g.dissolved_ms IS NULL
 GROUP BY g.group_id;
 

@@ -269,6 +269,15 @@ pub enum CommitError {
     Database(#[from] sqlx::Error),
 }
 
+impl CommitError {
+    /// Whether the same batch may be written later as it is: the disk is full, the server is away. See
+    /// [`Writable`](crate::Writable).
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Database(error) if crate::writable::is_passing(error))
+    }
+}
+
 /// A row that this program cannot have written.
 #[derive(Debug, thiserror::Error)]
 #[error("a row of table {table} cannot be read: {source}; was the database changed by hand?")]

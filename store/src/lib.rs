@@ -29,8 +29,11 @@ mod statement;
 mod table;
 mod topology;
 mod trust;
+mod writable;
 
 use std::sync::Arc;
+
+use tokio::sync::watch;
 
 pub use crate::audit::{AuditMark, AuditStep};
 pub use crate::change::{Change, GroupKind, GroupRule, IssuedBy, TrustChange};
@@ -40,6 +43,7 @@ pub use crate::record::{
     PolicyRecord, RevokedRecord, Snapshot, TokenRecord, TrustRecord, UserRecord, ZoneRecord,
 };
 pub use crate::table::{AskLimits, Bind, Table};
+pub use crate::writable::Writable;
 
 use crate::postgres::PostgresStore;
 use crate::sqlite::SqliteStore;
@@ -47,7 +51,10 @@ use crate::topology::Topology;
 
 /// A zone's topology in a database. Cheap to clone; all clones are the same store.
 #[derive(Clone, Debug)]
-pub struct Store(Backend);
+pub struct Store {
+    backend: Backend,
+    writable: Arc<watch::Sender<Writable>>,
+}
 
 #[derive(Clone, Debug)]
 enum Backend {
@@ -68,16 +75,20 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let place = postgres::Place::parse(url)?;
-            return Ok(Self(Backend::Postgres(Arc::new(PostgresStore::open(place).await?))));
+            return Ok(Self::of(Backend::Postgres(Arc::new(PostgresStore::open(place).await?))));
         }
         let place = sqlite::Place::parse(url)?;
-        Ok(Self(Backend::Sqlite(Arc::new(SqliteStore::open(place).await?))))
+        Ok(Self::of(Backend::Sqlite(Arc::new(SqliteStore::open(place).await?))))
+    }
+
+    fn of(backend: Backend) -> Self {
+        Self { backend, writable: Arc::new(watch::Sender::new(Writable::Yes)) }
     }
 
     /// Closes the database and waits until it is: one tidy file remains, without a log beside it. Does nothing while
     /// another clone of the store lives. A store that is merely dropped loses nothing; it closes a moment later.
     pub async fn close(self) {
-        match self.0 {
+        match self.backend {
             Backend::Sqlite(store) => {
                 if let Some(store) = Arc::into_inner(store) {
                     store.close().await;
@@ -100,9 +111,18 @@ impl Store {
     /// # Errors
     /// See [`CommitError`]; in every case nothing of the batch is written.
     pub async fn commit(&self, changes: &[Change]) -> Result<(), CommitError> {
-        match &self.0 {
+        let done = match &self.backend {
             Backend::Sqlite(store) => store.commit(changes).await,
             Backend::Postgres(store) => store.commit(changes).await,
+        };
+        self.tell(&done);
+        done
+    }
+
+    async fn backend_touch(&self) -> Result<(), CommitError> {
+        match &self.backend {
+            Backend::Sqlite(store) => store.touch().await,
+            Backend::Postgres(store) => store.touch().await,
         }
     }
 
@@ -111,7 +131,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer, or holds a row that cannot be what this program wrote.
     pub async fn load(&self) -> Result<Snapshot, LoadError> {
-        match &self.0 {
+        match &self.backend {
             Backend::Sqlite(store) => store.load().await,
             Backend::Postgres(store) => store.load().await,
         }
@@ -138,7 +158,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer or the statement does not fit the schema.
     pub async fn select(&self, sql: &'static str, binds: &[Bind]) -> Result<Table, QueryError> {
-        match &self.0 {
+        match &self.backend {
             Backend::Sqlite(store) => store.select(sql, binds).await,
             Backend::Postgres(store) => store.select(sql, binds).await,
         }
@@ -152,7 +172,7 @@ impl Store {
     /// See [`AskError`].
     pub async fn ask(&self, sql: &str, limits: AskLimits) -> Result<Table, AskError> {
         statement::check(sql)?;
-        match &self.0 {
+        match &self.backend {
             Backend::Sqlite(store) => store.ask(sql, limits).await,
             Backend::Postgres(store) => store.ask(sql, limits).await,
         }

@@ -109,6 +109,10 @@ impl Topology for PostgresStore {
         self.writer.lock().await.commit(changes).await
     }
 
+    async fn touch(&self) -> Result<(), CommitError> {
+        self.writer.lock().await.touch().await
+    }
+
     async fn load(&self) -> Result<Snapshot, LoadError> {
         // A large zone takes its time; it is loaded once.
         let loaded = self.read(&self.select, 6 * PATIENCE, async |connection: &mut PgConnection| {

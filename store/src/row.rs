@@ -110,6 +110,14 @@ pub(crate) struct PlacedNode {
     pub logical: Option<GroupId>,
 }
 
+/// Table `nodes`: that one was heard.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct SeenRow {
+    pub node_id: NodeId,
+    pub epoch: SessionEpoch,
+    pub at_ms: UnixMillis,
+}
+
 /// Table `capabilities`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct CapabilityRow {

@@ -21,6 +21,9 @@ pub(crate) use self::snapshot::snapshot;
 pub(crate) use self::trust::{AUDIT_STEP, audit_after};
 pub(crate) use self::write::{all, tell_indicators};
 
+/// Writes a row as it is: what is to be found out is whether anything can be written.
+pub(crate) const TOUCH: &str = "UPDATE indicators SET name = name WHERE bit = 0";
+
 /// A statement, made for each database when it first needs it.
 pub(crate) struct Sql {
     make: fn(Dialect) -> String,

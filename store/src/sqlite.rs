@@ -11,14 +11,16 @@ mod open;
 mod place;
 
 use std::fs::File;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection, SqlSafeStr, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) use self::open::APPLICATION_ID;
 pub(crate) use self::place::Place;
 use crate::readers::Readers;
+use crate::sql::TOUCH;
 use crate::topology::Topology;
 use crate::{
     AskError, AskLimits, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, OpenError, QueryError,
@@ -29,6 +31,11 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct SqliteStore {
     writer: Mutex<SqliteConnection>,
+    /// How the writer of a file is opened.
+    writing: Option<SqliteConnectOptions>,
+    /// Whether the writer was last seen in trouble: SQLite itself ends a transaction when the disk is full, which the
+    /// driver does not notice. Another connection is made then.
+    is_doubtful: AtomicBool,
     /// Who answers; `None` in memory, where the writer does.
     readers: Option<FileReaders>,
     /// Held until the connections above are gone: fields are dropped in order.
@@ -63,23 +70,21 @@ impl SqliteStore {
     }
 
     async fn writer(&self) -> Result<MutexGuard<'_, SqliteConnection>, sqlx::Error> {
-        if self.readers.is_some() { Ok(self.writer.lock().await) } else { self.sole(false).await }
-    }
-}
-
-impl Topology for SqliteStore {
-    async fn close(self) {
-        let Self { writer, readers, _lock } = self;
-        for readers in readers.into_iter().flat_map(|it| [it.select, it.ask]) {
-            readers.close().await;
+        if self.readers.is_none() {
+            return self.sole(false).await;
         }
-        // What is committed is safe: an error here only means that the log stays beside the file.
-        if let Err(error) = writer.into_inner().close().await {
-            tracing::warn!(%error, "the database did not close cleanly; nothing is lost");
+        let mut writer = self.writer.lock().await;
+        if let Some(writing) = &self.writing
+            && self.is_doubtful.load(Ordering::Relaxed)
+        {
+            *writer = writing.connect().await?;
+            self.is_doubtful.store(false, Ordering::Relaxed);
         }
+        Ok(writer)
     }
 
-    async fn commit(&self, changes: &[Change]) -> Result<(), CommitError> {
+    /// Plans and writes, all or none.
+    async fn write(&self, changes: &[Change]) -> Result<(), CommitError> {
         let subjects = plan::subjects(changes);
         let mut connection = self.writer().await?;
         // Immediate: what is read for the plan is still so when it is written. A transaction that is dropped is
@@ -90,6 +95,42 @@ impl Topology for SqliteStore {
         sql::all(&mut *transaction, &writes).await?;
         transaction.commit().await?;
         Ok(())
+    }
+
+    fn doubt(&self, done: &Result<(), CommitError>) {
+        if matches!(done, Err(CommitError::Database(_))) {
+            self.is_doubtful.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Topology for SqliteStore {
+    async fn close(self) {
+        let Self { writer, readers, _lock, .. } = self;
+        for readers in readers.into_iter().flat_map(|it| [it.select, it.ask]) {
+            readers.close().await;
+        }
+        // What is committed is safe: an error here only means that the log stays beside the file.
+        if let Err(error) = writer.into_inner().close().await {
+            tracing::warn!(%error, "the database did not close cleanly; nothing is lost");
+        }
+    }
+
+    async fn commit(&self, changes: &[Change]) -> Result<(), CommitError> {
+        let done = self.write(changes).await;
+        self.doubt(&done);
+        done
+    }
+
+    async fn touch(&self) -> Result<(), CommitError> {
+        let touched = async {
+            let mut connection = self.writer().await?;
+            sqlx::query(TOUCH).execute(&mut *connection).await?;
+            Ok(())
+        };
+        let touched = touched.await;
+        self.doubt(&touched);
+        touched
     }
 
     async fn load(&self) -> Result<Snapshot, LoadError> {

@@ -55,7 +55,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer, or a row is not even a row.
     pub async fn verify_audit(&self, from: AuditMark) -> Result<AuditStep, AuditError> {
-        match &self.0 {
+        match &self.backend {
             Backend::Sqlite(store) => store.verify_audit(from).await,
             Backend::Postgres(store) => store.verify_audit(from).await,
         }

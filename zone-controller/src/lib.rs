@@ -210,8 +210,11 @@ pub async fn run(
     let keepers =
         trust.map(|trust| tokio::spawn(keep_fresh(trust, config.clone(), store.clone(), clock, shutdown.clone())));
     tracing::info!(%api, "the API listens");
-    let driver = Driver { zone: core, settings, bus, store, clock, waiting: Waiting::default(), trust: signing };
-    let opening = Opening { driver, first, asks, discovery, inbox };
+    let trying = tokio::spawn(driver::keep_trying(store.clone(), shutdown.clone()));
+    let (waiting, shutdown_of) = (Waiting::default(), shutdown.clone());
+    let driver =
+        Driver { zone: core, settings, bus, store, clock, waiting, trust: signing, asks, shutdown: shutdown_of };
+    let opening = Opening { driver, first, discovery, inbox };
     let running = |driver: &Driver| {
         let ms = driver.clock.now().tick.0;
         tracing::info!(target: "rollcall::step", step = "zone_up", zone = %config.name, generation, ms,
@@ -224,6 +227,7 @@ pub async fn run(
     shutdown.request();
     // A panic of the server was logged; the zone's own end is what counts.
     let _ = server.await;
+    let _ = trying.await;
     if let Some(keepers) = keepers {
         let _ = keepers.await;
     }
@@ -234,7 +238,6 @@ pub async fn run(
 struct Opening {
     driver: Driver,
     first: Vec<core::Effect>,
-    asks: mpsc::Receiver<driver::Ask>,
     discovery: Discovery,
     inbox: String,
 }
@@ -242,11 +245,11 @@ struct Opening {
 impl Opening {
     /// The new generation is saved before it is announced.
     async fn run(self, config: &Config, shutdown: &Shutdown, running: impl FnOnce(&Driver)) -> Result<(), RunError> {
-        let Self { mut driver, first, mut asks, discovery, inbox } = self;
+        let Self { mut driver, first, discovery, inbox } = self;
         let bus = driver.bus.clone();
         let consumers = tokio::select! {
             consumers = prepare(&bus, config, &inbox) => consumers?,
-            () = driver.answer(&mut asks) => return Ok(()),
+            () = driver.answer() => return Ok(()),
             // The broker never came: an orderly end all the same.
             () = shutdown.requested() => return Ok(()),
         };
@@ -254,8 +257,8 @@ impl Opening {
         let hello = discovery.announce(driver.announcement()).await?;
         running(&driver);
         let (acks, hellos) = (discovery.watch(Tag::Group), discovery.watch(Tag::Zone));
-        let inputs = Inputs { consumers, turn: 0, acks, hellos, asks, resign: driver::resigning() };
-        driver.run(inputs, hello, shutdown).await
+        let inputs = Inputs { consumers, turn: 0, acks, hellos, resign: driver::resigning() };
+        driver.run(inputs, hello).await
     }
 }
 

@@ -76,6 +76,17 @@ impl Writer {
         done
     }
 
+    /// Writes what changes nothing.
+    pub(super) async fn touch(&mut self) -> Result<(), CommitError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        within(PATIENCE, sqlx::query(sql::TOUCH).execute(&mut connection)).await?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
     async fn attempt(&mut self, connection: &mut PgConnection, changes: &[Change]) -> Result<(), CommitError> {
         let subjects = plan::subjects(changes);
         let mut transaction = connection.begin().await?;

@@ -57,6 +57,15 @@ static CHANNELS_SQL: Sql = Sql::new(|d| {
     )
 });
 
+/// The rows are found by their key, whatever their number, and nothing that is in an index changes.
+static SEEN: Sql = Sql::new(|d| {
+    format!(
+        "UPDATE nodes SET last_seen_ms = seen.at_ms FROM {} WHERE nodes.node_id = seen.node_id \
+         AND nodes.epoch <= seen.epoch AND nodes.last_seen_ms < seen.at_ms",
+        d.records(1, "seen", "node_id text, epoch bigint, at_ms bigint")
+    )
+});
+
 static HARDWARE_ENDS: Sql = Sql::new(|d| {
     format!(
         "UPDATE node_hardware SET until_ms = ended.until_ms FROM {} \
@@ -130,6 +139,7 @@ pub(crate) async fn all(link: &mut impl Link, writes: &Writes) -> Result<(), sql
     put(link, &CHANNELS_SQL, &writes.channels).await?;
     put(link, &CHECKINS_SQL, &writes.checkins).await?;
     put(link, &NODES_SQL, &writes.nodes).await?;
+    put(link, &SEEN, &writes.seen).await?;
     put(link, &HARDWARE_ENDS, &writes.hardware_ends).await?;
     put(link, &HARDWARE_SQL, &writes.hardware).await?;
     put(link, &ASSIGNMENT_ENDS, &writes.assignment_ends).await?;

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -44,7 +45,13 @@ pub(super) async fn memory() -> Result<SqliteStore, OpenError> {
     let mut connection = options.connect().await.map_err(says(place, "making it"))?;
     mark(&mut connection, place).await?;
     migrate(&mut connection, place).await?;
-    Ok(SqliteStore { writer: Mutex::new(connection), readers: None, _lock: None })
+    Ok(SqliteStore {
+        writer: Mutex::new(connection),
+        writing: None,
+        is_doubtful: AtomicBool::new(false),
+        readers: None,
+        _lock: None,
+    })
 }
 
 pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
@@ -58,6 +65,8 @@ pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
         .filename(&path)
         .busy_timeout(BUSY)
         .pragma("trusted_schema", "OFF")
+        // 64 MiB for each connection: a batch touches pages all over the tables.
+        .pragma("cache_size", "-65536")
         .disable_statement_logging();
     let mut plain = common.clone().connect().await.map_err(says(&place, "opening it"))?;
     mark(&mut plain, &place).await?;
@@ -72,9 +81,16 @@ pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
         .pragma("journal_size_limit", "67108864");
     let mut writer = writing.connect().await.map_err(says(&place, "turning on its write-ahead log"))?;
     migrate(&mut writer, &place).await?;
-    let reading = common.read_only(true).pragma("query_only", "ON");
+    // Read through the system's own cache, of which there is one for all connections.
+    let reading = common.read_only(true).pragma("query_only", "ON").pragma("mmap_size", "1073741824");
     let readers = FileReaders { select: Readers::new(reading.clone(), SELECTING), ask: Readers::new(reading, ASKING) };
-    Ok(SqliteStore { writer: Mutex::new(writer), readers: Some(readers), _lock: Some(lock) })
+    Ok(SqliteStore {
+        writer: Mutex::new(writer),
+        writing: Some(writing),
+        is_doubtful: AtomicBool::new(false),
+        readers: Some(readers),
+        _lock: Some(lock),
+    })
 }
 
 fn says<'a>(place: &'a str, doing: &'static str) -> impl Fn(sqlx::Error) -> OpenError + 'a {

@@ -21,6 +21,7 @@ mod rules;
 mod server;
 mod sqlite_audit;
 mod sqlite_files;
+mod sqlite_full;
 mod sqlite_upgrade;
 mod trust;
 mod trusted;
@@ -104,6 +105,7 @@ contract! {
     nodes::a_new_epoch_keeps_health_and_begins_as_joining,
     nodes::hardware_history_grows_only_when_hardware_differs,
     nodes::each_group_numbers_its_own_changes,
+    nodes::last_signs_of_life_are_written_in_bulk,
     health::bits_are_derived_and_alerts_follow_them,
     health::one_alert_per_kind_is_open_at_a_time,
     health::liveness_is_raised_when_down_and_cleared_when_heard,
@@ -161,6 +163,7 @@ contract! {
     views::times_are_iso_8601_with_milliseconds,
     views::counts_of_groups_add_up,
     views::health_bits_are_listed_by_name_in_order,
+    views::kept_counts_are_what_counting_comes_to,
     guide::every_example_of_the_sql_guide_runs,
     guide::the_guide_lists_the_columns_each_view_has,
 }
