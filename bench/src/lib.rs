@@ -9,6 +9,7 @@ pub mod estimates;
 pub mod footprint;
 pub mod machine;
 pub mod policy;
+pub mod questions;
 pub mod report;
 pub mod statuses;
 pub mod steady;

@@ -126,6 +126,14 @@ pub enum Change {
         /// When.
         at: UnixMillis,
     },
+    /// Nodes were heard, in bulk: when is kept, and nothing else happens. A node that is not stored, or has a greater
+    /// epoch by now, is passed over; a moment before the one that is stored changes nothing.
+    NodesSeen {
+        /// Who, in which epoch.
+        nodes: Vec<(NodeId, SessionEpoch)>,
+        /// When.
+        at: UnixMillis,
+    },
     /// A node was found at a place (G3): physical membership. The node may not have checked in yet.
     NodePlaced {
         /// The node.

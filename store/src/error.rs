@@ -12,21 +12,15 @@ use crate::GroupKind;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The URL is not one of a database.
-    #[error("database URL {url:?}: {problem}; expected sqlite:/path/to/file.db or sqlite::memory:")]
+    #[error(
+        "database URL {url:?}: {problem}; expected sqlite:/path/to/file.db, sqlite::memory:, or \
+         postgres://user:password@host:5432/database"
+    )]
     Url {
         /// As given; without what stands before an `@`.
         url: String,
         /// What is wrong, and where.
         problem: String,
-    },
-    /// PostgreSQL.
-    #[error(
-        "database URL begins with {scheme}: PostgreSQL comes with a later version of Rollcall; \
-         this one keeps its topology in sqlite:/path/to/file.db"
-    )]
-    NotYet {
-        /// The scheme.
-        scheme: String,
     },
     /// The folder is missing or closed.
     #[error("the folder {} of the database cannot be used: {source}; make it, or choose another path", path.display())]
@@ -76,6 +70,87 @@ pub enum OpenError {
         /// Its application id; 0 where it has none.
         application_id: i64,
     },
+    /// No server answers.
+    #[error(
+        "the database server of {place} cannot be reached: {source}; does PostgreSQL run there, does it listen on that \
+         address (listen_addresses), and do firewalls let this machine through?"
+    )]
+    Unreachable {
+        /// The URL, without its password.
+        place: String,
+        /// Why not.
+        source: sqlx::Error,
+    },
+    /// The server does not let this user in.
+    #[error(
+        "the database server of {place} does not let {user} in: {source}; correct user and password in the URL (or \
+         PGPASSFILE), or the server's pg_hba.conf"
+    )]
+    Login {
+        /// The URL, without its password.
+        place: String,
+        /// Who.
+        user: String,
+        /// What the server says.
+        source: sqlx::Error,
+    },
+    /// The server has no such database.
+    #[error(
+        "the database server of {place} has no database {database:?}; make it with: \
+         CREATE DATABASE \"{database}\" OWNER \"{user}\" ENCODING 'UTF8' TEMPLATE template0;"
+    )]
+    NoDatabase {
+        /// The URL, without its password.
+        place: String,
+        /// The database.
+        database: String,
+        /// Who would own it.
+        user: String,
+    },
+    /// No TLS, or none that proves whose server it is.
+    #[error(
+        "no secure connection to the database server of {place}: {source}; its certificate must be for that name and \
+         lead to a known root: sslrootcert=/path/to/root.crt names one, and sslmode=disable does without on a network \
+         that nobody else can reach"
+    )]
+    Insecure {
+        /// The URL, without its password.
+        place: String,
+        /// Why not.
+        source: sqlx::Error,
+    },
+    /// The server or its database will not do.
+    #[error("database {place} cannot hold a topology: {problem}")]
+    Unfit {
+        /// The URL, without its password.
+        place: String,
+        /// Why not, and what to do.
+        problem: String,
+    },
+    /// Another process holds the writer's lock of a schema.
+    #[error(
+        "database {place} is in use by another zone controller ({holder}); stop that one, or use another database: a \
+         zone has one writer"
+    )]
+    Held {
+        /// The URL, without its password.
+        place: String,
+        /// Who holds it.
+        holder: String,
+    },
+    /// A schema of another program.
+    #[error(
+        "schema {schema} of database {place} belongs to another program (it holds {tables}); it is left untouched, \
+         choose another database, or an empty schema with options[search_path]=…"
+    )]
+    ForeignSchema {
+        /// The URL, without its password.
+        place: String,
+        /// The schema.
+        schema: String,
+        /// Some of what it holds.
+        tables: String,
+    },
     /// Written by a newer Rollcall.
     #[error(
         "database {place} has schema version {version}, this program knows up to {newest}: a newer Rollcall wrote it; \
@@ -100,7 +175,7 @@ pub enum OpenError {
         /// The version.
         version: i64,
     },
-    /// Anything else SQLite says.
+    /// Anything else the database says.
     #[error("database {place} cannot be opened, {doing}: {source}")]
     Database {
         /// The database.
@@ -192,6 +267,15 @@ pub enum CommitError {
     /// The database refused or did not answer.
     #[error("the database did not take the changes: {0}; nothing was written")]
     Database(#[from] sqlx::Error),
+}
+
+impl CommitError {
+    /// Whether the same batch may be written later as it is: the disk is full, the server is away. See
+    /// [`Writable`](crate::Writable).
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Database(error) if crate::writable::is_passing(error))
+    }
 }
 
 /// A row that this program cannot have written.

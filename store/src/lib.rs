@@ -7,8 +7,8 @@
 //! certificates that are over (thirty days).
 //!
 //! What to write is decided in one pure place, `plan`, from the changes and what is stored about their subjects;
-//! a backend only fetches, writes and answers. A backend is a `topology::Topology`: today SQLite;
-//! `tests/contract.rs` says what every backend must do.
+//! a backend only fetches, writes and answers. A backend is a `topology::Topology`: SQLite in a file or in memory, or
+//! PostgreSQL; `tests/contract` says what each must do.
 //!
 //! The store refuses to interpret: it does not decide who may join, which group a node belongs to, or whether a node
 //! is down. It refuses numbers that do not grow, and keeps the rest.
@@ -19,15 +19,21 @@ mod audit;
 mod change;
 mod error;
 mod plan;
+mod postgres;
+mod readers;
 mod record;
 mod row;
+mod sql;
 mod sqlite;
 mod statement;
 mod table;
 mod topology;
 mod trust;
+mod writable;
 
 use std::sync::Arc;
+
+use tokio::sync::watch;
 
 pub use crate::audit::{AuditMark, AuditStep};
 pub use crate::change::{Change, GroupKind, GroupRule, IssuedBy, TrustChange};
@@ -37,17 +43,23 @@ pub use crate::record::{
     PolicyRecord, RevokedRecord, Snapshot, TokenRecord, TrustRecord, UserRecord, ZoneRecord,
 };
 pub use crate::table::{AskLimits, Bind, Table};
+pub use crate::writable::Writable;
 
+use crate::postgres::PostgresStore;
 use crate::sqlite::SqliteStore;
 use crate::topology::Topology;
 
 /// A zone's topology in a database. Cheap to clone; all clones are the same store.
 #[derive(Clone, Debug)]
-pub struct Store(Backend);
+pub struct Store {
+    backend: Backend,
+    writable: Arc<watch::Sender<Writable>>,
+}
 
 #[derive(Clone, Debug)]
 enum Backend {
     Sqlite(Arc<SqliteStore>),
+    Postgres(Arc<PostgresStore>),
 }
 
 impl Store {
@@ -55,19 +67,34 @@ impl Store {
     ///
     /// `sqlite:/path/to/file.db` is a file (mode 0600, and locked against a second zone controller until every clone
     /// of the store is dropped); `sqlite::memory:` is a private database that is gone with the store.
+    /// `postgres://user:password@host:5432/database?sslmode=…` is a schema of a database of a PostgreSQL server, locked
+    /// in the same way; the database must be there, its schema is made.
     ///
     /// # Errors
     /// See [`OpenError`]. A database that is refused is left as it was.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let place = postgres::Place::parse(url)?;
+            return Ok(Self::of(Backend::Postgres(Arc::new(PostgresStore::open(place).await?))));
+        }
         let place = sqlite::Place::parse(url)?;
-        Ok(Self(Backend::Sqlite(Arc::new(SqliteStore::open(place).await?))))
+        Ok(Self::of(Backend::Sqlite(Arc::new(SqliteStore::open(place).await?))))
+    }
+
+    fn of(backend: Backend) -> Self {
+        Self { backend, writable: Arc::new(watch::Sender::new(Writable::Yes)) }
     }
 
     /// Closes the database and waits until it is: one tidy file remains, without a log beside it. Does nothing while
     /// another clone of the store lives. A store that is merely dropped loses nothing; it closes a moment later.
     pub async fn close(self) {
-        match self.0 {
+        match self.backend {
             Backend::Sqlite(store) => {
+                if let Some(store) = Arc::into_inner(store) {
+                    store.close().await;
+                }
+            }
+            Backend::Postgres(store) => {
                 if let Some(store) = Arc::into_inner(store) {
                     store.close().await;
                 }
@@ -84,8 +111,18 @@ impl Store {
     /// # Errors
     /// See [`CommitError`]; in every case nothing of the batch is written.
     pub async fn commit(&self, changes: &[Change]) -> Result<(), CommitError> {
-        match &self.0 {
+        let done = match &self.backend {
             Backend::Sqlite(store) => store.commit(changes).await,
+            Backend::Postgres(store) => store.commit(changes).await,
+        };
+        self.tell(&done);
+        done
+    }
+
+    async fn backend_touch(&self) -> Result<(), CommitError> {
+        match &self.backend {
+            Backend::Sqlite(store) => store.touch().await,
+            Backend::Postgres(store) => store.touch().await,
         }
     }
 
@@ -94,8 +131,9 @@ impl Store {
     /// # Errors
     /// When the database does not answer, or holds a row that cannot be what this program wrote.
     pub async fn load(&self) -> Result<Snapshot, LoadError> {
-        match &self.0 {
+        match &self.backend {
             Backend::Sqlite(store) => store.load().await,
+            Backend::Postgres(store) => store.load().await,
         }
     }
 
@@ -105,7 +143,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn alert_state(&self, alert: i64) -> Result<Option<AlertState>, QueryError> {
-        let sql = "SELECT state FROM v_alerts WHERE alert_id = ?1";
+        let sql = "SELECT state FROM v_alerts WHERE alert_id = $1";
         let found = self.select(sql, &[Bind::Integer(alert)]).await?;
         let word = found.rows.first().and_then(|row| row.first()).and_then(serde_json::Value::as_str);
         Ok(word.map(|word| match word {
@@ -115,13 +153,14 @@ impl Store {
         }))
     }
 
-    /// Answers one of the program's own statements; `?1`, `?2` … are the binds. Never writes.
+    /// Answers one of the program's own statements; `$1`, `$2` … are the binds. Never writes.
     ///
     /// # Errors
     /// When the database does not answer or the statement does not fit the schema.
     pub async fn select(&self, sql: &'static str, binds: &[Bind]) -> Result<Table, QueryError> {
-        match &self.0 {
+        match &self.backend {
             Backend::Sqlite(store) => store.select(sql, binds).await,
+            Backend::Postgres(store) => store.select(sql, binds).await,
         }
     }
 
@@ -133,8 +172,9 @@ impl Store {
     /// See [`AskError`].
     pub async fn ask(&self, sql: &str, limits: AskLimits) -> Result<Table, AskError> {
         statement::check(sql)?;
-        match &self.0 {
+        match &self.backend {
             Backend::Sqlite(store) => store.ask(sql, limits).await,
+            Backend::Postgres(store) => store.ask(sql, limits).await,
         }
     }
 }

@@ -24,7 +24,7 @@ use serde_json::Value;
 use self::history::History;
 pub(crate) use self::stored::{Stored, Subjects, subjects};
 pub(crate) use self::writes::Writes;
-use crate::row::{EventRow, GroupRow, PlacedNode, ZoneRow};
+use crate::row::{EventRow, GroupRow, PlacedNode, SeenRow, ZoneRow, without_zeros};
 use crate::{Change, CommitError, GroupKind};
 
 /// What the changes write, given what is stored.
@@ -89,6 +89,12 @@ impl Plan {
             Change::NodeJoined { .. } => self.node_joined(change),
             Change::NodePlaced { node, name, address, group, at } => {
                 self.node_placed(*node, name, *address, *group, written(*at))
+            }
+            Change::NodesSeen { nodes, at } => {
+                let at_ms = written(*at);
+                let rows = nodes.iter().map(|(node_id, epoch)| SeenRow { node_id: *node_id, epoch: *epoch, at_ms });
+                self.writes.seen.extend(rows);
+                Ok(())
             }
             Change::NodeChanged { .. } => self.node_changed(change),
             Change::GroupAlarm { group, raised, silent, members, at } => {
@@ -195,7 +201,7 @@ impl Plan {
         message: String,
         detail: &Value,
     ) {
-        let detail = detail.to_string();
+        let detail = without_zeros(detail.to_string());
         self.writes.events.push(EventRow { at_ms: at, kind, subject_type, subject_id, message, detail });
     }
 

@@ -110,6 +110,14 @@ pub(crate) struct PlacedNode {
     pub logical: Option<GroupId>,
 }
 
+/// Table `nodes`: that one was heard.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct SeenRow {
+    pub node_id: NodeId,
+    pub epoch: SessionEpoch,
+    pub at_ms: UnixMillis,
+}
+
 /// Table `capabilities`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct CapabilityRow {
@@ -274,4 +282,10 @@ pub(crate) struct EventRow {
     pub message: String,
     /// JSON, as text.
     pub detail: String,
+}
+
+/// JSON without the escape of a zero character, which no text of PostgreSQL can hold; a sign that something was there
+/// takes its place.
+pub(crate) fn without_zeros(json: String) -> String {
+    if json.contains("\\u0000") { json.replace("\\u0000", "\\ufffd") } else { json }
 }

@@ -6,33 +6,36 @@
 //! handler, so the store works under a paused test clock as well.
 
 mod answer;
-mod fetch;
+mod link;
 mod open;
 mod place;
-mod readers;
-mod shape;
-mod snapshot;
-mod trust;
-mod write;
 
 use std::fs::File;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use sqlx::{Connection, SqlSafeStr, SqliteConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) use self::open::APPLICATION_ID;
 pub(crate) use self::place::Place;
-use self::readers::Readers;
+use crate::readers::Readers;
+use crate::sql::TOUCH;
 use crate::topology::Topology;
 use crate::{
     AskError, AskLimits, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, OpenError, QueryError,
-    Snapshot, Table, audit, plan,
+    Snapshot, Table, audit, plan, sql,
 };
 
 /// An open database.
 #[derive(Debug)]
 pub(crate) struct SqliteStore {
     writer: Mutex<SqliteConnection>,
+    /// How the writer of a file is opened.
+    writing: Option<SqliteConnectOptions>,
+    /// Whether the writer was last seen in trouble: SQLite itself ends a transaction when the disk is full, which the
+    /// driver does not notice. Another connection is made then.
+    is_doubtful: AtomicBool,
     /// Who answers; `None` in memory, where the writer does.
     readers: Option<FileReaders>,
     /// Held until the connections above are gone: fields are dropped in order.
@@ -42,9 +45,9 @@ pub(crate) struct SqliteStore {
 #[derive(Debug)]
 struct FileReaders {
     /// For the program's own statements.
-    select: Readers,
+    select: Readers<SqliteConnectOptions>,
     /// For what people ask.
-    ask: Readers,
+    ask: Readers<SqliteConnectOptions>,
 }
 
 impl SqliteStore {
@@ -67,13 +70,43 @@ impl SqliteStore {
     }
 
     async fn writer(&self) -> Result<MutexGuard<'_, SqliteConnection>, sqlx::Error> {
-        if self.readers.is_some() { Ok(self.writer.lock().await) } else { self.sole(false).await }
+        if self.readers.is_none() {
+            return self.sole(false).await;
+        }
+        let mut writer = self.writer.lock().await;
+        if let Some(writing) = &self.writing
+            && self.is_doubtful.load(Ordering::Relaxed)
+        {
+            *writer = writing.connect().await?;
+            self.is_doubtful.store(false, Ordering::Relaxed);
+        }
+        Ok(writer)
+    }
+
+    /// Plans and writes, all or none.
+    async fn write(&self, changes: &[Change]) -> Result<(), CommitError> {
+        let subjects = plan::subjects(changes);
+        let mut connection = self.writer().await?;
+        // Immediate: what is read for the plan is still so when it is written. A transaction that is dropped is
+        // rolled back before the connection does anything else.
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let stored = sql::stored(&mut *transaction, &subjects).await?;
+        let writes = plan::plan(stored, changes)?;
+        sql::all(&mut *transaction, &writes).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    fn doubt(&self, done: &Result<(), CommitError>) {
+        if matches!(done, Err(CommitError::Database(_))) {
+            self.is_doubtful.store(true, Ordering::Relaxed);
+        }
     }
 }
 
 impl Topology for SqliteStore {
     async fn close(self) {
-        let Self { writer, readers, _lock } = self;
+        let Self { writer, readers, _lock, .. } = self;
         for readers in readers.into_iter().flat_map(|it| [it.select, it.ask]) {
             readers.close().await;
         }
@@ -84,37 +117,41 @@ impl Topology for SqliteStore {
     }
 
     async fn commit(&self, changes: &[Change]) -> Result<(), CommitError> {
-        let subjects = plan::subjects(changes);
-        let mut connection = self.writer().await?;
-        // Immediate: what is read for the plan is still so when it is written. A transaction that is dropped is
-        // rolled back before the connection does anything else.
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let stored = fetch::stored(&mut transaction, &subjects).await?;
-        let writes = plan::plan(stored, changes)?;
-        write::all(&mut transaction, &writes).await?;
-        transaction.commit().await?;
-        Ok(())
+        let done = self.write(changes).await;
+        self.doubt(&done);
+        done
+    }
+
+    async fn touch(&self) -> Result<(), CommitError> {
+        let touched = async {
+            let mut connection = self.writer().await?;
+            sqlx::query(TOUCH).execute(&mut *connection).await?;
+            Ok(())
+        };
+        let touched = touched.await;
+        self.doubt(&touched);
+        touched
     }
 
     async fn load(&self) -> Result<Snapshot, LoadError> {
         let mut connection = self.writer().await?;
         let mut transaction = connection.begin().await?;
-        let snapshot = snapshot::snapshot(&mut transaction).await?;
+        let snapshot = sql::snapshot(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(snapshot)
     }
 
     async fn verify_audit(&self, from: AuditMark) -> Result<AuditStep, AuditError> {
         let rows = match &self.readers {
-            None => trust::audit_after(&mut *self.sole(true).await?, from.seq).await?,
+            None => sql::audit_after(&mut *self.sole(true).await?, from.seq).await?,
             Some(readers) => {
                 let mut lent = readers.select.take().await?;
-                let rows = trust::audit_after(lent.connection(), from.seq).await;
+                let rows = sql::audit_after(lent.connection(), from.seq).await;
                 lent.give_back();
                 rows?
             }
         };
-        Ok(audit::walk(from, &rows, rows.len() < trust::AUDIT_STEP))
+        Ok(audit::walk(from, &rows, rows.len() < sql::AUDIT_STEP))
     }
 
     async fn select(&self, sql: &'static str, binds: &[Bind]) -> Result<Table, QueryError> {

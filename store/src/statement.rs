@@ -6,6 +6,24 @@ use crate::AskError;
 /// Tables nobody may mention: they hold digests of tokens. The views over them leave those out.
 const HIDDEN: [(&str, &str); 2] = [("join_tokens", "v_tokens"), ("api_users", "v_users")];
 
+/// Functions of PostgreSQL nobody may mention: by them a question changes how itself is answered, or carries another
+/// statement in a text, where nobody sees what it mentions. Whole families, by how their names begin.
+const POWERS: [&str; 13] = [
+    "pg_terminate_",
+    "pg_cancel_",
+    "lo_",
+    "set_config",
+    "query_to_",
+    "cursor_to_",
+    "table_to_",
+    "schema_to_",
+    "database_to_",
+    "ts_stat",
+    "ts_rewrite",
+    "dblink",
+    "pg_read_",
+];
+
 /// Lets one `SELECT`, `WITH`, `VALUES`, or `EXPLAIN` of those pass, with or without a `;` behind it.
 ///
 /// `EXPLAIN` of anything else is refused: SQLite carries out some `PRAGMA`s while it merely prepares them.
@@ -22,6 +40,13 @@ pub(crate) fn check(sql: &str) -> Result<(), AskError> {
         let name = token.trim_matches(['\'', '"', '`', '[', ']']);
         if let Some((hidden, view)) = HIDDEN.iter().find(|(hidden, _)| name.eq_ignore_ascii_case(hidden)) {
             return Err(AskError::Refused { message: format!("{hidden} holds what is shown to nobody; ask {view}") });
+        }
+        let is_text = token.starts_with('\'');
+        if let Some(power) = POWERS.iter().find(|power| !is_text && begins_with(name, power)) {
+            return Err(AskError::Refused { message: format!("{power}… may not be used in a question") });
+        }
+        if token.starts_with('"') && (sql[..at].ends_with("u&") || sql[..at].ends_with("U&")) {
+            return Err(AskError::Refused { message: "names are written as they are, not as U&\"…\"".into() });
         }
         if token == ";" {
             is_ended |= !words.is_empty();
@@ -41,6 +66,10 @@ pub(crate) fn check(sql: &str) -> Result<(), AskError> {
         "SELECT" | "WITH" | "VALUES" => Ok(()),
         word => Err(AskError::NotAQuestion { word: word.chars().take(40).collect() }),
     }
+}
+
+fn begins_with(name: &str, beginning: &str) -> bool {
+    name.get(..beginning.len()).is_some_and(|it| it.eq_ignore_ascii_case(beginning))
 }
 
 /// 1-based position in characters of the byte `at`.
@@ -142,6 +171,20 @@ mod tests {
             assert!(matches!(check(sql), Err(AskError::Refused { .. })), "{sql}");
         }
         assert!(check("SELECT name AS users FROM v_users -- join_tokens").is_ok());
+    }
+
+    #[test]
+    fn what_changes_how_a_question_is_answered_cannot_be_mentioned() {
+        for sql in [
+            "SELECT set_config('role', 'none', true)",
+            "SELECT pg_catalog.\"set_config\"('role', 'none', true)",
+            "SELECT Query_To_Xml('SELECT 1', true, true, '')",
+            "SELECT U&\"set\\005fconfig\"('role', 'none', true)",
+        ] {
+            assert!(matches!(check(sql), Err(AskError::Refused { .. })), "{sql}");
+        }
+        assert!(check("SELECT 'set_config' AS text").is_ok());
+        assert!(check("SELECT u & 3 AS u, \"name\" FROM v_nodes").is_ok());
     }
 
     #[test]

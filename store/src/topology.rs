@@ -15,6 +15,9 @@ pub(crate) trait Topology: Sized + Send + Sync {
     /// See [`Store::commit`](crate::Store::commit).
     fn commit(&self, changes: &[Change]) -> impl Future<Output = Result<(), CommitError>> + Send;
 
+    /// See [`Store::try_to_write`](crate::Store::try_to_write).
+    fn touch(&self) -> impl Future<Output = Result<(), CommitError>> + Send;
+
     /// See [`Store::load`](crate::Store::load).
     fn load(&self) -> impl Future<Output = Result<Snapshot, LoadError>> + Send;
 

@@ -13,7 +13,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn user_of_token(&self, token: &Sha256) -> Result<Option<UserRecord>, QueryError> {
-        let sql = "SELECT name, role FROM api_users WHERE sha256 = ?1 AND removed_ms IS NULL";
+        let sql = "SELECT name, role FROM api_users WHERE sha256 = $1 AND removed_ms IS NULL";
         self.user(sql, token.as_str()).await
     }
 
@@ -22,7 +22,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn user_named(&self, name: &Name) -> Result<Option<UserRecord>, QueryError> {
-        let sql = "SELECT name, role FROM api_users WHERE name = ?1 AND removed_ms IS NULL";
+        let sql = "SELECT name, role FROM api_users WHERE name = $1 AND removed_ms IS NULL";
         self.user(sql, name.as_str()).await
     }
 
@@ -40,8 +40,8 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn is_revoked(&self, principal: &Principal, serial: &Serial) -> Result<bool, QueryError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM revoked_principals WHERE principal = ?1) \
-                   OR EXISTS (SELECT 1 FROM certificates WHERE serial = ?2 AND revoked_ms IS NOT NULL)";
+        let sql = "SELECT EXISTS (SELECT 1 FROM revoked_principals WHERE principal = $1) \
+                   OR EXISTS (SELECT 1 FROM certificates WHERE serial = $2 AND revoked_ms IS NOT NULL)";
         let binds = [Bind::Text(principal.to_string()), serial.as_str().into()];
         let found = self.select(sql, &binds).await?;
         Ok(found.rows.first().and_then(|row| row.first()) == Some(&Value::from(1)))
@@ -55,8 +55,9 @@ impl Store {
     /// # Errors
     /// When the database does not answer, or a row is not even a row.
     pub async fn verify_audit(&self, from: AuditMark) -> Result<AuditStep, AuditError> {
-        match &self.0 {
+        match &self.backend {
             Backend::Sqlite(store) => store.verify_audit(from).await,
+            Backend::Postgres(store) => store.verify_audit(from).await,
         }
     }
 }

@@ -24,7 +24,8 @@ pub struct Config {
     /// Stands in for the machine's product identifier, where there is none (containers).
     #[serde(default)]
     pub machine_identifier: Option<String>,
-    /// Where the topology is kept, e.g. `sqlite:/var/lib/rollcall/zone.db`.
+    /// Where the topology is kept: `sqlite:/var/lib/rollcall/zone.db`, or
+    /// `postgres://rollcall:password@db.example.org/rollcall?sslrootcert=/etc/rollcall/db-root.crt`.
     pub database: String,
     /// Addresses announced in the hello; empty means those of this machine.
     #[serde(default)]

@@ -1,6 +1,8 @@
 //! The zone's only loop: waits, feeds the core, carries out effects: save, then publish, then answer, then ack.
 
 mod inputs;
+mod refusals;
+mod saving;
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -12,12 +14,14 @@ use rollcall_discovery::{Announced, Sighting};
 use rollcall_model::route;
 use rollcall_model::wire::txt::Announcement;
 use rollcall_startup::{Clock, Shutdown};
-use rollcall_store::{Change, CommitError, Store};
+use rollcall_store::{Change, Store};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::inputs::{Inputs, queues, resigning};
 use self::inputs::{Woken, wait};
+pub use self::refusals::hear_refusals;
+pub use self::saving::keep_trying;
 use crate::RunError;
 use crate::core::{Command, Effect, Event, Overview, PolicyProgress, Rejection, Settings, Zone};
 use crate::trust::Trust;
@@ -66,6 +70,10 @@ pub struct Driver {
     pub waiting: Waiting,
     /// What signs the hello, where the zone has an identity.
     pub trust: Option<Arc<Trust>>,
+    /// Questions and commands from the API.
+    pub asks: mpsc::Receiver<Ask>,
+    /// When to end.
+    pub shutdown: Shutdown,
 }
 
 /// Who waits for the answer to a command, by its number.
@@ -86,8 +94,8 @@ impl Waiting {
 
 impl Driver {
     /// Answers the API, and does nothing else, while the broker is waited for. Ends when nobody can ask any more.
-    pub async fn answer(&self, asks: &mut mpsc::Receiver<Ask>) {
-        while let Some(ask) = asks.recv().await {
+    pub async fn answer(&mut self) {
+        while let Some(ask) = self.asks.recv().await {
             match ask {
                 Ask::Command(_, asker) => drop(asker.send(Err(CommandError::NotUp))),
                 ask => self.tell(ask),
@@ -109,9 +117,10 @@ impl Driver {
     ///
     /// # Errors
     /// When the store fails: nothing was acknowledged, everything is delivered again to the next run.
-    pub async fn run(mut self, mut inputs: Inputs, mut hello: Announced, shutdown: &Shutdown) -> Result<(), RunError> {
+    pub async fn run(mut self, mut inputs: Inputs, mut hello: Announced) -> Result<(), RunError> {
         loop {
-            let woken = wait(&mut inputs, self.zone.next_deadline(), self.clock, shutdown).await;
+            let deadline = self.zone.next_deadline();
+            let woken = wait(&mut inputs, &mut self.asks, deadline, self.clock, &self.shutdown).await;
             match woken {
                 Woken::Deliveries(which, deliveries) => self.handle(&mut inputs.consumers[which], deliveries).await?,
                 Woken::Sighted(sighting) => self.sighted(sighting).await?,
@@ -224,6 +233,10 @@ impl Driver {
         command: Command,
         asker: oneshot::Sender<Result<Value, CommandError>>,
     ) -> Result<Restarted, RunError> {
+        if let Err(reason) = saving::possible(&self.store) {
+            drop(asker.send(Err(CommandError::NotSaved(reason))));
+            return Ok(Restarted::No);
+        }
         self.waiting.last += 1;
         let request = self.waiting.last;
         self.waiting.asked.insert(request, asker);
@@ -231,7 +244,7 @@ impl Driver {
         let must_be_sent = matches!(command, Command::Send { .. });
         let effects = self.zone.command(self.clock.now(), request, command);
         let batch = Batch::of(effects);
-        if let Err(error) = self.save(&batch.changes).await {
+        if let Err(error) = self.try_to_save(&batch.changes).await {
             tracing::error!("a command could not be saved: {error}; the zone starts anew from what is saved");
             self.waiting.answer(request, Err(CommandError::NotSaved(error.to_string())));
             self.start_anew().await?;
@@ -251,7 +264,7 @@ impl Driver {
     }
 
     async fn start_anew(&mut self) -> Result<(), RunError> {
-        let saved = self.store.load().await?;
+        let saved = self.saved().await?;
         let (mut zone, first) = Zone::start(self.clock.now(), self.settings.clone(), saved);
         zone.recall_places(crate::placed(&self.store).await?);
         self.zone = zone;
@@ -270,10 +283,6 @@ impl Driver {
         let (unroutable, _) = self.publish(batch.messages).await;
         self.answer_all(batch.answers);
         self.told_unroutable(unroutable).await
-    }
-
-    async fn save(&self, changes: &[Change]) -> Result<(), CommitError> {
-        if changes.is_empty() { Ok(()) } else { self.store.commit(changes).await }
     }
 
     /// Publishes; says which messages nobody takes, and the first of any other failure.

@@ -35,10 +35,6 @@ use crate::trust::{Administrator, AdministratorError, BrokerUsers, Trust, TrustE
 /// How long the zone waits for its own user at the broker before it tries to log in all the same.
 const ADMISSION: Duration = Duration::from_secs(1);
 
-/// The exchange of the broker's log is looked for after this, and then ever less often, until it is there.
-const REFUSALS_RETRIED: Duration = Duration::from_secs(5);
-const REFUSALS_LOOKED_FOR: Duration = Duration::from_secs(600);
-
 /// Why a zone controller could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -120,6 +116,7 @@ pub async fn open_store(url: &str) -> Result<Store, Failure> {
         let exit = match &error {
             OpenError::InUse { .. } | OpenError::Folder { .. } | OpenError::File { .. } => Exit::Unreachable,
             OpenError::Database { .. } | OpenError::Migration { .. } => Exit::Unreachable,
+            OpenError::Unreachable { .. } | OpenError::Held { .. } => Exit::Unreachable,
             _ => Exit::Usage,
         };
         Failure::caused_by(exit, &error)
@@ -214,8 +211,11 @@ pub async fn run(
     let keepers =
         trust.map(|trust| tokio::spawn(keep_fresh(trust, config.clone(), store.clone(), clock, shutdown.clone())));
     tracing::info!(%api, "the API listens");
-    let driver = Driver { zone: core, settings, bus, store, clock, waiting: Waiting::default(), trust: signing };
-    let opening = Opening { driver, first, asks, discovery, inbox };
+    let trying = tokio::spawn(driver::keep_trying(store.clone(), shutdown.clone()));
+    let (waiting, shutdown_of) = (Waiting::default(), shutdown.clone());
+    let driver =
+        Driver { zone: core, settings, bus, store, clock, waiting, trust: signing, asks, shutdown: shutdown_of };
+    let opening = Opening { driver, first, discovery, inbox };
     let running = |driver: &Driver| {
         let ms = driver.clock.now().tick.0;
         tracing::info!(target: "rollcall::step", step = "zone_up", zone = %config.name, generation, ms,
@@ -228,6 +228,7 @@ pub async fn run(
     shutdown.request();
     // A panic of the server was logged; the zone's own end is what counts.
     let _ = server.await;
+    let _ = trying.await;
     if let Some(keepers) = keepers {
         let _ = keepers.await;
     }
@@ -238,7 +239,6 @@ pub async fn run(
 struct Opening {
     driver: Driver,
     first: Vec<core::Effect>,
-    asks: mpsc::Receiver<driver::Ask>,
     discovery: Discovery,
     inbox: String,
 }
@@ -246,11 +246,11 @@ struct Opening {
 impl Opening {
     /// The new generation is saved before it is announced.
     async fn run(self, config: &Config, shutdown: &Shutdown, running: impl FnOnce(&Driver)) -> Result<(), RunError> {
-        let Self { mut driver, first, mut asks, discovery, inbox } = self;
+        let Self { mut driver, first, discovery, inbox } = self;
         let bus = driver.bus.clone();
         let consumers = tokio::select! {
             consumers = prepare(&bus, config, &inbox) => consumers?,
-            () = driver.answer(&mut asks) => return Ok(()),
+            () = driver.answer() => return Ok(()),
             // The broker never came: an orderly end all the same.
             () = shutdown.requested() => return Ok(()),
         };
@@ -258,12 +258,12 @@ impl Opening {
         let hello = discovery.announce(driver.announcement()).await?;
         if driver.trust.is_some() {
             // Ends with the bus.
-            tokio::spawn(hear_refusals(bus));
+            tokio::spawn(driver::hear_refusals(bus));
         }
         running(&driver);
         let (acks, hellos) = (discovery.watch(Tag::Group), discovery.watch(Tag::Zone));
-        let inputs = Inputs { consumers, turn: 0, acks, hellos, asks, resign: driver::resigning() };
-        driver.run(inputs, hello, shutdown).await
+        let inputs = Inputs { consumers, turn: 0, acks, hellos, resign: driver::resigning() };
+        driver.run(inputs, hello).await
     }
 }
 
@@ -338,25 +338,6 @@ async fn prepare(bus: &Bus, config: &Config, inbox: &str) -> Result<Vec<Consumer
         consumers.push(bus.consume(&queue, under_way).await?);
     }
     Ok(consumers)
-}
-
-/// Binds the queue of refusals as soon as the broker has the exchange of its log; where it has none that is said.
-async fn hear_refusals(bus: Bus) {
-    let mut pause = REFUSALS_RETRIED;
-    loop {
-        match bus.declare(topology::refusals()).await {
-            Ok(declared) if declared.missing.is_empty() => return,
-            Ok(_) if pause > REFUSALS_RETRIED => tracing::warn!(
-                "the broker does not tell what it refuses, so it is missing in the audit log: set log.exchange = true in the \
-                 broker's configuration (docs/operating.md)"
-            ),
-            Ok(_) => {}
-            Err(DeclareError::Closed) => return,
-            Err(error) => return tracing::warn!("refused operations cannot be heard of: {error}"),
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 4).min(REFUSALS_LOOKED_FOR);
-    }
 }
 
 /// Which groups ran the check-in services of places when the zone ended.

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::health::LIVENESS;
 use super::history::About;
 use super::{Plan, message, must_grow, written};
-use crate::row::{AssignmentRow, Bookmark, HardwareRow, NodeRow, PlacedNode};
+use crate::row::{AssignmentRow, Bookmark, HardwareRow, NodeRow, PlacedNode, without_zeros};
 use crate::{Change, CommitError, GroupKind};
 
 impl Plan {
@@ -49,7 +49,7 @@ impl Plan {
         row.node.joined_ms = Some(at);
         row.node.capability = Some(capability.clone());
         row.node.checkin_id = Some(*checkin);
-        row.node.evidence = serde_json::to_string(&identifier.evidence).ok();
+        row.node.evidence = serde_json::to_string(&identifier.evidence).ok().map(without_zeros);
         let left = row.logical.replace(*group);
         self.history.clear(About::Node(node), LIVENESS, at);
         if left != Some(*group) {
@@ -126,7 +126,7 @@ impl Plan {
 
     /// Writes the hardware where it differs from what is known; says whether it replaced something.
     fn hardware_told(&mut self, node: NodeId, hardware: &HardwareTopology, at: UnixMillis) -> bool {
-        let Ok(topology) = serde_json::to_string(hardware) else { return false };
+        let Ok(topology) = serde_json::to_string(hardware).map(without_zeros) else { return false };
         if self.stored.hardware.get(&node).is_some_and(|had| is_same(had, &topology, hardware)) {
             return false;
         }

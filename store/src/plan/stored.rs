@@ -219,8 +219,9 @@ impl Subjects {
                 self.combinations.insert(capability.clone());
             }
             Change::Trust(change) => self.of_trust(change),
-            // Noted needs nothing; the others are the topology's own, and were gone through.
+            // These two need nothing; the others are the topology's own, and were gone through.
             Change::Noted { .. }
+            | Change::NodesSeen { .. }
             | Change::ZoneStarted { .. }
             | Change::GroupJoined { .. }
             | Change::GroupCreated { .. }

@@ -6,7 +6,7 @@ use rollcall_model::{Millis, UnixMillis};
 
 use super::{Plan, Writes, counted, written};
 use crate::CommitError;
-use crate::row::{AnalyticsRow, ChannelCut, MessageRow};
+use crate::row::{AnalyticsRow, ChannelCut, MessageRow, without_zeros};
 
 /// How many messages of a channel are kept.
 const KEPT_MESSAGES: u64 = 10_000;
@@ -27,7 +27,7 @@ impl Plan {
             subject: message.subject.clone(),
             severity: message.severity,
             message: message.message.clone(),
-            detail: message.detail.to_string(),
+            detail: without_zeros(message.detail.to_string()),
         };
         let moment = (row.channel.clone(), row.sent_ms);
         let there = self.stored.messages.entry(moment).or_default();

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Plan, written};
 use crate::TrustChange;
 use crate::audit::{AuditMark, digest};
-use crate::row::{AuditRow, UserRow};
+use crate::row::{AuditRow, UserRow, without_zeros};
 
 impl Plan {
     /// What is so already is no news. A user who was removed begins anew.
@@ -60,8 +60,8 @@ impl Plan {
             origin: plain(origin),
             action: plain(action),
             subject: plain(subject),
-            before: before.to_string(),
-            after: after.to_string(),
+            before: without_zeros(before.to_string()),
+            after: without_zeros(after.to_string()),
             hash: hash.clone(),
         };
         row.hash = digest(&hash, &row);

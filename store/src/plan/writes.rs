@@ -8,7 +8,7 @@ use crate::row::{
     AcknowledgementRow, ActionRow, AlertEnd, AlertRow, AnalyticsRow, AssignmentEnd, AssignmentRow, AuditRow, BitRow,
     CapabilityRow, CertificateRow, ChannelCut, ChannelRow, CheckinPlaceRow, CheckinRow, CombinationRow, EventRow,
     GroupRow, HardwareEnd, HardwareRow, HealthRow, JoinRow, MembershipEnd, MembershipRow, MessageRow, NodePolicyRow,
-    NodeRow, PolicyRow, RevokedRow, TokenRow, UserRow, ZoneRow,
+    NodeRow, PolicyRow, RevokedRow, SeenRow, TokenRow, UserRow, ZoneRow,
 };
 
 /// Facts are written over, history is ended and begun, the rest is appended.
@@ -28,6 +28,8 @@ pub(crate) struct Writes {
     pub checkins: Vec<CheckinRow>,
     /// Insert or replace.
     pub nodes: Vec<NodeRow>,
+    /// Write into the nodes that are there, in no later epoch.
+    pub seen: Vec<SeenRow>,
     /// End, before any new row.
     pub hardware_ends: Vec<HardwareEnd>,
     /// Append.

@@ -5,28 +5,29 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use rollcall_model::indicator::INDICATORS;
-use serde_json::json;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
 use tokio::sync::Mutex;
 
-use super::{FileReaders, Readers, SqliteStore};
-use crate::OpenError;
+use super::{FileReaders, SqliteStore};
+use crate::readers::Readers;
+use crate::{OpenError, sql};
 
 /// Marks a database as Rollcall's: `Roll`.
 pub(crate) const APPLICATION_ID: i64 = 0x526F_6C6C;
 
 /// Every migration, oldest first. A released one is never edited; a new one gets the next number.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "topology", include_str!("../../../migrations/sqlite/0001_topology.sql")),
     (2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
     (3, "health_and_groups", include_str!("../../../migrations/sqlite/0003_health_and_groups.sql")),
     (4, "more_views", include_str!("../../../migrations/sqlite/0004_more_views.sql")),
     (5, "trust", include_str!("../../../migrations/sqlite/0005_trust.sql")),
+    (6, "contract", include_str!("../../../migrations/sqlite/0006_contract.sql")),
 ];
 
 /// How long SQLite waits for a lock somebody with the `sqlite3` program holds.
@@ -44,7 +45,13 @@ pub(super) async fn memory() -> Result<SqliteStore, OpenError> {
     let mut connection = options.connect().await.map_err(says(place, "making it"))?;
     mark(&mut connection, place).await?;
     migrate(&mut connection, place).await?;
-    Ok(SqliteStore { writer: Mutex::new(connection), readers: None, _lock: None })
+    Ok(SqliteStore {
+        writer: Mutex::new(connection),
+        writing: None,
+        is_doubtful: AtomicBool::new(false),
+        readers: None,
+        _lock: None,
+    })
 }
 
 pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
@@ -58,6 +65,8 @@ pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
         .filename(&path)
         .busy_timeout(BUSY)
         .pragma("trusted_schema", "OFF")
+        // 64 MiB for each connection: a batch touches pages all over the tables.
+        .pragma("cache_size", "-65536")
         .disable_statement_logging();
     let mut plain = common.clone().connect().await.map_err(says(&place, "opening it"))?;
     mark(&mut plain, &place).await?;
@@ -72,9 +81,16 @@ pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
         .pragma("journal_size_limit", "67108864");
     let mut writer = writing.connect().await.map_err(says(&place, "turning on its write-ahead log"))?;
     migrate(&mut writer, &place).await?;
-    let reading = common.read_only(true).pragma("query_only", "ON");
+    // Read through the system's own cache, of which there is one for all connections.
+    let reading = common.read_only(true).pragma("query_only", "ON").pragma("mmap_size", "1073741824");
     let readers = FileReaders { select: Readers::new(reading.clone(), SELECTING), ask: Readers::new(reading, ASKING) };
-    Ok(SqliteStore { writer: Mutex::new(writer), readers: Some(readers), _lock: Some(lock) })
+    Ok(SqliteStore {
+        writer: Mutex::new(writer),
+        writing: Some(writing),
+        is_doubtful: AtomicBool::new(false),
+        readers: Some(readers),
+        _lock: Some(lock),
+    })
 }
 
 fn says<'a>(place: &'a str, doing: &'static str) -> impl Fn(sqlx::Error) -> OpenError + 'a {
@@ -196,32 +212,14 @@ async fn migrate(connection: &mut SqliteConnection, place: &str) -> Result<(), O
     });
     let newest = MIGRATIONS.map(|(version, ..)| version).into_iter().max().unwrap_or_default();
     let place = place.to_owned();
-    Migrator::with_migrations(migrations.into()).run(&mut *connection).await.map_err(|error| match error {
-        MigrateError::VersionMissing(version) => OpenError::Future { place: place.clone(), version, newest },
-        MigrateError::VersionMismatch(version) => OpenError::Altered { place: place.clone(), version },
-        source => OpenError::Migration { place: place.clone(), source },
+    Migrator::with_migrations(migrations.into()).run_direct(None, &mut *connection, false).await.map_err(|error| {
+        match error {
+            MigrateError::VersionMissing(version) => OpenError::Future { place: place.clone(), version, newest },
+            MigrateError::VersionMismatch(version) => OpenError::Altered { place: place.clone(), version },
+            source => OpenError::Migration { place: place.clone(), source },
+        }
     })?;
-    tell_indicators(connection).await.map_err(says(&place, "writing the dictionary of indicators"))
-}
-
-/// The program's dictionary of indicators is the source of the database's.
-async fn tell_indicators(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    let rows: Vec<serde_json::Value> = INDICATORS
-        .iter()
-        .map(|it| {
-            json!({
-                "bit": it.bit, "name": it.name, "unit": it.unit, "severity": it.severity.as_str(),
-                "meaning": it.meaning, "remedy": it.remedy,
-            })
-        })
-        .collect();
-    let sql = "INSERT INTO indicators (bit, name, unit, severity, meaning, remedy) \
-               SELECT value ->> 'bit', value ->> 'name', value ->> 'unit', value ->> 'severity', value ->> 'meaning', \
-               value ->> 'remedy' FROM json_each(?1) WHERE true \
-               ON CONFLICT (bit) DO UPDATE SET name = excluded.name, unit = excluded.unit, \
-               severity = excluded.severity, meaning = excluded.meaning, remedy = excluded.remedy";
-    sqlx::query(sql).bind(serde_json::Value::Array(rows).to_string()).execute(connection).await?;
-    Ok(())
+    sql::tell_indicators(connection).await.map_err(says(&place, "writing the dictionary of indicators"))
 }
 
 #[cfg(test)]

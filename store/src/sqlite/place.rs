@@ -25,7 +25,6 @@ impl Place {
         };
         match scheme {
             "sqlite" => {}
-            "postgres" | "postgresql" => return Err(OpenError::NotYet { scheme: scheme.to_owned() }),
             other => return refuse(format!("the scheme {other:?} before the first ':' is not known")),
         }
         if matches!(rest, ":memory:" | "//:memory:") {
@@ -50,7 +49,7 @@ impl Place {
 }
 
 /// The URL without a password, should somebody have put one there.
-fn presentable(url: &str) -> String {
+pub(crate) fn presentable(url: &str) -> String {
     match (url.find("://"), url.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => format!("{}://…{}", &url[..scheme], &url[at..]),
         _ => url.to_owned(),
@@ -84,7 +83,6 @@ mod tests {
             ("sqlite:/var/lib/", "names a folder"),
             ("sqlite:/zone.db?mode=rwc", "remove \"?mode=rwc\" at character 16"),
             ("sqlite::memroy:", "neither :memory: nor a path"),
-            ("postgres://u:secret@h/db", "PostgreSQL comes with a later version"),
         ] {
             let text = Place::parse(url).unwrap_err().to_string();
             assert!(text.contains(says), "{url}: {text}");

@@ -129,6 +129,7 @@ pub async fn messages_say_what_changed_and_why(store: &Store) {
         one(store, "SELECT message FROM v_alerts WHERE kind = 'liveness'").await,
         "node node-1 is down: connection closed"
     );
-    let detail = one(store, "SELECT detail ->> 'set' FROM v_events WHERE detail ->> 'number' = 3").await;
+    let detail =
+        one(store, "SELECT detail ->> 'set' FROM v_events WHERE CAST(detail ->> 'number' AS BIGINT) = 3").await;
     assert_eq!(detail, "[\"fan\"]");
 }

@@ -1,5 +1,5 @@
-//! What every backend of the store must do. A case takes an empty store and never asks which database it is;
-//! `sqlite_files` and `sqlite_upgrade` alone are about SQLite's files.
+//! What every backend of the store must do. A case takes an empty store, and asks which database it is only for words
+//! that differ; `sqlite_…` alone are about SQLite's files, `postgres_…` about PostgreSQL's servers.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
@@ -13,10 +13,15 @@ mod health;
 mod nodes;
 mod orders;
 mod policies;
+mod postgres_columns;
+mod postgres_people;
+mod postgres_server;
 mod repetition;
 mod rules;
+mod server;
 mod sqlite_audit;
 mod sqlite_files;
+mod sqlite_full;
 mod sqlite_upgrade;
 mod trust;
 mod trusted;
@@ -42,11 +47,31 @@ async fn sqlite_file() -> Fresh {
     Fresh { store: Store::open(&url).await.unwrap(), _folder: Some(folder) }
 }
 
+async fn postgres() -> Fresh {
+    let server = server::server();
+    Fresh { store: Store::open(&server.url(&server.database())).await.unwrap(), _folder: None }
+}
+
+/// Which database a store is in, where a case must know the words it speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Database {
+    Sqlite,
+    Postgres,
+}
+
+async fn database(store: &Store) -> Database {
+    match store.select("SELECT sqlite_version()", &[]).await {
+        Ok(_) => Database::Sqlite,
+        Err(_) => Database::Postgres,
+    }
+}
+
 /// Runs every case on every backend.
 macro_rules! contract {
     ($($room:ident :: $case:ident),* $(,)?) => {
         contract!(@on sqlite_memory: $($room::$case),*);
         contract!(@on sqlite_file: $($room::$case),*);
+        contract!(@on postgres: $($room::$case),*);
     };
     (@on $backend:ident: $($room:ident :: $case:ident),*) => {
         mod $backend {
@@ -80,6 +105,7 @@ contract! {
     nodes::a_new_epoch_keeps_health_and_begins_as_joining,
     nodes::hardware_history_grows_only_when_hardware_differs,
     nodes::each_group_numbers_its_own_changes,
+    nodes::last_signs_of_life_are_written_in_bulk,
     health::bits_are_derived_and_alerts_follow_them,
     health::one_alert_per_kind_is_open_at_a_time,
     health::liveness_is_raised_when_down_and_cleared_when_heard,
@@ -137,6 +163,7 @@ contract! {
     views::times_are_iso_8601_with_milliseconds,
     views::counts_of_groups_add_up,
     views::health_bits_are_listed_by_name_in_order,
+    views::kept_counts_are_what_counting_comes_to,
     guide::every_example_of_the_sql_guide_runs,
     guide::the_guide_lists_the_columns_each_view_has,
 }

@@ -3,7 +3,7 @@
 use rollcall_model::{NodeState, SessionEpoch};
 use rollcall_store::{Change, Store};
 
-use crate::world::{beginning, bits, changed, column, everything, joined, node, one, placed, rack, rows};
+use crate::world::{at, beginning, bits, changed, column, everything, joined, node, one, placed, rack, rows};
 
 pub async fn a_node_has_one_current_group_of_each_kind(store: &Store) {
     store.commit(&beginning(3)).await.unwrap();
@@ -104,8 +104,10 @@ pub async fn hardware_history_grows_only_when_hardware_differs(store: &Store) {
     let found = rows(store, "SELECT cores, threads, memory_bytes >> 30, nics FROM v_nodes").await;
     let expected: [serde_json::Value; 4] = [32.into(), 64.into(), 256.into(), "eth0 ice 25G".into()];
     assert_eq!(found, [expected]);
-    let changed = column(store, "SELECT detail ->> 'hardware_changed' FROM v_events WHERE kind = 'node_joined'").await;
-    assert_eq!(changed, [0, 0, 1, 1, 0]);
+    let details = column(store, "SELECT detail FROM v_events WHERE kind = 'node_joined' ORDER BY event_id").await;
+    let changed = details.iter().map(|text| serde_json::from_str::<serde_json::Value>(text.as_str().unwrap()).unwrap());
+    let changed: Vec<bool> = changed.map(|detail| detail["hardware_changed"].as_bool().unwrap()).collect();
+    assert_eq!(changed, [false, false, true, true, false]);
 }
 
 /// Two racks number their memberships and changes independently.
@@ -134,4 +136,16 @@ pub async fn each_group_numbers_its_own_changes(store: &Store) {
     assert_eq!(one(store, state).await, "suspect", "what was taken before the move is not taken again");
     store.commit(&[from(1, 1, 901, NodeState::Down)]).await.unwrap();
     assert_eq!(one(store, state).await, "down");
+}
+
+pub async fn last_signs_of_life_are_written_in_bulk(store: &Store) {
+    store.commit(&beginning(3)).await.unwrap();
+    store.commit(&[joined(2, 2, 1)]).await.unwrap();
+    let epoch = SessionEpoch(1);
+    let seen = Change::NodesSeen { nodes: vec![(node(1), epoch), (node(2), epoch), (node(99), epoch)], at: at(500) };
+    store.commit(&[seen, Change::NodesSeen { nodes: vec![(node(3), epoch)], at: at(2) }]).await.unwrap();
+    let found = column(store, "SELECT last_seen_at FROM v_nodes ORDER BY name").await;
+    // The second has a later epoch by now, the third was heard later than this says.
+    assert_eq!(found, ["2026-11-20T08:08:20.000Z", "2026-11-20T08:00:20.000Z", "2026-11-20T08:00:11.000Z"]);
+    assert_eq!(one(store, "SELECT count(*) FROM v_events WHERE at > '2026-11-20T08:01'").await, 0, "no news");
 }

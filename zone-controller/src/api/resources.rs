@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use rollcall_store::{AskLimits, Bind};
+use rollcall_store::{AskError, AskLimits, Bind};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -74,7 +74,9 @@ pub struct Question {
 /// `POST /v1/sql {"query": "SELECT …"}`: read-only, limited in rows and time.
 pub async fn sql(State(shared): State<Arc<Shared>>, Body(question): Body<Question>) -> Answer {
     let limits = AskLimits { rows: 10_000, timeout: Duration::from_secs(5) };
-    let table =
-        shared.store.ask(&question.query, limits).await.map_err(|error| Problem::bad_request(error.to_string()))?;
+    let table = shared.store.ask(&question.query, limits).await.map_err(|error| match error {
+        AskError::Database(_) => Problem::store(error),
+        of_the_question => Problem::bad_request(of_the_question.to_string()),
+    })?;
     Ok(Json(json!(table)))
 }

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use rollcall_bus::Link;
+use rollcall_store::Writable;
 use serde_json::json;
 
 use super::Shared;
@@ -14,6 +15,9 @@ use super::asking::{Answer, overview, rows};
 
 /// `GET /readyz`
 pub async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, String) {
+    if let Writable::No { reason } = &*shared.store.writable().borrow() {
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("the topology is read-only: {reason}\n"));
+    }
     match &*shared.link.borrow() {
         Link::Up { .. } if shared.is_up.load(Ordering::Acquire) => (StatusCode::OK, "ready\n".into()),
         Link::Up { .. } => {
@@ -32,6 +36,10 @@ pub async fn status(State(shared): State<Arc<Shared>>) -> Answer {
         Link::Connecting => "connecting".to_owned(),
         Link::Down { reason, .. } => format!("down: {reason}"),
     };
+    let database = match &*shared.store.writable().borrow() {
+        Writable::Yes => "up".to_owned(),
+        Writable::No { reason } => format!("read-only: {reason}"),
+    };
     let states =
         rows(&shared, "SELECT state, COUNT(*) AS nodes FROM v_nodes GROUP BY state ORDER BY state", &[]).await?;
     let groups =
@@ -47,6 +55,7 @@ pub async fn status(State(shared): State<Arc<Shared>>) -> Answer {
     Ok(Json(json!({
         "zone": { "id": shared.zone, "name": shared.name, "generation": shared.generation },
         "broker": broker,
+        "database": database,
         "nodes": states,
         "groups": groups,
         "alerts": alerts,

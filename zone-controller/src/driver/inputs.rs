@@ -28,8 +28,6 @@ pub struct Inputs {
     pub acks: Watch,
     /// Hellos over DNS-SD.
     pub hellos: Watch,
-    /// Questions and commands from the API.
-    pub asks: mpsc::Receiver<Ask>,
     /// When the hello is to be signed anew.
     pub resign: Interval,
 }
@@ -68,8 +66,14 @@ pub fn queues(inbox: &str, channels: &[Purpose]) -> Vec<(String, u16)> {
 
 /// Waits for whatever comes first; `deadline` is the core's. Of several that are ready one is taken by chance, of
 /// several queues the next in turn.
-pub(super) async fn wait(inputs: &mut Inputs, deadline: Option<Tick>, clock: Clock, shutdown: &Shutdown) -> Woken {
-    let Inputs { consumers, turn, acks, hellos, asks, resign } = inputs;
+pub(super) async fn wait(
+    inputs: &mut Inputs,
+    asks: &mut mpsc::Receiver<Ask>,
+    deadline: Option<Tick>,
+    clock: Clock,
+    shutdown: &Shutdown,
+) -> Woken {
+    let Inputs { consumers, turn, acks, hellos, resign } = inputs;
     let rung = async {
         match deadline {
             Some(deadline) => tokio::time::sleep(clock.until(deadline)).await,

@@ -6,6 +6,7 @@
 mod broker;
 mod hostile;
 mod joining;
+mod read_only;
 mod roles;
 mod secure;
 mod stage;

@@ -77,12 +77,17 @@ pub fn config(directory: &std::path::Path) -> Config {
 impl Stage {
     /// A zone that is up, and a rack without nodes in it.
     pub async fn up() -> Self {
+        Self::up_on(Store::open("sqlite::memory:").await.expect("a database")).await
+    }
+
+    /// The same, on a database of the test's own.
+    pub async fn up_on(store: Store) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let broker = LocalBroker::new();
         let parts = Parts {
             connector: Connector::Local(broker.clone()),
             endpoint: BrokerEndpoint { host: "here".into(), port: 5672, vhost: "test".into() },
-            store: Store::open("sqlite::memory:").await.expect("a database"),
+            store,
             discovery: Discovery::off(),
         };
         let shutdown = Shutdown::new();

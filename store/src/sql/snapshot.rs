@@ -2,48 +2,56 @@
 
 use rollcall_model::{HardwareTopology, Health, Name};
 use serde::Deserialize;
-use sqlx::SqliteConnection;
 
-use super::fetch::{THE_POLICY, THE_ZONE, WHERE_PLACED, placed, rows};
-use super::shape::{ACTIONS, COMBINATIONS, GROUPS, Sql};
+use super::Sql;
+use super::fetch::{THE_POLICY, THE_ZONE, WHERE_PLACED, placed};
+use super::link::{Link, rows};
+use super::shape::{ACTIONS, COMBINATIONS, GROUPS};
 use crate::row::{
     ActionRow, CombinationRow, CombinationState, GroupRow, OpenMembership, PlacedNode, PolicyRow, ZoneRow,
 };
 use crate::{ActionRecord, GroupRecord, HeldRecord, LoadError, NodeRecord, PolicyRecord, Snapshot, ZoneRecord};
 
-static LIVE_GROUPS: Sql = Sql::new(|| {
-    format!("SELECT json_object({}) FROM groups t WHERE t.dissolved_ms IS NULL ORDER BY t.group_id", GROUPS.object())
-});
+static LIVE_GROUPS: Sql =
+    Sql::new(|d| format!("SELECT {} FROM groups t WHERE t.dissolved_ms IS NULL ORDER BY t.group_id", d.row(&GROUPS)));
 
 /// A name that a group in force has again was dissolved all the same.
-const DISSOLVED: &str =
-    "SELECT DISTINCT json_quote(name) FROM groups WHERE rule IS NOT NULL AND dissolved_ms IS NOT NULL ORDER BY name";
-
-static ALL_NODES: Sql = Sql::new(|| {
+static DISSOLVED: Sql = Sql::new(|d| {
     format!(
-        "SELECT json_object('placed', {}, 'hardware', json(h.topology), 'policy', coalesce(o.version, 0)) \
-         FROM nodes t {WHERE_PLACED} \
+        "SELECT {} FROM (SELECT DISTINCT name FROM groups WHERE rule IS NOT NULL AND dissolved_ms IS NOT NULL) g \
+         ORDER BY g.name",
+        d.quoted("g.name")
+    )
+});
+
+static ALL_NODES: Sql = Sql::new(|d| {
+    let (placed, hardware) = (d.nested(&placed(d)), d.json("h.topology"));
+    let node = d.object(&format!("'placed', {placed}, 'hardware', {hardware}, 'policy', coalesce(o.version, 0)"));
+    format!(
+        "SELECT {node} FROM nodes t {WHERE_PLACED} \
          LEFT JOIN node_hardware h ON h.node_id = t.node_id AND h.until_ms IS NULL \
-         LEFT JOIN node_policies o ON o.node_id = t.node_id ORDER BY t.node_id",
-        placed()
+         LEFT JOIN node_policies o ON o.node_id = t.node_id ORDER BY t.node_id"
     )
 });
 
-const ENTERED: &str = "SELECT json_object('node_id', t.node_id, 'group_id', t.group_id) \
-     FROM memberships t WHERE t.until_ms IS NULL ORDER BY t.node_id, t.group_id";
-
-static OPEN_ACTIONS: Sql = Sql::new(|| {
+static ENTERED: Sql = Sql::new(|d| {
     format!(
-        "SELECT json_object({}) FROM actions t WHERE t.state IN ('ordered', 'running') \
-         ORDER BY t.ordered_ms, t.action_id",
-        ACTIONS.object()
+        "SELECT {} FROM memberships t WHERE t.until_ms IS NULL ORDER BY t.node_id, t.group_id",
+        d.object("'node_id', t.node_id, 'group_id', t.group_id")
     )
 });
 
-static HELD: Sql = Sql::new(|| {
+static OPEN_ACTIONS: Sql = Sql::new(|d| {
     format!(
-        "SELECT json_object({}) FROM held_combinations t WHERE t.state <> 'approved' ORDER BY t.capability",
-        COMBINATIONS.object()
+        "SELECT {} FROM actions t WHERE t.state IN ('ordered', 'running') ORDER BY t.ordered_ms, t.action_id",
+        d.row(&ACTIONS)
+    )
+});
+
+static HELD: Sql = Sql::new(|d| {
+    format!(
+        "SELECT {} FROM held_combinations t WHERE t.state <> 'approved' ORDER BY t.capability",
+        d.row(&COMBINATIONS)
     )
 });
 
@@ -55,16 +63,16 @@ struct WholeNode {
 }
 
 /// Everything a starting zone controller needs.
-pub(super) async fn snapshot(connection: &mut SqliteConnection) -> Result<Snapshot, LoadError> {
-    let zone = rows::<ZoneRow>(connection, "zone", &THE_ZONE, &[]).await?.pop();
-    let groups = rows::<GroupRow>(connection, "groups", &LIVE_GROUPS, &[]).await?;
-    let nodes = rows::<WholeNode>(connection, "nodes", &ALL_NODES, &[]).await?;
-    let policy = rows::<PolicyRow>(connection, "policies", &THE_POLICY, &[]).await?.pop();
-    let entered = rows::<OpenMembership>(connection, "memberships", ENTERED, &[]).await?;
-    let actions = rows::<ActionRow>(connection, "actions", &OPEN_ACTIONS, &[]).await?;
-    let held = rows::<CombinationRow>(connection, "held_combinations", &HELD, &[]).await?;
-    let dissolved = rows::<Name>(connection, "groups", DISSOLVED, &[]).await?;
-    let trust = super::trust::snapshot(connection).await?;
+pub(crate) async fn snapshot(link: &mut impl Link) -> Result<Snapshot, LoadError> {
+    let zone = rows::<ZoneRow>(link, "zone", &THE_ZONE, vec![]).await?.pop();
+    let groups = rows::<GroupRow>(link, "groups", &LIVE_GROUPS, vec![]).await?;
+    let nodes = rows::<WholeNode>(link, "nodes", &ALL_NODES, vec![]).await?;
+    let policy = rows::<PolicyRow>(link, "policies", &THE_POLICY, vec![]).await?.pop();
+    let entered = rows::<OpenMembership>(link, "memberships", &ENTERED, vec![]).await?;
+    let actions = rows::<ActionRow>(link, "actions", &OPEN_ACTIONS, vec![]).await?;
+    let held = rows::<CombinationRow>(link, "held_combinations", &HELD, vec![]).await?;
+    let dissolved = rows::<Name>(link, "groups", &DISSOLVED, vec![]).await?;
+    let trust = super::trust::snapshot(link).await?;
     Ok(Snapshot {
         zone: zone.map(|row| ZoneRecord { zone: row.zone_id, name: row.name, generation: row.generation }),
         groups: groups.into_iter().map(group_record).collect(),

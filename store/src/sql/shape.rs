@@ -1,11 +1,6 @@
-//! The columns of the tables, said once, and the statements that follow from them.
-//!
-//! Rows cross as a JSON list in one bind, so a statement's text does not depend on how many rows there are: it is
-//! prepared once per connection.
+//! The columns of the tables, said once; the statements that follow from them are written by [`Dialect`](super::Dialect).
 
-use std::sync::LazyLock;
-
-pub(super) struct Shape {
+pub(crate) struct Shape {
     pub table: &'static str,
     pub key: &'static [&'static str],
     pub columns: &'static [&'static str],
@@ -15,49 +10,7 @@ pub(super) struct Shape {
     pub flags: &'static [&'static str],
 }
 
-impl Shape {
-    /// Appends rows: `?1` is a JSON list of objects.
-    pub(super) fn insert(&self) -> String {
-        let values: Vec<String> = self.columns.iter().map(|column| format!("value ->> '{column}'")).collect();
-        format!(
-            "INSERT INTO {} ({}) SELECT {} FROM json_each(?1) WHERE true ORDER BY key",
-            self.table,
-            self.columns.join(", "),
-            values.join(", ")
-        )
-    }
-
-    /// Inserts rows, or replaces those of the same key.
-    pub(super) fn upsert(&self) -> String {
-        let set: Vec<String> = self
-            .columns
-            .iter()
-            .filter(|column| !self.key.contains(column))
-            .map(|column| format!("{column} = excluded.{column}"))
-            .collect();
-        format!("{} ON CONFLICT ({}) DO UPDATE SET {}", self.insert(), self.key.join(", "), set.join(", "))
-    }
-
-    /// Names and values of a row that is called `t`, as the inside of `json_object(…)`.
-    pub(super) fn object(&self) -> String {
-        let pairs: Vec<String> = self
-            .columns
-            .iter()
-            .map(|column| {
-                if self.lists.contains(column) {
-                    format!("'{column}', json(t.{column})")
-                } else if self.flags.contains(column) {
-                    format!("'{column}', json(CASE t.{column} WHEN 1 THEN 'true' ELSE 'false' END)")
-                } else {
-                    format!("'{column}', t.{column}")
-                }
-            })
-            .collect();
-        pairs.join(", ")
-    }
-}
-
-pub(super) const ZONE: Shape = Shape {
+pub(crate) const ZONE: Shape = Shape {
     table: "zone",
     key: &["zone_id"],
     columns: &["zone_id", "name", "generation", "created_ms", "started_ms"],
@@ -65,7 +18,7 @@ pub(super) const ZONE: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const GROUPS: Shape = Shape {
+pub(crate) const GROUPS: Shape = Shape {
     table: "groups",
     key: &["group_id"],
     columns: &[
@@ -90,7 +43,7 @@ pub(super) const GROUPS: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const CHECKINS: Shape = Shape {
+pub(crate) const CHECKINS: Shape = Shape {
     table: "checkins",
     key: &["checkin_id"],
     columns: &["checkin_id", "name", "address", "ranges", "first_seen_ms", "last_seen_ms"],
@@ -98,7 +51,7 @@ pub(super) const CHECKINS: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const NODES: Shape = Shape {
+pub(crate) const NODES: Shape = Shape {
     table: "nodes",
     key: &["node_id"],
     columns: &[
@@ -127,7 +80,7 @@ pub(super) const NODES: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const HARDWARE: Shape = Shape {
+pub(crate) const HARDWARE: Shape = Shape {
     table: "node_hardware",
     key: &[],
     columns: &["node_id", "from_ms", "until_ms", "cpu", "cores", "threads", "memory_bytes", "nics", "topology"],
@@ -135,7 +88,7 @@ pub(super) const HARDWARE: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const ASSIGNMENTS: Shape = Shape {
+pub(crate) const ASSIGNMENTS: Shape = Shape {
     table: "assignments",
     key: &[],
     columns: &[
@@ -153,7 +106,7 @@ pub(super) const ASSIGNMENTS: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const BITS: Shape = Shape {
+pub(crate) const BITS: Shape = Shape {
     table: "node_health_bits",
     key: &["node_id", "bit"],
     columns: &["node_id", "bit", "state", "since_ms"],
@@ -161,7 +114,7 @@ pub(super) const BITS: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const HEALTH: Shape = Shape {
+pub(crate) const HEALTH: Shape = Shape {
     table: "health_history",
     key: &[],
     columns: &["node_id", "group_id", "at_ms", "epoch", "state", "bits", "mask", "cause"],
@@ -169,7 +122,7 @@ pub(super) const HEALTH: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const EVENTS: Shape = Shape {
+pub(crate) const EVENTS: Shape = Shape {
     table: "events",
     key: &[],
     columns: &["at_ms", "kind", "subject_type", "subject_id", "message", "detail"],
@@ -177,7 +130,7 @@ pub(super) const EVENTS: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const POLICIES: Shape = Shape {
+pub(crate) const POLICIES: Shape = Shape {
     table: "policies",
     key: &["version"],
     columns: &["version", "document", "set_ms", "set_by", "comment"],
@@ -185,7 +138,7 @@ pub(super) const POLICIES: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const NODE_POLICIES: Shape = Shape {
+pub(crate) const NODE_POLICIES: Shape = Shape {
     table: "node_policies",
     key: &["node_id"],
     columns: &["node_id", "version", "applied_ms", "refused_version", "refused_ms", "problem"],
@@ -193,7 +146,7 @@ pub(super) const NODE_POLICIES: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const MEMBERSHIPS: Shape = Shape {
+pub(crate) const MEMBERSHIPS: Shape = Shape {
     table: "memberships",
     key: &[],
     columns: &["node_id", "group_id", "from_ms", "reason", "until_ms", "left_reason"],
@@ -201,7 +154,7 @@ pub(super) const MEMBERSHIPS: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const ACTIONS: Shape = Shape {
+pub(crate) const ACTIONS: Shape = Shape {
     table: "actions",
     key: &["action_id"],
     columns: &[
@@ -223,7 +176,7 @@ pub(super) const ACTIONS: Shape = Shape {
     flags: &["automatic"],
 };
 
-pub(super) const COMBINATIONS: Shape = Shape {
+pub(crate) const COMBINATIONS: Shape = Shape {
     table: "held_combinations",
     key: &["capability"],
     columns: &["capability", "state", "node_id", "node_name", "held_ms", "decided_ms", "decided_by"],
@@ -231,7 +184,7 @@ pub(super) const COMBINATIONS: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const PLACES: Shape = Shape {
+pub(crate) const PLACES: Shape = Shape {
     table: "checkin_places",
     key: &["name"],
     columns: &["name", "group_id", "running", "message", "since_ms"],
@@ -239,7 +192,7 @@ pub(super) const PLACES: Shape = Shape {
     flags: &["running"],
 };
 
-pub(super) const MESSAGES: Shape = Shape {
+pub(crate) const MESSAGES: Shape = Shape {
     table: "channel_messages",
     key: &["channel", "number"],
     columns: &["channel", "number", "sent_ms", "sender", "what", "subject", "severity", "message", "detail"],
@@ -247,7 +200,7 @@ pub(super) const MESSAGES: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const ANALYTICS: Shape = Shape {
+pub(crate) const ANALYTICS: Shape = Shape {
     table: "analytics",
     key: &["group_id", "at_ms"],
     columns: &["group_id", "at_ms", "session", "period_ms", "states", "bits", "metrics", "statuses", "refused"],
@@ -255,7 +208,7 @@ pub(super) const ANALYTICS: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const TOKENS: Shape = Shape {
+pub(crate) const TOKENS: Shape = Shape {
     table: "join_tokens",
     key: &["token"],
     columns: &[
@@ -277,7 +230,7 @@ pub(super) const TOKENS: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const JOINS: Shape = Shape {
+pub(crate) const JOINS: Shape = Shape {
     table: "join_requests",
     key: &["join_id"],
     columns: &[
@@ -299,7 +252,7 @@ pub(super) const JOINS: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const CERTIFICATES: Shape = Shape {
+pub(crate) const CERTIFICATES: Shape = Shape {
     table: "certificates",
     key: &["serial"],
     columns: &[
@@ -320,7 +273,7 @@ pub(super) const CERTIFICATES: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const REVOKED: Shape = Shape {
+pub(crate) const REVOKED: Shape = Shape {
     table: "revoked_principals",
     key: &["principal"],
     columns: &["principal", "name", "since_ms", "by", "reason"],
@@ -328,7 +281,7 @@ pub(super) const REVOKED: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const USERS: Shape = Shape {
+pub(crate) const USERS: Shape = Shape {
     table: "api_users",
     key: &["name"],
     columns: &[
@@ -346,7 +299,7 @@ pub(super) const USERS: Shape = Shape {
     flags: &[],
 };
 
-pub(super) const AUDIT: Shape = Shape {
+pub(crate) const AUDIT: Shape = Shape {
     table: "audit",
     key: &[],
     columns: &["seq", "at_ms", "who", "origin", "action", "subject", "before", "after", "hash"],
@@ -354,5 +307,18 @@ pub(super) const AUDIT: Shape = Shape {
     flags: &[],
 };
 
-/// A statement that is made from a shape when first used.
-pub(super) type Sql = LazyLock<String>;
+pub(crate) const INDICATORS: Shape = Shape {
+    table: "indicators",
+    key: &["bit"],
+    columns: &["bit", "name", "unit", "severity", "meaning", "remedy"],
+    lists: &[],
+    flags: &[],
+};
+
+pub(crate) const CAPABILITIES: Shape = Shape {
+    table: "capabilities",
+    key: &["capability"],
+    columns: &["capability", "digest", "first_seen_ms"],
+    lists: &[],
+    flags: &[],
+};

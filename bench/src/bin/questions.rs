@@ -1,0 +1,60 @@
+//! `questions`: the questions of docs/sql.md about 100,000 nodes, on both databases.
+
+#![allow(clippy::unwrap_used, reason = "the tests' own server: a benchmark that cannot have one has nothing to say")]
+
+use std::path::PathBuf;
+
+use rollcall_bench::machine::Machine;
+use rollcall_bench::questions::fleet::Size;
+use rollcall_bench::questions::{file_mib, measure};
+use rollcall_bench::report::{Row, Section, publish};
+use rollcall_store::Store;
+
+#[allow(dead_code, reason = "what the tests need beside")]
+#[path = "../../../store/tests/contract/server.rs"]
+mod server;
+
+fn number(name: &str, default: u32) -> u32 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let size = Size {
+        nodes: number("ROLLCALL_BENCH_NODES", 100_000),
+        groups: number("ROLLCALL_BENCH_GROUPS", 2_000),
+        changes: number("ROLLCALL_BENCH_CHANGES", 1_000_000),
+    };
+    let load_before = rollcall_bench::machine::load();
+    let kept = std::env::var_os("ROLLCALL_BENCH_DIRECTORY").map(PathBuf::from);
+    let folder = tempfile::tempdir()?;
+    let file = kept.unwrap_or_else(|| folder.path().to_owned()).join("fleet.db");
+    let store = Store::open(&format!("sqlite:{}", file.display())).await?;
+    let mut rows = measure(&store, "SQLite", size).await?;
+    store.close().await;
+    rows.extend(sizes("SQLite", file_mib(&file), size));
+    let (url, database) = if let Ok(url) = std::env::var("ROLLCALL_BENCH_POSTGRES_URL") {
+        (url, None)
+    } else {
+        let database = server::server().database();
+        (server::server().url(&database), Some(database))
+    };
+    let store = Store::open(&url).await?;
+    rows.extend(measure(&store, "PostgreSQL", size).await?);
+    if let Some(database) = database {
+        let bytes = server::server().psql(&database, "SELECT pg_database_size(current_database())");
+        rows.extend(sizes("PostgreSQL", bytes.trim().parse::<f64>()? / 1_048_576.0, size));
+    }
+    publish("questions", Section { machine: Machine::this(), load_before, rows })?;
+    Ok(())
+}
+
+/// What the fleet takes up, and what a node adds in a day like those of the fleet.
+fn sizes(database: &str, mib: f64, size: Size) -> [Row; 2] {
+    let per_node_and_day = mib * 1_048_576.0 / f64::from(size.nodes) / 7.0;
+    [
+        Row::new(format!("{database}: size"), mib, "MiB").note("all tables and indexes"),
+        Row::new(format!("{database}: growth for a node and day"), per_node_and_day, "B")
+            .note("of the seven days written"),
+    ]
+}

@@ -1,0 +1,154 @@
+//! The PostgreSQL backend: a server of version 15 or later, one schema of one database for a zone.
+//!
+//! One connection writes. It holds an advisory lock for as long as it lives, so a zone has one writer here too; what is
+//! lost with the connection, the lock among it, is taken again with the next one. Two small sets of read-only
+//! connections answer, so that neither a commit nor the API waits for somebody's long question. Every wait is bounded.
+
+mod answer;
+mod failure;
+mod link;
+mod migrate;
+mod open;
+mod place;
+mod reader;
+mod values;
+mod writer;
+
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+use tokio::sync::Mutex;
+
+pub(crate) use self::place::Place;
+use self::writer::Writer;
+use crate::readers::{Lent, Readers};
+use crate::topology::Topology;
+use crate::{
+    AskError, AskLimits, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, OpenError, QueryError,
+    Snapshot, Table, audit, sql,
+};
+
+/// How many of the program's own questions, and of other people's, are answered at once.
+const SELECTING: usize = 4;
+const ASKING: usize = 2;
+
+/// How long the server may take to answer one of the program's own questions, a connection's making included.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An open database.
+#[derive(Debug)]
+pub(crate) struct PostgresStore {
+    writer: Mutex<Writer>,
+    /// For the program's own statements.
+    select: Readers<PgConnectOptions>,
+    /// For what people ask.
+    ask: Readers<PgConnectOptions>,
+}
+
+impl PostgresStore {
+    /// Opens, checks, migrates.
+    pub(crate) async fn open(place: Place) -> Result<Self, OpenError> {
+        let opened = open::open(&place).await?;
+        Ok(Self {
+            writer: Mutex::new(Writer::new(place.clone(), opened.connection)),
+            select: Readers::new(place.reading(None), SELECTING),
+            ask: Readers::new(place.reading(opened.reader.as_deref()), ASKING),
+        })
+    }
+
+    /// A connection of a set: one that works, as far as can be known.
+    async fn lent<'a>(
+        &self,
+        readers: &'a Readers<PgConnectOptions>,
+    ) -> Result<Lent<'a, PgConnectOptions>, sqlx::Error> {
+        let mut lent = within(PATIENCE, readers.take()).await?;
+        if lent.is_used && within(PATIENCE, lent.connection().ping()).await.is_err() {
+            // The server was started anew, say: the others are gone as well.
+            readers.forget();
+            drop(lent);
+            lent = within(PATIENCE, readers.take()).await?;
+        }
+        Ok(lent)
+    }
+
+    /// Has a reading connection do something, and keeps it where it can be used again.
+    async fn read<T, E>(
+        &self,
+        readers: &Readers<PgConnectOptions>,
+        patience: Duration,
+        what: impl AsyncFnOnce(&mut PgConnection) -> Result<T, E>,
+    ) -> Result<Result<T, E>, sqlx::Error> {
+        let mut lent = self.lent(readers).await?;
+        let Ok(done) = tokio::time::timeout(patience, what(lent.connection())).await else {
+            return Err(failure::silent());
+        };
+        // One that failed is not trusted again: it costs a moment to make another.
+        if done.is_ok() {
+            lent.give_back();
+        }
+        Ok(done)
+    }
+}
+
+/// Ends in an error when it takes too long.
+async fn within<T>(patience: Duration, what: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(patience, what).await.unwrap_or_else(|_| Err(failure::silent()))
+}
+
+impl Topology for PostgresStore {
+    async fn close(self) {
+        let Self { writer, select, ask } = self;
+        for readers in [select, ask] {
+            readers.close().await;
+        }
+        writer.into_inner().close().await;
+    }
+
+    async fn commit(&self, changes: &[Change]) -> Result<(), CommitError> {
+        self.writer.lock().await.commit(changes).await
+    }
+
+    async fn touch(&self) -> Result<(), CommitError> {
+        self.writer.lock().await.touch().await
+    }
+
+    async fn load(&self) -> Result<Snapshot, LoadError> {
+        // A large zone takes its time; it is loaded once.
+        let loaded = self.read(&self.select, 6 * PATIENCE, async |connection: &mut PgConnection| {
+            let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+            let snapshot = sql::snapshot(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok::<_, LoadError>(snapshot)
+        });
+        loaded.await.map_err(LoadError::Database)?
+    }
+
+    async fn verify_audit(&self, from: AuditMark) -> Result<AuditStep, AuditError> {
+        let seq = from.seq;
+        let rows = self.read(&self.select, PATIENCE, async |connection: &mut PgConnection| {
+            sql::audit_after(connection, seq).await
+        });
+        let rows = rows.await.map_err(AuditError::Database)??;
+        Ok(audit::walk(from, &rows, rows.len() < sql::AUDIT_STEP))
+    }
+
+    async fn select(&self, sql: &'static str, binds: &[Bind]) -> Result<Table, QueryError> {
+        let answered = self.read(&self.select, PATIENCE, async |connection: &mut PgConnection| {
+            answer::table(connection, sql, binds).await
+        });
+        let answered = match answered.await {
+            Ok(answered) => answered,
+            Err(error) => Err(error),
+        };
+        answered.map_err(|source| QueryError { sql, source })
+    }
+
+    async fn ask(&self, sql: &str, limits: AskLimits) -> Result<Table, AskError> {
+        let patience = limits.timeout + Duration::from_secs(2);
+        let answered = self.read(&self.ask, patience, async |connection: &mut PgConnection| {
+            answer::asked(connection, sql, limits).await
+        });
+        answered.await.map_err(AskError::Database)?
+    }
+}

@@ -1,0 +1,97 @@
+//! A connection as the statements see it.
+
+use std::future::Future;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Dialect, Sql};
+use crate::{AuditError, CommitError, Damaged, LoadError};
+
+/// A connection that carries statements and rows of JSON. What implements it decides nothing.
+pub(crate) trait Link: Send {
+    /// Whose SQL it speaks.
+    fn dialect(&self) -> Dialect;
+
+    /// The one column of text that a statement answers with, row by row.
+    fn texts(
+        &mut self,
+        sql: &'static str,
+        binds: Vec<String>,
+    ) -> impl Future<Output = Result<Vec<String>, sqlx::Error>> + Send;
+
+    /// Carries out a statement; says how many rows it wrote.
+    fn run(&mut self, sql: &'static str, binds: Vec<String>) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
+}
+
+/// Either of the errors that reading rows can end in.
+#[derive(Debug)]
+pub(crate) enum RowsError {
+    Damaged(Damaged),
+    Database(sqlx::Error),
+}
+
+impl From<RowsError> for AuditError {
+    fn from(error: RowsError) -> Self {
+        match error {
+            RowsError::Damaged(damaged) => Self::Damaged(damaged),
+            RowsError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+impl From<RowsError> for CommitError {
+    fn from(error: RowsError) -> Self {
+        match error {
+            RowsError::Damaged(damaged) => Self::Damaged(damaged),
+            RowsError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+impl From<RowsError> for LoadError {
+    fn from(error: RowsError) -> Self {
+        match error {
+            RowsError::Damaged(damaged) => Self::Damaged(damaged),
+            RowsError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+/// The rows a statement answers with, each an object in JSON.
+pub(super) async fn rows<T: DeserializeOwned>(
+    link: &mut impl Link,
+    table: &'static str,
+    sql: &'static Sql,
+    binds: Vec<String>,
+) -> Result<Vec<T>, RowsError> {
+    let sql = sql.text(link.dialect());
+    let texts = link.texts(sql, binds).await.map_err(RowsError::Database)?;
+    texts
+        .iter()
+        .map(|text| serde_json::from_str(text))
+        .collect::<Result<_, _>>()
+        .map_err(|source| RowsError::Damaged(Damaged { table, source }))
+}
+
+/// Writes rows with a statement that takes a list of them; nothing where there are none.
+pub(super) async fn put<T: Serialize>(link: &mut impl Link, sql: &'static Sql, rows: &[T]) -> Result<(), sqlx::Error> {
+    if !rows.is_empty() {
+        let binds = vec![json(rows)?];
+        let sql = sql.text(link.dialect());
+        link.run(sql, binds).await?;
+    }
+    Ok(())
+}
+
+/// Carries out a statement with binds of any kind.
+pub(super) async fn run(link: &mut impl Link, sql: &'static Sql, binds: Vec<String>) -> Result<(), sqlx::Error> {
+    let sql = sql.text(link.dialect());
+    link.run(sql, binds).await.map(drop)
+}
+
+/// As JSON. Zero characters, which only one of the databases can hold, are replaced.
+pub(super) fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, sqlx::Error> {
+    let text = serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    Ok(crate::row::without_zeros(text))
+}

@@ -1,0 +1,102 @@
+//! Saving, also while the database takes nothing for a while: what is to be saved waits, and the API is answered.
+
+use std::time::Duration;
+
+use rand::random_range;
+use rollcall_startup::Shutdown;
+use rollcall_store::{Change, CommitError, LoadError, Snapshot, Store, Writable};
+
+use super::{Ask, CommandError, Driver};
+
+/// How long is waited before the database is tried again: by chance up to the first, then up to twice as much …
+const FIRST: Duration = Duration::from_millis(200);
+/// … and never longer than this.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Whether something can be saved, as far as is known; else why not.
+pub(super) fn possible(store: &Store) -> Result<(), String> {
+    match &*store.writable().borrow() {
+        Writable::Yes => Ok(()),
+        Writable::No { reason } => Err(reason.clone()),
+    }
+}
+
+/// Tries a database that takes nothing until it does, again and again, at random moments: of many that lost the same
+/// server not all come back at once. Ends with `shutdown`.
+pub async fn keep_trying(store: Store, shutdown: Shutdown) {
+    let mut writable = store.writable();
+    loop {
+        tokio::select! {
+            gone = writable.wait_for(|known| !known.is_yes()) => if gone.is_err() { return },
+            () = shutdown.requested() => return,
+        }
+        let mut longest = FIRST;
+        while !writable.borrow().is_yes() {
+            tokio::select! {
+                () = tokio::time::sleep(random_range(Duration::ZERO..longest)) => {}
+                () = shutdown.requested() => return,
+            }
+            longest = (2 * longest).min(LONGEST);
+            if let Err(error) = store.try_to_write().await {
+                tracing::debug!("the topology is still read-only: {error}");
+            }
+        }
+    }
+}
+
+impl Driver {
+    /// Saves, and waits for it as long as the database takes nothing for the time being.
+    ///
+    /// # Errors
+    /// When the changes are refused for what they are, and when the end comes first: nothing is written.
+    pub(super) async fn save(&mut self, changes: &[Change]) -> Result<(), CommitError> {
+        loop {
+            match self.try_to_save(changes).await {
+                Err(error) if error.is_passing() => {
+                    if !self.until_writable().await {
+                        return Err(error);
+                    }
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Saves now or not at all.
+    pub(super) async fn try_to_save(&self, changes: &[Change]) -> Result<(), CommitError> {
+        if changes.is_empty() { Ok(()) } else { self.store.commit(changes).await }
+    }
+
+    /// What is saved, once it can be had.
+    pub(super) async fn saved(&mut self) -> Result<Snapshot, LoadError> {
+        loop {
+            match self.store.load().await {
+                Err(error @ LoadError::Database(_)) if possible(&self.store).is_err() => {
+                    if !self.until_writable().await {
+                        return Err(error);
+                    }
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Waits until the database takes changes again, answering the API meanwhile: questions, and commands with why not.
+    /// Says whether it does; else the end has come.
+    async fn until_writable(&mut self) -> bool {
+        let mut writable = self.store.writable();
+        loop {
+            tokio::select! {
+                () = self.shutdown.requested() => return false,
+                known = writable.wait_for(Writable::is_yes) => return known.is_ok(),
+                Some(ask) = self.asks.recv() => match ask {
+                    Ask::Command(_, asker) => {
+                        let reason = possible(&self.store).err().unwrap_or_else(|| "try again".into());
+                        drop(asker.send(Err(CommandError::NotSaved(reason))));
+                    }
+                    ask => self.tell(ask),
+                },
+            }
+        }
+    }
+}
