@@ -35,7 +35,7 @@ packages: ## Debian packages of the daemons and the command, in target/packages
 	scripts/packages
 
 test-compose: ## the cluster of docker-compose.yml, for real, under a Docker daemon of its own (wants root)
-	$(CARGO) build --workspace --bins
+	@tests/compose/roots >/dev/null & $(CARGO) build --workspace --bins; wait
 	tests/compose/run
 
 fuzz: ## a minute of mutated bytes for every decoder that meets strangers; corpora in tests/corpus
