@@ -99,14 +99,16 @@ fn is_explained<T: serde::de::DeserializeOwned>(daemon: &str) {
             if line.starts_with('[') {
                 here = line.trim_matches(['[', ']']);
             }
-            here == table && line.starts_with(&format!("{key} = ")) || !table.is_empty() && here == format!("{table}.{key}")
+            let is_a_table = !table.is_empty() && here == format!("{table}.{key}");
+            is_a_table || (here == table && line.starts_with(&format!("{key} = ")))
         })
     };
     let with = |table: &str| match table {
         "" => format!("no_such_key = 1\n{example}"),
         table => example.replace(&format!("\n[{table}]\n"), &format!("\n[{table}]\nno_such_key = 1\n")),
     };
-    let tables = example.lines().filter_map(|line| line.strip_prefix('[')?.strip_suffix(']')).filter(|it| !it.contains('['));
+    let tables =
+        example.lines().filter_map(|line| line.strip_prefix('[')?.strip_suffix(']')).filter(|it| !it.contains('['));
     let mut missing = Vec::new();
     for table in std::iter::once("").chain(tables) {
         for key in keys_of::<T>(&with(table)) {
