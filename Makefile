@@ -5,10 +5,10 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DEMO ?=
 
-.PHONY: help demo test fuzz verify fix bench deny needs
+.PHONY: help demo test test-compose test-packages packages fuzz verify fix bench deny needs
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 # The broker's package, if it is missing, is installed while the build goes on.
 demo: ## a whole zone on this machine; DEMO="--racks 4 --nodes 200 --for 30s" for more
@@ -19,11 +19,24 @@ demo: ## a whole zone on this machine; DEMO="--racks 4 --nodes 200 --for 30s" fo
 needs: ## install what the tests need (Debian packages; wants root)
 	@scripts/needs
 
-test: needs ## every test: unit, property, contract, simulation, end to end
+test: needs ## every test: unit, property, contract, simulation, end to end, packages, the compose cluster
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --no-fail-fast
 	ROLLCALL_TEST_RABBITMQ_ROOT=$$(scripts/rabbitmq4) $(CARGO) test -p rollcall-bus --test rights
 	discovery/tests/avahi.sh
+	tests/packages/run
+	tests/compose/run
+
+test-packages: ## the Debian packages, installed into a Debian 13 of their own (wants root)
+	$(CARGO) build --workspace --bins
+	tests/packages/run
+
+packages: ## Debian packages of the daemons and the command, in target/packages
+	scripts/packages
+
+test-compose: ## the cluster of docker-compose.yml, for real, under a Docker daemon of its own (wants root)
+	@tests/compose/roots >/dev/null & $(CARGO) build --workspace --bins; wait
+	tests/compose/run
 
 fuzz: ## a minute of mutated bytes for every decoder that meets strangers; corpora in tests/corpus
 	ROLLCALL_FUZZ_SECONDS=$${ROLLCALL_FUZZ_SECONDS:-60} $(CARGO) test --release -p rollcall-tests --test fuzz

@@ -1,6 +1,7 @@
 //! A process's hold on the bus.
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::consumer::ConsumerKind;
 use crate::local::LocalBus;
@@ -44,6 +45,16 @@ impl Bus {
         match &self.0 {
             BusKind::Rabbit(bus) => bus.link(),
             BusKind::Local(bus) => bus.link(),
+        }
+    }
+
+    /// When the way to the broker and back was last proven: by a new connection on which everything was declared, then by
+    /// each echo that came back. In-process it is proven once and for all.
+    #[must_use]
+    pub fn proven(&self) -> watch::Receiver<Option<Instant>> {
+        match &self.0 {
+            BusKind::Rabbit(bus) => bus.proven(),
+            BusKind::Local(_) => watch::Sender::new(Some(Instant::now())).subscribe(),
         }
     }
 

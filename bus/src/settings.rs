@@ -1,5 +1,7 @@
 //! Settings of a connection to RabbitMQ.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use crate::rabbit::hide_password;
@@ -61,6 +63,12 @@ impl RabbitSettings {
     /// When the URL cannot be used.
     pub fn endpoint(&self) -> Result<rollcall_model::wire::txt::BrokerEndpoint, crate::ConnectError> {
         crate::rabbit::Address::new(self, None).map(|address| address.endpoint())
+    }
+
+    /// How long one proof of the way to the broker and back stands: until the next echo would have come back.
+    #[must_use]
+    pub const fn proof_stands(&self) -> Duration {
+        Duration::from_millis(self.echo_period_ms + self.echo_deadline_ms + 1_000)
     }
 
     /// Refuses what cannot work.

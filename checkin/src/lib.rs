@@ -19,7 +19,7 @@ use rollcall_discovery::{Discovery, Tag, Watch, host_addresses};
 use rollcall_enrolment::{Applicant, EnrolError, Entrance, believing};
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{CheckinId, InstanceId, Name, Principal, route};
-use rollcall_startup::{Clock, Exit, Failure, Shutdown, StateError};
+use rollcall_startup::{Clock, Exit, Failure, Pulse, Shutdown, StateError};
 
 use crate::config::Config;
 use crate::core::{Checkin, Settings};
@@ -72,6 +72,8 @@ pub struct Parts {
     pub seed: BrokerEndpoint,
     /// DNS-SD.
     pub discovery: Discovery,
+    /// Told of each proof that the way to the broker works.
+    pub pulse: Pulse,
 }
 
 /// Runs a check-in service until `shutdown`.
@@ -79,7 +81,7 @@ pub struct Parts {
 /// # Errors
 /// See [`RunError`].
 pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
-    let Parts { mut connector, seed, mut discovery } = parts;
+    let Parts { mut connector, seed, mut discovery, pulse } = parts;
     let place = |identity: &rollcall_enrolment::IdentityConfig| identity.directory(config.state_dir.as_deref());
     let directory = config.identity.as_ref().map(place).transpose().map_err(RunError::Identity)?;
     if let (Some(identity), Some(directory)) = (&config.identity, &directory) {
@@ -109,7 +111,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(),
             journal.found_broker(&broker)?;
         }
         let continuation = driver::Parts { hellos, journal };
-        let served = serve(&config, (&connector, &discovery), &broker, continuation, &shutdown).await?;
+        let served = serve(&config, (&connector, &discovery, &pulse), &broker, continuation, &shutdown).await?;
         let Ended::Moved(elsewhere, continuation) = served else { return Ok(()) };
         tracing::warn!("zone {} is at {}:{} now", config.zone, elsewhere.host, elsewhere.port);
         (broker, hellos, journal) = (elsewhere, continuation.hellos, continuation.journal);
@@ -119,7 +121,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(),
 /// Serves at one broker.
 async fn serve(
     config: &Config,
-    (connector, discovery): (&Connector, &Discovery),
+    (connector, discovery, pulse): (&Connector, &Discovery, &Pulse),
     broker: &BrokerEndpoint,
     parts: driver::Parts,
     shutdown: &Shutdown,
@@ -133,6 +135,7 @@ async fn serve(
         endpoint: Some(broker.clone()),
     };
     let bus = connector.attach(attachment).await?;
+    pulse.follow(bus.proven());
     let (subscriptions, inbox) = tokio::select! {
         consumers = prepare(&bus, checkin, &inbox) => consumers?,
         () = shutdown.requested() => return Ok(Ended::Stopped),

@@ -8,7 +8,7 @@ use rollcall_bus::Connector;
 use rollcall_checkin::Parts;
 use rollcall_checkin::config::Config;
 use rollcall_discovery::Discovery;
-use rollcall_startup::{Exit, Failure, LogFormat, ServiceManager, Shutdown, finish, init_logging, load};
+use rollcall_startup::{Exit, Failure, LogFormat, Pulse, ServiceManager, Shutdown, finish, init_logging, load};
 
 /// Maps nodes to logical groups by what they are made of
 #[derive(Parser)]
@@ -44,7 +44,9 @@ async fn daemon(arguments: Arguments) -> Result<(), Failure> {
     let discovery =
         Discovery::start(&config.discovery).map_err(|error| Failure::caused_by(Exit::Unreachable, &error))?;
     let seed = config.broker.endpoint().map_err(|error| Failure::caused_by(Exit::Usage, &error))?;
-    let parts = Parts { connector: Connector::Rabbit(config.broker.clone()), seed, discovery };
-    ServiceManager::from_environment().ready(&format!("check-in {}", config.name));
+    let (connector, pulse) = (Connector::Rabbit(config.broker.clone()), Pulse::default());
+    let parts = Parts { connector, seed, discovery, pulse: pulse.clone() };
+    let (stands, status) = (config.broker.proof_stands(), format!("check-in {}", config.name));
+    let _told = ServiceManager::from_environment().attend_pulse(pulse, stands, status, shutdown.clone());
     Ok(rollcall_checkin::run(config, parts, shutdown).await?)
 }

@@ -12,7 +12,7 @@ use rollcall_discovery::Discovery;
 use rollcall_identity::Site;
 use rollcall_model::Name;
 use rollcall_model::wire::txt::BrokerEndpoint;
-use rollcall_startup::{Clock, Shutdown};
+use rollcall_startup::{Clock, Pulse, Shutdown};
 use rollcall_store::Store;
 use rollcall_zone_controller::config::Config;
 use rollcall_zone_controller::{Parts, run};
@@ -51,6 +51,7 @@ impl Zone {
             endpoint: BrokerEndpoint { host: "here".into(), port: 5671, vhost: "test".into() },
             store: Store::open("sqlite::memory:").await.unwrap(),
             discovery: Discovery::off(),
+            pulse: Pulse::default(),
         };
         let (shutdown, (running, up)) = (Shutdown::new(), oneshot::channel());
         tokio::spawn(run(config, parts, shutdown.clone(), running));

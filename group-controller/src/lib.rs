@@ -20,7 +20,9 @@ use rollcall_discovery::{Discovery, Distrust, Patience, Sighting, Tag, host_addr
 use rollcall_enrolment::{Applicant, EnrolError, IdentityConfig, believing};
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, Hello};
 use rollcall_model::{GroupId, InstanceId, Name, Principal, route};
-use rollcall_startup::{Clock, Exit, Failure, Shutdown, StateError, lock_state_dir, read_or_create_id, state_dir};
+use rollcall_startup::{
+    Clock, Exit, Failure, Pulse, Shutdown, StateError, lock_state_dir, read_or_create_id, state_dir,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -73,6 +75,8 @@ pub struct Parts {
     pub seed: BrokerEndpoint,
     /// DNS-SD.
     pub discovery: Discovery,
+    /// Told of each proof that the way to the broker works.
+    pub pulse: Pulse,
     /// How check-in services are run where the zone wants them (Z7).
     pub launcher: Arc<dyn Launcher>,
 }
@@ -206,9 +210,10 @@ impl Rack {
         let (sender, hellos) = mpsc::channel(16);
         self.hellos.insert(zone, sender);
         let (discovery, shutdown) = (self.parts.discovery.clone(), self.shutdown.clone());
-        let launcher = Arc::clone(&self.parts.launcher);
+        let (launcher, pulse) = (Arc::clone(&self.parts.launcher), self.parts.pulse.clone());
         self.sessions.spawn(async move {
             let Some((bus, entrance)) = way.take(attachment, &shutdown).await? else { return Ok(()) };
+            pulse.follow(bus.proven());
             let opened = tokio::select! {
                 opened = Session::open(settings, bus, discovery, Clock::start()) => opened?,
                 () = shutdown.requested() => return Ok(()),

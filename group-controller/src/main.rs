@@ -10,7 +10,7 @@ use rollcall_discovery::Discovery;
 use rollcall_group_controller::Parts;
 use rollcall_group_controller::config::Config;
 use rollcall_group_controller::launcher::ProcessLauncher;
-use rollcall_startup::{Exit, Failure, LogFormat, ServiceManager, Shutdown, finish, init_logging, load};
+use rollcall_startup::{Exit, Failure, LogFormat, Pulse, ServiceManager, Shutdown, finish, init_logging, load};
 
 /// Manages the servers of one place: answers the zone, finds nodes, watches their health.
 #[derive(Parser)]
@@ -41,7 +41,9 @@ async fn daemon(arguments: Arguments) -> Result<(), Failure> {
         Discovery::start(&config.discovery).map_err(|error| Failure::caused_by(Exit::Unreachable, &error))?;
     let seed = config.broker.endpoint().map_err(|error| Failure::caused_by(Exit::Usage, &error))?;
     let launcher = Arc::new(ProcessLauncher::of(&config));
-    let parts = Parts { connector: Connector::Rabbit(config.broker.clone()), seed, discovery, launcher };
-    ServiceManager::from_environment().ready(&format!("group {}", config.name));
+    let (connector, pulse) = (Connector::Rabbit(config.broker.clone()), Pulse::default());
+    let parts = Parts { connector, seed, discovery, launcher, pulse: pulse.clone() };
+    let (stands, status) = (config.broker.proof_stands(), format!("group {}", config.name));
+    let _told = ServiceManager::from_environment().attend_pulse(pulse, stands, status, shutdown.clone());
     Ok(rollcall_group_controller::run(config, parts, shutdown).await?)
 }

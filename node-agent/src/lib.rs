@@ -29,7 +29,7 @@ use rollcall_enrolment::{Applicant, EnrolError, Entrance, believing};
 use rollcall_model::policy::Resolved;
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint};
 use rollcall_model::{CheckinId, HardwareTopology, InstanceId, Millis, Name, NodeIdentifier, Principal, Tick, route};
-use rollcall_startup::{Clock, Exit, Failure, Shutdown, StateError};
+use rollcall_startup::{Clock, Exit, Failure, Pulse, Shutdown, StateError};
 
 use crate::actions::{Hands, Runner};
 use crate::checkins::Checkins;
@@ -98,6 +98,8 @@ pub struct Parts {
     pub checkin: Option<CheckinId>,
     /// DNS-SD.
     pub discovery: Discovery,
+    /// Told of each proof that the way to the broker works.
+    pub pulse: Pulse,
 }
 
 /// The machine an agent speaks for: this one, or one that does not exist.
@@ -163,7 +165,7 @@ impl Body {
 /// # Errors
 /// See [`RunError`].
 pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
-    let Parts { mut connector, seed, checkin, mut discovery } = parts;
+    let Parts { mut connector, seed, checkin, mut discovery, pulse } = parts;
     let clock = Clock::start();
     let directory = identity_directory(&config)?;
     if let (Some(identity), Some(directory)) = (&config.identity, &directory) {
@@ -205,6 +207,7 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
         Hands::Simulated => None,
     };
     let bus = connector.attach(attachment).await?;
+    pulse.follow(bus.proven());
     let settings =
         Settings { place, ..settings_of(&config, name, address, body.identifier, body.hardware, state.as_ref()) };
     let (journal, epoch, _lock) = match state {

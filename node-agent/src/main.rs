@@ -9,7 +9,7 @@ use rollcall_discovery::Discovery;
 use rollcall_model::CheckinId;
 use rollcall_node_agent::config::Config;
 use rollcall_node_agent::{Body, Parts};
-use rollcall_startup::{Exit, Failure, LogFormat, ServiceManager, Shutdown, finish, init_logging, load};
+use rollcall_startup::{Exit, Failure, LogFormat, Pulse, ServiceManager, Shutdown, finish, init_logging, load};
 
 /// Tells the zone what this server is made of and how it is
 #[derive(Parser)]
@@ -40,8 +40,10 @@ async fn daemon(arguments: Arguments) -> Result<(), Failure> {
         Discovery::start(&config.discovery).map_err(|error| Failure::caused_by(Exit::Unreachable, &error))?;
     let seed = config.broker.endpoint().map_err(|error| Failure::caused_by(Exit::Usage, &error))?;
     let checkin = config.checkin.as_ref().map(CheckinId::of_service);
-    let parts = Parts { connector: Connector::Rabbit(config.broker.clone()), seed, checkin, discovery };
+    let (connector, pulse) = (Connector::Rabbit(config.broker.clone()), Pulse::default());
+    let parts = Parts { connector, seed, checkin, discovery, pulse: pulse.clone() };
     let body = Body::of(&config)?;
-    ServiceManager::from_environment().ready(&format!("node {}", body.identifier.node));
+    let (stands, status) = (config.broker.proof_stands(), format!("node {}", body.identifier.node));
+    let _told = ServiceManager::from_environment().attend_pulse(pulse, stands, status, shutdown.clone());
     Ok(rollcall_node_agent::run(config, body, parts, shutdown).await?)
 }

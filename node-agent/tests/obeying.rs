@@ -22,7 +22,7 @@ use rollcall_model::{
 use rollcall_node_agent::config::Config;
 use rollcall_node_agent::simulated::Machine;
 use rollcall_node_agent::{Body, Parts, run};
-use rollcall_startup::Shutdown;
+use rollcall_startup::{Pulse, Shutdown};
 
 /// Everybody but the node.
 struct Others {
@@ -133,6 +133,7 @@ async fn an_agent_obeys_a_policy_tells_its_readings_and_carries_out_an_order_onc
         seed: BrokerEndpoint { host: "b".into(), port: 1, vhost: "v".into() },
         checkin: Some(checkin),
         discovery: Discovery::off(),
+        pulse: Pulse::default(),
     };
     let shutdown = Shutdown::new();
     let agent = tokio::spawn(run(config(state.path()), body, parts, shutdown.clone()));

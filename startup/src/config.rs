@@ -23,8 +23,15 @@ use explain::Explainer;
 use overlay::Overlay;
 
 /// Variables with the prefix that are no configuration keys.
-pub const RESERVED: &[&str] =
-    &["ROLLCALL_LOG", "ROLLCALL_LOG_FORMAT", "ROLLCALL_CONFIG", "ROLLCALL_API", "ROLLCALL_AMQP_URL"];
+pub const RESERVED: &[&str] = &[
+    "ROLLCALL_LOG",
+    "ROLLCALL_LOG_FORMAT",
+    "ROLLCALL_CONFIG",
+    "ROLLCALL_API",
+    "ROLLCALL_IDENTITY",
+    "ROLLCALL_AMQP_URL",
+    "ROLLCALL_ALIVE_FILE",
+];
 
 /// The environment variables that overlay the file.
 #[derive(Clone, Debug, Default)]

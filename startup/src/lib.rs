@@ -5,8 +5,9 @@
 //!
 //! ```no_run
 //! use std::process::ExitCode;
+//! use std::time::Duration;
 //!
-//! use rollcall_startup::{Failure, LogFormat, ServiceManager, Shutdown, finish, init_logging, load};
+//! use rollcall_startup::{Failure, LogFormat, Pulse, ServiceManager, Shutdown, finish, init_logging, load};
 //!
 //! #[derive(serde::Deserialize)]
 //! #[serde(deny_unknown_fields)]
@@ -18,12 +19,10 @@
 //!     init_logging(LogFormat::Text, "info")?;
 //!     let config: Config = load(Some("/etc/rollcall/zone.toml".as_ref()), "ROLLCALL", &[])?;
 //!     let shutdown = Shutdown::on_signals()?;
-//!     let manager = ServiceManager::from_environment();
-//!     manager.ready(&format!("zone {}", config.name));
-//!     let watchdog = manager.watch(|| true);
+//!     let pulse = Pulse::default();
+//!     let stands = Duration::from_secs(20);
+//!     let _told = ServiceManager::from_environment().attend_pulse(pulse, stands, config.name, shutdown.clone());
 //!     shutdown.requested().await;
-//!     manager.stopping();
-//!     drop(watchdog);
 //!     Ok(())
 //! }
 //!
@@ -39,6 +38,7 @@ mod failure;
 mod generations;
 mod logging;
 mod nearest;
+mod pulse;
 mod service_manager;
 mod shutdown;
 mod state_dir;
@@ -49,6 +49,7 @@ pub use failure::{Exit, Failure, finish};
 pub use generations::GenerationFile;
 pub use logging::{LogError, LogFormat, init_logging};
 pub use nearest::nearest;
+pub use pulse::{Proven, Pulse};
 pub use service_manager::{ServiceManager, Watchdog};
 pub use shutdown::{Shutdown, SignalError};
 pub use state_dir::{StateError, StateLock, lock_state_dir, read_or_create_id, state_dir, write_durably};

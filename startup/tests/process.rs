@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rollcall_startup::{ServiceManager, Shutdown};
+use rollcall_startup::{Pulse, ServiceManager, Shutdown};
 use rustix::process::{Pid, Signal, kill_process};
 
 const ROLE: &str = "STARTUP_TEST_ROLE";
@@ -115,6 +115,52 @@ fn the_watchdog_is_fed_only_while_the_daemon_is_well() {
     daemon.signal(Signal::TERM);
     while daemon.told() == "WATCHDOG=1\n" {}
     assert_eq!(daemon.told(), "STOPPING=1\n", "nothing between `ill` and the end");
+    assert_eq!(daemon.exit_code(), Some(0));
+}
+
+/// Its way to the broker is proven only after a while, then often, then no more.
+async fn cut_off_daemon() {
+    let shutdown = Shutdown::on_signals().unwrap();
+    let (pulse, way) = (Pulse::default(), tokio::sync::watch::Sender::new(None));
+    pulse.follow(way.subscribe());
+    let manager = ServiceManager::from_environment();
+    let stands = Duration::from_millis(100);
+    let _told = manager.clone().attend_pulse(pulse, stands, "connected".into(), shutdown.clone());
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    manager.status("connecting");
+    for _ in 0..20 {
+        way.send_replace(Some(tokio::time::Instant::now()));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    manager.status("cut off");
+    // Ten periods of the feeder, in which it must stay silent.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    manager.status("still cut off");
+    shutdown.requested().await;
+    // The word that it ends is said by another task.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}
+
+#[test]
+fn a_daemon_is_ready_when_its_way_is_proven_and_starves_the_watchdog_when_the_proofs_stay_away() {
+    let name = "a_daemon_is_ready_when_its_way_is_proven_and_starves_the_watchdog_when_the_proofs_stay_away";
+    if is_daemon() {
+        return run(cut_off_daemon());
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let alive = directory.path().join("alive");
+    let file = alive.to_str().unwrap();
+    let daemon = Daemon::start(name, &[("WATCHDOG_USEC", "90000"), ("ROLLCALL_ALIVE_FILE", file)]);
+    assert_eq!(daemon.told(), "STATUS=connecting\n", "not ready before the first proof");
+    assert_eq!(daemon.told(), "READY=1\nSTATUS=connected\n");
+    assert_eq!(daemon.told(), "WATCHDOG=1\n");
+    while daemon.told() == "WATCHDOG=1\n" {}
+    let last = alive.metadata().unwrap().modified().unwrap();
+    assert_eq!(daemon.told(), "STATUS=still cut off\n", "nothing since it was cut off");
+    assert_eq!(alive.metadata().unwrap().modified().unwrap(), last, "nor was the file renewed");
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.told(), "STOPPING=1\n");
     assert_eq!(daemon.exit_code(), Some(0));
 }
 

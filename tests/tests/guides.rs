@@ -81,3 +81,50 @@ fn the_table_of_indicators_is_the_dictionary() {
     let written = after.split_once("<!-- end -->").expect("the end").0;
     assert_eq!(written, expected, "docs/health.md should have\n{expected}");
 }
+
+/// What a configuration would have taken instead of a key that does not exist, as its own error says.
+fn keys_of<T: serde::de::DeserializeOwned>(text: &str) -> Vec<String> {
+    let error = toml::from_str::<T>(text).err().expect("the key does not exist").to_string();
+    let (_, expected) = error.split_once("expected ").unwrap_or_else(|| panic!("{error}"));
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Every table of the configuration, and every key in it, stands in the example, be it commented out.
+fn is_explained<T: serde::de::DeserializeOwned>(daemon: &str) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/config");
+    let example = std::fs::read_to_string(format!("{path}/{daemon}.toml")).expect("an example");
+    let is_written = |table: &str, key: &str| {
+        let mut here = "";
+        example.lines().map(|line| line.trim_start_matches("# ")).any(|line| {
+            if line.starts_with('[') {
+                here = line.trim_matches(['[', ']']);
+            }
+            let is_a_table = !table.is_empty() && here == format!("{table}.{key}");
+            is_a_table || (here == table && line.starts_with(&format!("{key} = ")))
+        })
+    };
+    let with = |table: &str| match table {
+        "" => format!("no_such_key = 1\n{example}"),
+        table => example.replace(&format!("\n[{table}]\n"), &format!("\n[{table}]\nno_such_key = 1\n")),
+    };
+    let tables =
+        example.lines().filter_map(|line| line.strip_prefix('[')?.strip_suffix(']')).filter(|it| !it.contains('['));
+    let mut missing = Vec::new();
+    for table in std::iter::once("").chain(tables) {
+        for key in keys_of::<T>(&with(table)) {
+            let is_table = table.is_empty() && example.contains(&format!("[{key}"));
+            if !is_table && !is_written(table, &key) {
+                missing.push(format!("{table}.{key}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "deploy/config/{daemon}.toml does not explain {missing:?}");
+}
+
+#[test]
+fn every_key_of_a_configuration_is_in_its_example() {
+    is_explained::<rollcall_zone_controller::config::Config>("zone-controller");
+    is_explained::<rollcall_group_controller::config::Config>("group-controller");
+    is_explained::<rollcall_checkin::config::Config>("checkin");
+    is_explained::<rollcall_node_agent::config::Config>("node-agent");
+}

@@ -1,6 +1,7 @@
 //! The zone controller's configuration: one TOML file, overlaid by `ROLLCALL_…` variables.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use rollcall_bus::RabbitSettings;
@@ -69,6 +70,9 @@ pub struct ApiConfig {
     pub listen: SocketAddr,
     /// Names and addresses the API is reached by, beside this machine's own: they stand in its certificate.
     pub public_names: Vec<String>,
+    /// Where others reach the API, `host:port`, where that is not this machine's first address: behind a translation of
+    /// addresses, or on several networks under one name. The hello tells it, and the certificate names the host.
+    pub announce: Option<String>,
     /// Most connections at once; 16 to 65536.
     pub max_connections: usize,
     /// Most of them from one address (of IPv6 from one /64); at most `max_connections`.
@@ -83,6 +87,7 @@ impl Default for ApiConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7655)),
             public_names: Vec::new(),
+            announce: None,
             max_connections: 1_024,
             max_connections_per_origin: 256,
             open_per_second: 50,
@@ -91,6 +96,14 @@ impl Default for ApiConfig {
 }
 
 impl ApiConfig {
+    /// The names and addresses that its certificate has, beside this machine's own.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let announced = self.announce.as_deref().and_then(|endpoint| endpoint.rsplit_once(':'));
+        let host = announced.map(|(host, _)| host.trim_matches(['[', ']']).to_owned());
+        self.public_names.iter().cloned().chain(host).collect()
+    }
+
     /// How many connections there may be.
     #[must_use]
     pub const fn bounds(&self) -> Bounds {
@@ -118,8 +131,15 @@ impl ApiConfig {
             let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
             name.parse::<IpAddr>().is_ok() || (!name.is_empty() && name.len() <= 253 && name.chars().all(fits))
         };
-        match self.public_names.iter().find(|name| !is_name(name)) {
-            Some(bad) => Err(format!("api.public_names has {bad:?}, which is no host name and no address")),
+        if let Some(announce) = &self.announce
+            && announce.rsplit_once(':').and_then(|(_, port)| port.parse::<NonZeroU16>().ok()).is_none()
+        {
+            return Err(format!("api.announce is {announce:?}; it has to look like host:port"));
+        }
+        match self.names().iter().find(|name| !is_name(name)) {
+            Some(bad) => {
+                Err(format!("api.public_names or api.announce has {bad:?}, which is no host name and no address"))
+            }
             None => Ok(()),
         }
     }
@@ -347,7 +367,9 @@ mod tests {
             (RANGE_B, "ranges = [\"10.1.1.0/28\"]", "10.1.1.0/28, which overlaps 10.1.1.0/24 of checkin-rack-a"),
             (RANGE_B, "ranges = [\"10.0.0.0/8\"]", "overlaps"),
             (RANGE_B, "ranges = []", "checkin.places[1] (checkin-rack-b) has no ranges"),
-            ("public_names = []", "public_names = [\"a b\"]", "api.public_names has \"a b\""),
+            ("public_names = []", "public_names = [\"a b\"]", "api.announce has \"a b\""),
+            ("# announce = ", "announce = \"zone\" #", "api.announce is \"zone\""),
+            ("# announce = ", "announce = \"z n:7655\" #", "api.announce has \"z n\""),
             ("max_connections = 1024", "max_connections = 4", "api.max_connections is 4"),
             ("_per_origin = 256", "_per_origin = 2000", "max_connections_per_origin is 2000; 1 to 1024"),
             ("open_per_second = 50", "open_per_second = 0", "api.open_per_second is 0"),

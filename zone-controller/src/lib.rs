@@ -22,7 +22,7 @@ use rollcall_discovery::{Discovery, DiscoveryError, Tag, host_addresses};
 use rollcall_identity::files::{FileError, read_secret};
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{GroupId, InstanceId, Name, Principal, ZoneId, route};
-use rollcall_startup::{Clock, Exit, Failure, Shutdown};
+use rollcall_startup::{Clock, Exit, Failure, Pulse, Shutdown};
 use rollcall_store::{CommitError, LoadError, OpenError, QueryError, Store};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -144,6 +144,8 @@ pub struct Parts {
     pub store: Store,
     /// DNS-SD.
     pub discovery: Discovery,
+    /// Told of each proof that the way to the broker works.
+    pub pulse: Pulse,
 }
 
 /// Runs a zone controller until `shutdown`; tells `running` once the zone is up.
@@ -156,7 +158,7 @@ pub async fn run(
     shutdown: Shutdown,
     running: oneshot::Sender<Running>,
 ) -> Result<(), RunError> {
-    let Parts { connector, endpoint, store, mut discovery } = parts;
+    let Parts { connector, endpoint, store, mut discovery, pulse } = parts;
     let (zone, clock) = (identify(&config)?, Clock::start());
     let listen = config.api.listen;
     let listener = TcpListener::bind(listen).await.map_err(|source| RunError::Listen { address: listen, source })?;
@@ -181,6 +183,7 @@ pub async fn run(
     let client_name = format!("rollcall zone-controller {}", config.name);
     let attachment = Attachment { principal: Principal::Zone(zone), inbox: inbox.clone(), client_name, endpoint: None };
     let bus = connector.attach(attachment).await?;
+    pulse.follow(bus.proven());
     let settings = settings(&config, zone, endpoint, api);
     let (mut core, first) = Zone::start(clock.now(), settings.clone(), saved);
     core.recall_places(placed(&store).await?);
@@ -285,7 +288,7 @@ async fn open_trust(
 ) -> Result<Option<Arc<Trust>>, RunError> {
     let Some(identity) = &config.identity else { return Ok(None) };
     let (addresses, now) = (addresses(config), clock.now().wall);
-    let names = trust::names(config.api.listen.ip(), &addresses, &config.api.public_names);
+    let names = trust::names(config.api.listen.ip(), &addresses, &config.api.names());
     let opened = Trust::open(&identity.directory, &config.name, zone, names, now)?;
     trust::make_first(store, now).await?;
     // Whoever starts a zone wants to ask it something as soon as it answers.
@@ -353,8 +356,9 @@ fn addresses(config: &Config) -> Vec<IpAddr> {
 
 fn settings(config: &Config, zone: ZoneId, broker: BrokerEndpoint, api: SocketAddr) -> Settings {
     let addresses = addresses(config);
-    let api = match (api.ip().is_unspecified(), addresses.first()) {
-        (true, Some(address)) => SocketAddr::new(*address, api.port()).to_string(),
+    let api = match (&config.api.announce, api.ip().is_unspecified(), addresses.first()) {
+        (Some(announced), ..) => announced.clone(),
+        (None, true, Some(address)) => SocketAddr::new(*address, api.port()).to_string(),
         _ => api.to_string(),
     };
     let groups = &config.logical_groups;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use rollcall_bus::Connector;
 use rollcall_discovery::Discovery;
-use rollcall_startup::{Exit, Failure, LogFormat, ServiceManager, Shutdown, finish, init_logging, load};
+use rollcall_startup::{Exit, Failure, LogFormat, Pulse, ServiceManager, Shutdown, finish, init_logging, load};
 use rollcall_zone_controller::config::Config;
 use rollcall_zone_controller::{Parts, Running, open_store};
 use tokio::sync::oneshot;
@@ -40,15 +40,18 @@ async fn daemon(arguments: Arguments) -> Result<(), Failure> {
     let discovery =
         Discovery::start(&config.discovery).map_err(|error| Failure::caused_by(Exit::Unreachable, &error))?;
     let endpoint = config.broker.endpoint().map_err(|error| Failure::caused_by(Exit::Usage, &error))?;
-    let parts = Parts { connector: Connector::Rabbit(config.broker.clone()), endpoint, store, discovery };
-    let manager = ServiceManager::from_environment();
+    let (pulse, stands) = (Pulse::default(), config.broker.proof_stands());
+    let connector = Connector::Rabbit(config.broker.clone());
+    let parts = Parts { connector, endpoint, store, discovery, pulse: pulse.clone() };
     let (running, up) = oneshot::channel::<Running>();
-    let told = tokio::spawn(async move {
-        if let Ok(up) = up.await {
-            manager.ready(&format!("zone {} generation {}, API on {}", up.zone, up.generation, up.api));
+    let ready = async move {
+        match up.await {
+            Ok(up) => format!("zone {} generation {}, API on {}", up.zone, up.generation, up.api),
+            // It ended before it was up.
+            Err(_) => std::future::pending().await,
         }
-    });
-    let ended = rollcall_zone_controller::run(config, parts, shutdown, running).await;
-    told.abort();
-    Ok(ended?)
+    };
+    let healthy = move || pulse.is_felt(stands);
+    let _told = ServiceManager::from_environment().attend(ready, healthy, shutdown.clone());
+    Ok(rollcall_zone_controller::run(config, parts, shutdown, running).await?)
 }

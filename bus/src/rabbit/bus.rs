@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::consumer::RabbitConsumer;
 use super::declare::{self, Failure};
@@ -63,6 +63,10 @@ impl RabbitBus {
 
     pub(crate) fn link(&self) -> watch::Receiver<Link> {
         self.handle.shared.link.subscribe()
+    }
+
+    pub(crate) fn proven(&self) -> watch::Receiver<Option<Instant>> {
+        self.handle.shared.proven.subscribe()
     }
 
     pub(crate) fn inbox(&self) -> &str {

@@ -49,6 +49,7 @@ pub(super) async fn run(shared: &Shared, session: &Session, echo: &Echo) -> Stri
         if let Err(why) = once(shared, session, echo, number, deadline).await {
             return why;
         }
+        shared.proven();
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rollcall_model::Principal;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::Address;
 use super::feed::Feed;
@@ -19,6 +20,8 @@ pub(super) struct Shared {
     pub inbox: String,
     pub client_name: String,
     pub link: watch::Sender<Link>,
+    /// When the path to the broker and back was last proven.
+    pub proven: watch::Sender<Option<Instant>>,
     /// Set once, by closing.
     pub closing: watch::Sender<bool>,
     /// Set once, when the supervisor is done.
@@ -43,6 +46,7 @@ impl Shared {
             inbox: attachment.inbox,
             client_name: attachment.client_name,
             link: watch::Sender::new(Link::Connecting),
+            proven: watch::Sender::new(None),
             closing: watch::Sender::new(false),
             closed: watch::Sender::new(false),
             session: Mutex::default(),
@@ -60,7 +64,13 @@ impl Shared {
     pub fn up(&self, session: Arc<Session>) {
         let generation = session.wire.generation;
         *lock(&self.session) = Some(session);
+        self.proven();
         self.link.send_replace(Link::Up { generation });
+    }
+
+    /// The path works: everything was declared and answered, or an echo came back.
+    pub fn proven(&self) {
+        self.proven.send_replace(Some(Instant::now()));
     }
 
     /// The link is down.

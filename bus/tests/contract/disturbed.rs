@@ -89,6 +89,10 @@ async fn a_halted_broker_is_noticed_and_nobody_waits_for_it() {
     let mut consumer = bus.consume(stage.named("q"), 10).await.expect("consumes");
     stage.publish(&bus, "a").await;
     assert_eq!(take(&mut consumer, 1).await, ["a"]);
+    let mut proven = bus.proven();
+    for _ in 0..2 {
+        soon("echoes prove the way", proven.changed()).await.expect("the bus is there");
+    }
 
     broker.pause();
     let halted = Instant::now();
@@ -99,8 +103,12 @@ async fn a_halted_broker_is_noticed_and_nobody_waits_for_it() {
     assert!(halted.elapsed() < Duration::from_millis(2_500), "noticed after {:?}", halted.elapsed());
     assert_eq!(bus.publish(stage.message("x")).await, Err(PublishError::Disconnected));
 
+    let last = proven.borrow_and_update().expect("it was proven once").into_std();
+    assert!(last <= halted + Duration::from_millis(50), "a halted broker proves nothing");
+
     broker.resume();
     link(&bus, "up again", |link| matches!(link, Link::Up { generation } if *generation > 1)).await;
+    soon("the way is proven anew", proven.changed()).await.expect("the bus is there");
     stage.publish(&bus, "c").await;
     // "b" was sent before anyone knew: it may or may not have arrived.
     let last = soon("c arrives", async {

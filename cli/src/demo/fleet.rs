@@ -14,7 +14,7 @@ use rollcall_node_agent::Body;
 use rollcall_node_agent::config::{ActionsConfig, Config as NodeConfig};
 use rollcall_node_agent::probes::ProbeConfig;
 use rollcall_node_agent::simulated::Machine;
-use rollcall_startup::{Exit, Failure, Shutdown};
+use rollcall_startup::{Exit, Failure, Pulse, Shutdown};
 use rollcall_store::Store;
 use rollcall_zone_controller::config::{
     AdmissionConfig, ApiConfig, BrokerAdminConfig, ChannelsConfig, CheckinConfig, Config as ZoneConfig, IdentityConfig,
@@ -174,6 +174,7 @@ impl Fleet {
             endpoint: self.endpoint.clone(),
             store: self.store.clone(),
             discovery: self.discovery()?,
+            pulse: Pulse::default(),
         };
         let (running, mut up) = oneshot::channel();
         let shutdown = self.shutdown.clone();
@@ -216,7 +217,7 @@ impl Fleet {
                     Ok(discovery) => discovery,
                     Err(error) => return error.to_string(),
                 };
-                let parts = rollcall_checkin::Parts { connector, seed, discovery };
+                let parts = rollcall_checkin::Parts { connector, seed, discovery, pulse: Pulse::default() };
                 match rollcall_checkin::run(config, parts, stop).await {
                     Ok(()) => "it was asked to end".into(),
                     Err(error) => error.to_string(),
@@ -247,6 +248,7 @@ impl Fleet {
                 seed: self.endpoint.clone(),
                 discovery: self.discovery()?,
                 launcher: Arc::clone(&launcher),
+                pulse: Pulse::default(),
             };
             let shutdown = self.shutdown.clone();
             self.tasks.spawn(async move {
@@ -306,6 +308,7 @@ impl Fleet {
                 seed: self.endpoint.clone(),
                 checkin: None,
                 discovery: discovery.clone(),
+                pulse: Pulse::default(),
             };
             let shutdown = self.shutdown.clone();
             self.tasks.spawn(async move {

@@ -71,6 +71,7 @@ async fn serve() -> SocketAddr {
         checkin: Default::default(),
     };
     let parts = Parts {
+        pulse: Default::default(),
         connector: Connector::Local(LocalBroker::new()),
         endpoint: BrokerEndpoint { host: "here".into(), port: 5672, vhost: "test".into() },
         store: Store::open("sqlite::memory:").await.expect("a database"),

@@ -11,7 +11,7 @@ use rollcall_discovery::Discovery;
 use rollcall_identity::{Issue, Key, Names, Site, Validity, ZoneAuthority, make_csr};
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{Principal, UnixMillis, ZoneId};
-use rollcall_startup::{Clock, Shutdown};
+use rollcall_startup::{Clock, Pulse, Shutdown};
 use rollcall_store::Store;
 use rollcall_zone_controller::config::{Config, IdentityConfig};
 use rollcall_zone_controller::{Parts, run};
@@ -76,6 +76,7 @@ impl Secure {
             endpoint: BrokerEndpoint { host: "here".into(), port: 5671, vhost: "test".into() },
             store: Store::open(&format!("sqlite:{}", database.display())).await.expect("a database"),
             discovery: Discovery::off(),
+            pulse: Pulse::default(),
         };
         let (shutdown, (running, up)) = (Shutdown::new(), oneshot::channel());
         let asked = shutdown.clone();

@@ -16,7 +16,7 @@ use rollcall_model::{
     Capability, CheckinId, GroupId, HardwareTopology, Health, HealthBits, InstanceId, Millis, Name, NodeIdentifier,
     NodeState, Now, Principal, Purpose, SessionEpoch, Tick, UnixMillis, ZoneId, route,
 };
-use rollcall_startup::{Shutdown, write_durably};
+use rollcall_startup::{Pulse, Shutdown, write_durably};
 use rollcall_store::Store;
 use rollcall_zone_controller::config::{
     AdmissionConfig, ApiConfig, ChannelsConfig, CheckinConfig, Config, LogicalGroupsConfig, PlaceConfig,
@@ -89,6 +89,7 @@ impl Stage {
             endpoint: BrokerEndpoint { host: "here".into(), port: 5672, vhost: "test".into() },
             store,
             discovery: Discovery::off(),
+            pulse: Pulse::default(),
         };
         let shutdown = Shutdown::new();
         let (running, up) = oneshot::channel();
