@@ -2,7 +2,8 @@
 //!
 //! `benches/wire.rs` times single operations, `benches/rules.rs` rules over a fleet, `throughput` the whole path of a status packet against a bare client
 //! of the same broker, `footprint` what one agent costs its server; `steady` counts what a zone hears of a fleet in
-//! which nothing happens, `policy` times a change of policy until 200 nodes have acknowledged it. Each leaves its figures in `bench/results`, its own section only, so that they can be run one
+//! which nothing happens, `policy` times a change of policy until 200 nodes have acknowledged it, `questions` asks everything `docs/sql.md` asks
+//! about 100,000 nodes on both databases. Each leaves its figures in `bench/results`, its own section only, so that they can be run one
 //! by one. `docs/performance.md` says what the figures mean.
 
 pub mod estimates;

@@ -7,6 +7,7 @@
 -- Found by name as people name them, and a group's own history by time.
 CREATE INDEX groups_by_name ON groups (name);
 CREATE INDEX health_history_of_group ON health_history (group_id, at_ms);
+CREATE INDEX alerts_by_kind ON alerts (kind, node_id);
 
 -- How many of a group's present members are in which state: counted as it changes, for a fleet is too large to be counted
 -- through whenever somebody asks. The triggers below are all that writes here.
@@ -389,7 +390,8 @@ SELECT a.alert_id,
        a.acknowledged_by,
        a.comment,
        coalesce(a.cleared_ms, now_ms()) - a.raised_ms AS lasted_ms,
-       a.raised_ms
+       a.raised_ms,
+       a.state = 'raised' AS open -- in the table: whether anybody has seen it or not
 FROM alerts a
 JOIN groups g ON g.group_id = a.group_id
 LEFT JOIN nodes n ON n.node_id = a.node_id;
@@ -871,6 +873,7 @@ COMMENT ON COLUMN v_alerts.acknowledged_by IS 'who';
 COMMENT ON COLUMN v_alerts.comment IS 'what they said';
 COMMENT ON COLUMN v_alerts.lasted_ms IS 'how long it lasted, or has lasted so far, milliseconds';
 COMMENT ON COLUMN v_alerts.raised_ms IS 'the same as raised_at, milliseconds since 1970';
+COMMENT ON COLUMN v_alerts.open IS 'whether it lasts: raised or acknowledged';
 
 COMMENT ON VIEW v_events IS 'What happened, in the order of event_id; one row per change of the topology. Messages on channels and summaries are no changes: they stand in v_channel_messages and v_analytics.';
 COMMENT ON COLUMN v_events.event_id IS 'grows';

@@ -8,6 +8,7 @@
 -- Found by name as people name them, and a group's own history by time.
 CREATE INDEX groups_by_name ON groups (name);
 CREATE INDEX health_history_of_group ON health_history (group_id, at_ms);
+CREATE INDEX alerts_by_kind ON alerts (kind, node_id);
 
 -- How many of a group's present members are in which state: counted as it changes, for a fleet is too large to be counted
 -- through whenever somebody asks. The triggers below are all that writes here.
@@ -209,7 +210,8 @@ SELECT a.alert_id,
        a.acknowledged_by,
        a.comment,
        coalesce(a.cleared_ms, CAST(unixepoch() * 1000 AS INTEGER)) - a.raised_ms AS lasted_ms,
-       a.raised_ms
+       a.raised_ms,
+       a.state = 'raised' AS open -- in the table: whether anybody has seen it or not
 FROM alerts a
 JOIN groups g ON g.group_id = a.group_id
 LEFT JOIN nodes n ON n.node_id = a.node_id;
