@@ -54,11 +54,11 @@ async fn grant(connection: &mut PgConnection, role: &str) -> Result<(), sqlx::Er
             run(connection, sql).await?;
         }
     }
-    let is_member: bool = sqlx::query_scalar("SELECT pg_has_role(current_user, $1, 'MEMBER')")
-        .bind(role)
-        .fetch_one(&mut *connection)
-        .await?;
-    if !is_member {
+    // From version 16 on whoever makes a role may give it away, but not become it without another grant.
+    let sql = "SELECT pg_has_role(current_user, $1, CASE WHEN current_setting('server_version_num')::int >= 160000 \
+               THEN 'SET' ELSE 'MEMBER' END)";
+    let may_become: bool = sqlx::query_scalar(sql).bind(role).fetch_one(&mut *connection).await?;
+    if !may_become {
         run(connection, format!("GRANT {name} TO CURRENT_USER")).await?;
     }
     let schema: String = sqlx::query_scalar("SELECT current_schema()::text").fetch_one(&mut *connection).await?;
