@@ -1,8 +1,8 @@
 //! What one agent costs its server: memory, processor time and wake-ups of the real program at its default periods,
 //! in a real zone.
 
-mod process;
-mod zone;
+pub(crate) mod process;
+pub(crate) mod zone;
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub async fn run(span: Duration) -> anyhow::Result<()> {
     say("footprint: starting a private RabbitMQ, a zone, a check-in service and a group controller");
     let site = Site::make(directory.path())?;
     let broker = PrivateBroker::start_secured(&directory.path().join("rabbitmq"), site.broker()).await?;
-    let zone = Zone::start(site, &broker)?;
+    let zone = Zone::start(site, &broker, &["rack-a"], "")?;
     let agent = zone.agent()?;
     joined(&agent).await?;
     say(format_args!(

@@ -1,13 +1,15 @@
 //! Benchmarks of Rollcall, each beside the peer it has to stand comparison with.
 //!
 //! `benches/wire.rs` times single operations, `benches/rules.rs` rules over a fleet, `throughput` the whole path of a status packet against a bare client
-//! of the same broker, `footprint` what one agent costs its server; `steady` counts what a zone hears of a fleet in
+//! of the same broker, `secured` the same path with all that trust costs against the path without, `joins` times a thousand nodes
+//! that come in at once, `footprint` what one agent costs its server; `steady` counts what a zone hears of a fleet in
 //! which nothing happens, `policy` times a change of policy until 200 nodes have acknowledged it, `questions` asks everything `docs/sql.md` asks
 //! about 100,000 nodes on both databases. Each leaves its figures in `bench/results`, its own section only, so that they can be run one
 //! by one. `docs/performance.md` says what the figures mean.
 
 pub mod estimates;
 pub mod footprint;
+pub mod joins;
 pub mod machine;
 pub mod policy;
 pub mod questions;

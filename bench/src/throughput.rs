@@ -1,24 +1,55 @@
-//! Status packets per second through a real RabbitMQ into the roster, as a ratio to a bare client that does nothing.
+//! Status packets per second through a real RabbitMQ into the roster, two sides turn and turn about.
 //!
-//! Two consumers live side by side, each on a queue of its own with the same arguments: the group controller's real
-//! session (connection, decoding, routing-key check, roster, judgement of silence, alerts, acknowledgement), and a
-//! bare `lapin` consumer that drops what it gets and acknowledges the same way. One publisher, a process of its own,
-//! speaks for a thousand nodes to either. They take turns within one run, so that what else the machine does falls on
-//! both.
+//! [`beside_bare`]: the group controller's real session (connection, decoding, routing-key check, roster, judgement of
+//! silence, alerts, acknowledgement) beside a bare `lapin` consumer that drops what it gets and acknowledges the same way,
+//! on one broker. [`secured`]: the same session with certificates, TLS 1.3, user ids that the broker validates and sealed
+//! tags, beside the session without any of them, on two brokers.
+//!
+//! Each side has a queue with the same arguments, and a publisher, a process of its own, that speaks for a thousand
+//! nodes. They take turns within one run, so that what else the machine does falls on both.
 
 mod bare;
+pub mod beside_bare;
 mod brake;
+mod callers;
+mod lane;
 mod place;
 mod publisher;
+pub mod secured;
 mod session;
 mod trial;
+mod trust;
+mod way;
 
 pub use publisher::{ROLE, publish};
-pub use trial::{Extent, run};
+pub use trial::Extent;
 
-/// Which of the two consumers.
+/// What takes the status packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
-    Rollcall,
+    Session,
     Bare,
+}
+
+impl std::str::FromStr for Side {
+    type Err = anyhow::Error;
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let sides = [Self::Session, Self::Bare];
+        sides.into_iter().find(|side| format!("{side:?}") == text).ok_or_else(|| anyhow::anyhow!("{text} is no side"))
+    }
+}
+
+/// What both programs do with their arguments: the process that publishes is the same program.
+///
+/// # Errors
+/// When an argument is no number.
+pub fn extent(arguments: &[String]) -> anyhow::Result<Extent> {
+    let mut extent = Extent::default();
+    if let Some(pairs) = arguments.first() {
+        extent.pairs = pairs.parse()?;
+    }
+    if let Some(statuses) = arguments.get(1) {
+        extent.statuses = statuses.parse()?;
+    }
+    Ok(extent)
 }

@@ -1,21 +1,12 @@
 //! `throughput [PAIRS [STATUSES]]`: status packets per second, beside a bare client.
 
-use rollcall_bench::throughput::{Extent, ROLE, publish, run};
+use rollcall_bench::throughput::{ROLE, beside_bare, extent, publish};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [role, url] = arguments.as_slice()
-        && role == ROLE
-    {
-        return publish(url).await;
+    match arguments.split_first() {
+        Some((role, rest)) if role == ROLE => publish(rest).await,
+        _ => beside_bare::run(extent(&arguments)?).await,
     }
-    let mut extent = Extent::default();
-    if let Some(pairs) = arguments.first() {
-        extent.pairs = pairs.parse()?;
-    }
-    if let Some(statuses) = arguments.get(1) {
-        extent.statuses = statuses.parse()?;
-    }
-    run(extent).await
 }

@@ -13,6 +13,8 @@ pub struct Snapshot {
     at: Instant,
     /// Resident memory, KiB.
     pub rss_kib: u64,
+    /// The most it ever was, KiB.
+    pub peak_kib: u64,
     /// The same with shared pages divided among who shares them, KiB.
     pub pss_kib: u64,
     /// Pages nobody else has and that were written to, KiB.
@@ -35,7 +37,8 @@ pub struct Thread {
 pub struct Used {
     /// Time between them.
     pub span: Duration,
-    on_cpu: Duration,
+    /// Processor time of all threads that still live.
+    pub on_cpu: Duration,
     ticks: u64,
     wakeups: u64,
 }
@@ -69,6 +72,7 @@ impl Snapshot {
         Ok(Self {
             at: Instant::now(),
             rss_kib: number(&status, "VmRSS:"),
+            peak_kib: number(&status, "VmHWM:"),
             pss_kib: number(&smaps, "Pss:"),
             private_dirty_kib: number(&smaps, "Private_Dirty:"),
             threads,
@@ -141,6 +145,7 @@ mod tests {
         let before = Snapshot::of(std::process::id()).expect("its own");
         let after = Snapshot::of(std::process::id()).expect("its own");
         assert!(after.rss_kib >= after.private_dirty_kib && after.pss_kib > 0);
+        assert!(after.peak_kib >= after.rss_kib);
         assert!(after.threads.values().any(|thread| thread.on_cpu > Duration::ZERO));
         assert!(after.since(&before).percent() >= 0.0);
     }

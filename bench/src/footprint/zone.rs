@@ -1,4 +1,4 @@
-//! A zone of real daemons, as small as one agent needs it.
+//! A zone of real daemons, each a process of its own.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use rollcall_bus::private_broker::{PrivateBroker, ServerCertificate};
+use serde_json::Value;
 
 /// From its start to both its groups an agent needs a second or two.
 const JOIN_PATIENCE: Duration = Duration::from_secs(60);
@@ -19,11 +20,17 @@ const JOINED: [&str; 2] = ["is in logical group", "stands in"];
 /// A running daemon; killed when dropped, or when this process ends.
 #[derive(Debug)]
 pub struct Daemon {
+    name: String,
     child: Child,
     log: PathBuf,
 }
 
 impl Daemon {
+    /// What it is called here.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -57,6 +64,11 @@ impl Site {
     pub fn broker(&self) -> ServerCertificate {
         let file = |name: &str| self.directory.join("broker").join(name);
         ServerCertificate { chain: file("cert.pem"), key: file("key.pem"), roots: file("roots.pem") }
+    }
+
+    /// Where everything of it lies.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// A daemon's identity, for which there will be a token.
@@ -95,18 +107,24 @@ fn rollcall(words: &[&str]) -> anyhow::Result<String> {
     Ok(String::from_utf8(done.stdout)?)
 }
 
-/// The daemons an agent needs around it.
+/// The daemons that agents need around them.
 #[derive(Debug)]
 pub struct Zone {
-    site: Site,
+    /// Whose it is.
+    pub site: Site,
+    /// The zone controller first.
+    pub daemons: Vec<Daemon>,
+    /// Where its API is.
+    pub api: String,
+    /// The port of DNS-SD that all daemons use here.
+    pub discovery_port: u16,
     edges: String,
-    api: String,
-    _daemons: Vec<Daemon>,
 }
 
 impl Zone {
-    /// Starts them.
-    pub fn start(site: Site, broker: &PrivateBroker) -> anyhow::Result<Self> {
+    /// Starts them, with a group controller for each of these racks. `api` is what stands in the zone's `[api]` beside
+    /// its address.
+    pub fn start(site: Site, broker: &PrivateBroker, racks: &[&str], api: &str) -> anyhow::Result<Self> {
         let here = site.directory.display().to_string();
         let port = UdpSocket::bind("0.0.0.0:0")?.local_addr()?.port();
         let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
@@ -120,25 +138,40 @@ impl Zone {
         let zone = format!(
             "name = \"bench\"\nsecret_file = \"{here}/secret\"\nmachine_identifier = \"the benchmark's machine\"\n\
              database = \"sqlite:{here}/zone.db\"\naddresses = [\"127.0.0.1\"]\n[api]\nlisten = \"{listen}\"\n\
-             [admission]\ngroups = [\"rack-*\"]\n[identity]\ndirectory = \"{here}/trust\"\n[broker_admin]\nurl = {:?}\n\
+             {api}[admission]\ngroups = [\"rack-*\"]\n[identity]\ndirectory = \"{here}/trust\"\n[broker_admin]\nurl = {:?}\n\
              user = {:?}\npassword_file = \"{here}/broker-password\"\n{edges}",
             management.url, management.user
         );
         let checkin = format!(
-            "name = \"checkin\"\nzone = \"bench\"\nranges = [\"127.0.0.0/8\"]\naddress = \"127.0.0.1\"\n{edges}{}",
+            "name = \"checkin\"\nzone = \"bench\"\nranges = [\"127.0.0.0/8\", \"10.0.0.0/8\"]\naddress = \"127.0.0.1\"\n{edges}{}",
             site.identity("checkin")
         );
-        let rack = format!(
-            "name = \"rack-a\"\nzones = [\"bench\"]\nstate_dir = \"{here}/rack-a\"\naddresses = [\"127.0.0.1\"]\n{edges}{}",
-            site.identity("rack-a")
-        );
         let api = format!("https://{listen}");
-        let mut daemons = vec![start(&site.directory, "rollcall-zone-controller", &zone)?];
+        let mut daemons = vec![start(&site.directory, "rollcall-zone-controller", "zone", &zone)?];
         site.token(&api, "checkin", "checkin")?;
-        site.token(&api, "group", "rack-a")?;
-        daemons.push(start(&site.directory, "rollcall-checkin", &checkin)?);
-        daemons.push(start(&site.directory, "rollcall-group-controller", &rack)?);
-        Ok(Self { site, edges, api, _daemons: daemons })
+        daemons.push(start(&site.directory, "rollcall-checkin", "checkin", &checkin)?);
+        for rack in racks {
+            site.token(&api, "group", rack)?;
+            let config = format!(
+                "name = \"{rack}\"\nzones = [\"bench\"]\nstate_dir = \"{here}/{rack}\"\naddresses = [\"127.0.0.1\"]\n\
+                 {edges}{}",
+                site.identity(rack)
+            );
+            daemons.push(start(&site.directory, "rollcall-group-controller", rack, &config)?);
+        }
+        Ok(Self { site, daemons, api, discovery_port: port, edges })
+    }
+
+    /// What `rollcall WORDS --json` answers its administrator.
+    pub fn ask(&self, words: &[&str]) -> anyhow::Result<Value> {
+        let identity = self.administrator().display().to_string();
+        let asked = [&["--api", &self.api, "--identity", &identity, "--json"], words].concat();
+        Ok(serde_json::from_str(&rollcall(&asked)?)?)
+    }
+
+    /// Who asks: the directory with the first administrator's certificate.
+    pub fn administrator(&self) -> PathBuf {
+        self.site.directory.join("trust/administrator")
     }
 
     /// Starts the agent of this very machine, with its defaults.
@@ -149,7 +182,7 @@ impl Zone {
             self.edges,
             self.site.identity("bench-node")
         );
-        start_at(&self.site.directory, &shipped_agent()?, &config)
+        start_at(&self.site.directory, &shipped_agent()?, "bench-node", &config)
     }
 }
 
@@ -166,7 +199,6 @@ pub async fn joined(agent: &Daemon) -> anyhow::Result<()> {
     }
 }
 
-/// Starts a program that lies beside this one.
 /// The agent as servers get it, which is built with a profile of its own.
 fn shipped_agent() -> anyhow::Result<PathBuf> {
     let release = std::env::current_exe()?;
@@ -177,15 +209,16 @@ fn shipped_agent() -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-fn start(directory: &Path, program: &str, config: &str) -> anyhow::Result<Daemon> {
+/// Starts a program that lies beside this one, under a name of its own.
+fn start(directory: &Path, program: &str, name: &str, config: &str) -> anyhow::Result<Daemon> {
     let path = std::env::current_exe()?.with_file_name(program);
     ensure!(path.exists(), "{} is not there: build it with `cargo build --release --workspace --bins`", path.display());
-    start_at(directory, &path, config)
+    start_at(directory, &path, name, config)
 }
 
-fn start_at(directory: &Path, path: &Path, config: &str) -> anyhow::Result<Daemon> {
+fn start_at(directory: &Path, path: &Path, name: &str, config: &str) -> anyhow::Result<Daemon> {
     let program = path.file_name().context("a program has a name")?.to_string_lossy();
-    let (file, log) = (directory.join(format!("{program}.toml")), directory.join(format!("{program}.log")));
+    let (file, log) = (directory.join(format!("{name}.toml")), directory.join(format!("{name}.log")));
     fs::write(&file, config)?;
     let output = File::create(&log)?;
     let mut command = Command::new("setpriv");
@@ -197,5 +230,5 @@ fn start_at(directory: &Path, path: &Path, config: &str) -> anyhow::Result<Daemo
     }
     command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
     let child = command.spawn().with_context(|| format!("cannot start {program}"))?;
-    Ok(Daemon { child, log })
+    Ok(Daemon { name: name.to_owned(), child, log })
 }

@@ -7,9 +7,11 @@ use futures::{FutureExt, StreamExt};
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use rollcall_group_controller::driver::{BATCH, HEALTH_PREFETCH};
+use rollcall_model::Principal;
 use tokio::sync::mpsc;
 
 use super::brake::Brake;
+use super::way::{Way, zone};
 use super::{Side, place};
 
 /// The peer, as seen from the measuring process.
@@ -22,11 +24,11 @@ pub struct Bare {
 
 impl Bare {
     /// Starts it.
-    pub async fn start(url: &str) -> anyhow::Result<Self> {
+    pub async fn start(way: &Way) -> anyhow::Result<Self> {
         let brake = Brake::start("bare")?;
         let (tell, taken) = mpsc::unbounded_channel();
-        let url = url.to_owned();
-        brake.run(async move { consume(&url, tell).await }).await?;
+        let way = way.clone();
+        brake.run(async move { consume(&way, tell).await }).await?;
         Ok(Self { brake, taken, total: 0 })
     }
 
@@ -42,8 +44,8 @@ impl Bare {
     }
 }
 
-async fn consume(url: &str, tell: mpsc::UnboundedSender<(usize, Instant)>) -> anyhow::Result<()> {
-    let connection = place::connect(url, "bench bare consumer").await?;
+async fn consume(way: &Way, tell: mpsc::UnboundedSender<(usize, Instant)>) -> anyhow::Result<()> {
+    let connection = way.connect(&Principal::Zone(zone()), "bench bare consumer").await?;
     let channel = connection.create_channel().await?;
     place::make_queue(&channel, Side::Bare).await?;
     channel.basic_qos(HEALTH_PREFETCH, BasicQosOptions::default()).await?;

@@ -1,9 +1,8 @@
-//! Where it happens: groups, queues, and how clients connect.
+//! Where it happens: groups and queues.
 
-use lapin::options::{QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::Channel;
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Connection, ConnectionProperties};
-use rollcall_bus::RabbitSettings;
 use rollcall_model::{GroupId, route};
 
 use super::Side;
@@ -16,32 +15,21 @@ impl Side {
     /// The group whose statuses it gets.
     pub fn group(self) -> GroupId {
         GroupId::derived_from(match self {
-            Self::Rollcall => "bench: rollcall",
+            Self::Session => "bench: rollcall",
             Self::Bare => "bench: bare",
         })
     }
 
-    /// The queue it consumes.
-    pub const fn queue(self) -> &'static str {
-        match self {
-            Self::Rollcall => "bench.rollcall",
-            Self::Bare => "bench.bare",
-        }
+    /// The queue it consumes; named like one of the group's, for a group may read no others.
+    pub fn queue(self) -> String {
+        route::group_queue(self.group(), "bench")
     }
-}
-
-/// The same frames for both sides: what Rollcall uses by default.
-fn address(url: &str) -> String {
-    format!("{url}?frame_max={}", RabbitSettings::default().frame_max)
-}
-
-/// A bare connection.
-pub async fn connect(url: &str, name: &str) -> lapin::Result<Connection> {
-    Connection::connect(&address(url), ConnectionProperties::default().with_connection_name(name.into())).await
 }
 
 /// Makes a side's queue, like a group's health queue, and binds it.
 pub async fn make_queue(channel: &Channel, side: Side) -> lapin::Result<()> {
+    let (topic, durable) = (lapin::ExchangeKind::Topic, ExchangeDeclareOptions { durable: true, ..Default::default() });
+    channel.exchange_declare(route::GROUP.into(), topic, durable, FieldTable::default()).await?;
     let mut arguments = FieldTable::default();
     arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(MAX_LENGTH));
     arguments.insert("x-overflow".into(), AMQPValue::LongString("drop-head".into()));
@@ -55,7 +43,7 @@ pub async fn make_queue(channel: &Channel, side: Side) -> lapin::Result<()> {
 
 /// Deletes the health queue that the session has declared and does not consume here; it would get everything twice.
 pub async fn drop_real_queue(channel: &Channel) -> lapin::Result<()> {
-    let queue = route::group_queue(Side::Rollcall.group(), route::HEALTH);
+    let queue = route::group_queue(Side::Session.group(), route::HEALTH);
     channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.map(drop)
 }
 

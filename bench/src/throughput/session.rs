@@ -3,24 +3,24 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use rollcall_bus::{
-    Attachment, Bus, Connector, Consumer, ExchangeKind, Outgoing, Overflow, Queue, QueueClass, RabbitSettings, Sender,
-    Topology,
-};
+use rollcall_bus::{Attachment, Bus, Consumer, ExchangeKind, Outgoing, Overflow, Queue, QueueClass, Sender, Topology};
 use rollcall_discovery::Discovery;
-use rollcall_group_controller::core::Settings;
+use rollcall_group_controller::core::{SealSecret, Settings};
 use rollcall_group_controller::driver::Session;
-use rollcall_model::packet::{Alerts, Packet, ROSTER_PART, Roster, RosterMember, Summary, ZoneSubscriber};
+use rollcall_model::packet::{
+    Alerts, Arrival, ArrivalAccepted, ArrivalDecision, Decision, Packet, ROSTER_PART, Roster, RosterMember, Summary,
+    ZoneSubscriber,
+};
 use rollcall_model::wire::v1::Envelope;
-use rollcall_model::{InstanceId, Millis, Name, NodeState, Principal, ZoneId, name, route};
+use rollcall_model::{InstanceId, Millis, Name, NodeState, Principal, name, route};
 use rollcall_startup::{Clock, Shutdown};
 use tokio::sync::mpsc;
 
-use super::Side;
 use super::brake::Brake;
-use crate::statuses::{EPOCH, NODES, healthy, marked, node};
+use super::way::{Way, zone};
+use super::{Side, callers};
+use crate::statuses::{EPOCH, HARDWARE, NODES, healthy, marked, node};
 
-const INBOX: &str = "inbox.bench";
 const EAR: &str = "bench.ear";
 /// Number of the membership.
 const SESSION: u32 = 1;
@@ -33,46 +33,49 @@ pub struct Zone {
     pub brake: Brake,
     bus: Bus,
     ear: Consumer,
+    sender: Sender,
     clock: Clock,
 }
 
-fn attachment(principal: Principal, inbox: String, who: &str) -> Attachment {
-    Attachment { principal, inbox, client_name: who.into(), endpoint: None }
+/// Who the group is at the broker.
+pub fn group() -> Principal {
+    Principal::Group(Side::Session.group())
 }
 
-fn settings() -> Settings {
+async fn attach(way: &Way, principal: Principal, who: &str) -> anyhow::Result<Bus> {
+    let inbox = principal.inbox().context("a principal without an inbox")?;
+    let connector = way.connector(&principal)?;
+    Ok(connector.attach(Attachment { principal, inbox, client_name: who.into(), endpoint: None }).await?)
+}
+
+fn settings(secured: bool) -> Settings {
     Settings {
         zone_name: Name::nearest("bench", "bench"),
-        group: Side::Rollcall.group(),
+        group: Side::Session.group(),
         name: Name::nearest("rack-a", "rack"),
-        place: Name::nearest("rack-a", "rack"),
+        place: callers::place(),
         ranges: Vec::new(),
         addresses: Vec::new(),
         instance: InstanceId::from_bytes([7; 16]),
         broker: ("127.0.0.1".into(), 5672),
-        seals: None,
-        certified: false,
+        seals: secured.then(|| SealSecret::from_bytes([7; 32])),
+        certified: secured,
     }
 }
 
 impl Zone {
     /// Starts the session on the side's queue, which is there already, and lets it join with every node in its roster.
-    pub async fn start(url: &str) -> anyhow::Result<Self> {
-        let connector = Connector::Rabbit(RabbitSettings { url: url.into(), ..RabbitSettings::default() });
+    pub async fn start(way: &Way) -> anyhow::Result<Self> {
         let (brake, clock) = (Brake::start("rollcall")?, Clock::start());
-        let bus = connector
-            .attach(attachment(Principal::Zone(ZoneId::derived_from("bench")), INBOX.into(), "bench zone"))
-            .await?;
+        let bus = attach(way, Principal::Zone(zone()), "bench zone").await?;
         bus.declare(topology()).await?;
         let ear = bus.consume(EAR, 256).await?;
+        let way = way.clone();
         brake
             .run(async move {
-                let settings = settings();
-                let inbox = route::group_inbox(settings.group);
-                let bus =
-                    connector.attach(attachment(Principal::Group(settings.group), inbox, "bench session")).await?;
-                let queue = Side::Rollcall.queue();
-                let session = Session::open_on(settings, bus, Discovery::off(), clock, queue).await?;
+                let bus = attach(&way, group(), "bench session").await?;
+                let (settings, queue) = (settings(way.is_secured()), Side::Session.queue());
+                let session = Session::open_on(settings, bus, Discovery::off(), clock, &queue).await?;
                 tokio::spawn(async move {
                     let (_hellos, heard) = mpsc::channel(1);
                     session.run(heard, Shutdown::new()).await;
@@ -80,29 +83,48 @@ impl Zone {
                 Ok(())
             })
             .await?;
-        let zone = Self { brake, bus, ear, clock };
+        let sender = Sender::new(route::zone_inbox(zone()), InstanceId::from_bytes([8; 16]));
+        let mut zone = Self { brake, bus, ear, sender, clock };
         zone.welcome().await?;
         Ok(zone)
     }
 
-    async fn welcome(&self) -> anyhow::Result<()> {
-        let mut sender = Sender::new(INBOX, InstanceId::from_bytes([8; 16]));
-        let inbox = route::group_inbox(Side::Rollcall.group());
+    async fn welcome(&mut self) -> anyhow::Result<()> {
         let members: Vec<RosterMember> = (0..NODES).map(member).collect();
         let parts = members.chunks(ROSTER_PART);
         let roster_parts = u32::try_from(parts.len())?;
         let mut packets = vec![Packet::ZoneSubscriber(subscriber(roster_parts))];
         for (part, members) in (0..).zip(parts) {
-            let group = Side::Rollcall.group();
+            let group = Side::Session.group();
             packets.push(Packet::Roster(Roster { group, session: SESSION, part, members: members.to_vec() }));
         }
-        let now = self.clock.now();
-        let wrap = |packet| sender.confirmed(now, route::DIRECT, inbox.clone(), packet);
+        self.tell(packets).await
+    }
+
+    async fn tell(&mut self, packets: Vec<Packet>) -> anyhow::Result<()> {
+        let (now, inbox) = (self.clock.now(), route::group_inbox(Side::Session.group()));
+        let wrap = |packet| self.sender.confirmed(now, route::DIRECT, inbox.clone(), packet);
         let messages: Vec<Outgoing> = packets.into_iter().map(wrap).collect();
         for sent in self.bus.publish_all(messages).await {
             sent?;
         }
         Ok(())
+    }
+
+    /// Lets in whoever arrives, for ever.
+    pub async fn admit(&mut self) -> anyhow::Result<()> {
+        loop {
+            let mut deliveries = Vec::new();
+            ensure!(self.ear.next_batch(&mut deliveries, 256).await > 0, "the bus was closed");
+            let mut decisions = Vec::new();
+            for delivery in &deliveries {
+                if let Packet::Arrival(arrival) = Envelope::decode(&delivery.body)?.packet {
+                    decisions.push(accepted(&arrival));
+                }
+            }
+            self.ear.ack_all(deliveries).await;
+            self.tell(decisions).await?;
+        }
     }
 
     /// Waits until the zone is told what the last status of a run says; when that was.
@@ -141,6 +163,12 @@ impl Zone {
     }
 }
 
+fn accepted(arrival: &Arrival) -> Packet {
+    let decision = Decision::Accepted(ArrivalAccepted { epoch: EPOCH, capability_digest: Some(HARDWARE) });
+    let (node, instance) = (arrival.presence.node, arrival.presence.instance);
+    Packet::ArrivalDecision(ArrivalDecision { group: arrival.group, node, instance, decision })
+}
+
 fn member(index: usize) -> RosterMember {
     let (state, health) = (NodeState::Healthy, healthy());
     RosterMember {
@@ -149,14 +177,14 @@ fn member(index: usize) -> RosterMember {
         epoch: EPOCH,
         state,
         health,
-        capability_digest: None,
+        capability_digest: Some(HARDWARE),
     }
 }
 
 fn subscriber(roster_parts: u32) -> ZoneSubscriber {
-    let settings = settings();
+    let settings = settings(false);
     ZoneSubscriber {
-        zone: ZoneId::derived_from("bench"),
+        zone: zone(),
         zone_name: settings.zone_name,
         generation: 1,
         group: settings.group,
@@ -168,7 +196,7 @@ fn subscriber(roster_parts: u32) -> ZoneSubscriber {
     }
 }
 
-/// Hears what the group tells its zone.
+/// Hears what the group asks and tells its zone.
 fn topology() -> Topology {
     let ear = Queue {
         name: EAR.into(),
@@ -186,4 +214,5 @@ fn topology() -> Topology {
         .queue(ear)
         .bind(route::ZONE, EAR, &binding(name::ALERTS))
         .bind(route::ZONE, EAR, &binding(name::ANALYTICS))
+        .bind(route::DIRECT, EAR, route::JOINS)
 }

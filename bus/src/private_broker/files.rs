@@ -21,6 +21,16 @@ const PROGRAMS: [(&str, &str); 3] = [(SERVER, "rabbitmq-server"), (EPMD, "erlang
 const ERLANG_ARGUMENTS: &str = "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none";
 const PLUGINS: &str = "[rabbitmq_event_exchange].\n";
 const SECURED_PLUGINS: &str = "[rabbitmq_auth_mechanism_ssl,rabbitmq_event_exchange,rabbitmq_management].\n";
+/// Connections that wait to be accepted. With RabbitMQ's own 128, a fleet that connects at once is mostly turned away by the
+/// kernel, and waits seconds before it knocks again. Whoever names one of these options has to name them all: the others
+/// here are what they are without being named.
+const LISTEN: &str = "\
+tcp_listen_options.backlog = 4096
+tcp_listen_options.nodelay = true
+tcp_listen_options.linger.on = true
+tcp_listen_options.linger.timeout = 0
+tcp_listen_options.exit_on_close = false
+";
 const USER: &str = "rollcall";
 const VHOST: &str = "rollcall";
 
@@ -100,7 +110,7 @@ impl Plan {
         // In another root there may be no /proc to ask what the process uses.
         let memory = self.root.as_ref().map_or("", |_| "vm_memory_calculation_strategy = erlang\n");
         let configuration = format!(
-            "{listeners}{memory}\
+            "{listeners}{LISTEN}{memory}\
              default_user = {USER}\n\
              default_pass = {}\n\
              default_vhost = {VHOST}\n\

@@ -1,5 +1,6 @@
 //! A broker that is killed and halted while it is used.
 
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -158,4 +159,17 @@ async fn what_could_not_be_parked_comes_again() {
     broker.resume();
     let again = next(&mut consumer).await;
     assert!(again.redelivered && text(&again) == "a");
+}
+
+#[tokio::test]
+async fn a_fleet_that_connects_at_once_is_not_turned_away() {
+    const FLEET: usize = 500;
+    let broker = disturbed().await;
+    // What nobody accepts has to wait; with RabbitMQ's own room for 128 the rest would be dropped.
+    broker.pause();
+    let address = (Ipv4Addr::LOCALHOST, broker.port()).into();
+    let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(500));
+    let connected: Vec<TcpStream> = (0..FLEET).map_while(|number| connect(number).ok()).collect();
+    broker.resume();
+    assert_eq!(connected.len(), FLEET);
 }
