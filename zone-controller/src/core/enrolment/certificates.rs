@@ -29,7 +29,11 @@ impl Zone {
         let had = self.enrolment.live.get(&principal).is_some_and(|had| had.iter().any(|it| it.expires > now.wall));
         if issued_by.is_entry() && had {
             let (by, reason) = (issued_by.text(), "replaced by another".to_owned());
+            // Replaced is not thrown out: it may be a copied disk, of which both ends have to be seen. It stays the same user.
+            let thrown_out = self.enrolment.former.remove(&principal);
             self.end_certificates(now, &principal, (by, reason), effects);
+            self.enrolment.former.remove(&principal);
+            self.enrolment.former.extend(thrown_out.map(|former| (principal.clone(), former)));
         }
         let user = self.user_of(now.wall, &principal, &serial);
         let replaces: Vec<String> =
