@@ -80,6 +80,7 @@ impl RabbitBus {
     pub(crate) async fn declare(&self, topology: Topology) -> Result<Declared, DeclareError> {
         let shared = &self.handle.shared;
         let mut link = self.link();
+        shared.may_miss(&topology);
         loop {
             let generation = wait_up(&mut link).await.ok_or(DeclareError::Closed)?;
             let Some(session) = shared.session() else { continue };

@@ -22,6 +22,12 @@ pub(super) fn is_not_found(error: &Error) -> bool {
     reply_code(error) == Some(NOT_FOUND)
 }
 
+/// Whether the channel was closed because this exchange does not exist; other messages on the channel fail with
+/// the same error and are to be repeated.
+pub(super) fn names_exchange(error: &Error, exchange: &str) -> bool {
+    is_not_found(error) && words(error).contains(&format!("'{exchange}'"))
+}
+
 pub(super) fn is_locked(error: &Error) -> bool {
     reply_code(error) == Some(RESOURCE_LOCKED)
 }

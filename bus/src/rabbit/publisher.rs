@@ -17,7 +17,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Confirmation, Error};
 use tokio::sync::{mpsc, oneshot};
 
-use super::classify::{is_not_found, words};
+use super::classify::names_exchange;
 use super::session::Wire;
 use crate::{Outgoing, PublishError};
 
@@ -202,10 +202,4 @@ impl Wake for Called {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Release);
     }
-}
-
-/// Whether the channel was closed because this exchange does not exist; other messages on the channel fail with
-/// the same error and are to be repeated.
-fn names_exchange(error: &Error, exchange: &str) -> bool {
-    is_not_found(error) && words(error).contains(&format!("'{exchange}'"))
 }

@@ -1,12 +1,15 @@
 //! What outlives connections: the link's state, what is to be declared, who consumes.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use lapin::Error;
 use rollcall_model::Principal;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Address;
+use super::classify::names_exchange;
 use super::feed::Feed;
 use super::session::Session;
 use crate::{Attachment, DownCause, Link, RabbitSettings, TlsIdentity, Topology};
@@ -28,6 +31,8 @@ pub(super) struct Shared {
     pub closed: watch::Sender<bool>,
     session: Mutex<Option<Arc<Session>>>,
     topology: Mutex<Topology>,
+    /// Exchanges that were asked for and may be missing.
+    optional: Mutex<BTreeSet<String>>,
     feeds: Mutex<Vec<Arc<Feed>>>,
 }
 
@@ -51,6 +56,7 @@ impl Shared {
             closed: watch::Sender::new(false),
             session: Mutex::default(),
             topology: Mutex::default(),
+            optional: Mutex::default(),
             feeds: Mutex::default(),
         }
     }
@@ -87,6 +93,17 @@ impl Shared {
     pub fn remember(&self, topology: Topology) {
         let mut all = lock(&self.topology);
         *all = std::mem::take(&mut *all).merge(topology);
+    }
+
+    /// Remembers which exchanges of a topology may be missing: whoever declares it is told, and nobody else need be.
+    pub fn may_miss(&self, topology: &Topology) {
+        let optional = topology.bindings.iter().filter(|binding| binding.optional);
+        lock(&self.optional).extend(optional.map(|binding| binding.exchange.clone()));
+    }
+
+    /// Whether the broker speaks of such an exchange that is missing.
+    pub fn is_of_optional(&self, error: &Error) -> bool {
+        lock(&self.optional).iter().any(|exchange| names_exchange(error, exchange))
     }
 
     pub fn feeds(&self) -> Vec<Arc<Feed>> {

@@ -127,7 +127,7 @@ async fn one_connection(shared: &Arc<Shared>, generation: u64) -> Down {
     tracing::info!(broker = %shared.address, generation, "connected to the broker");
     shared.up(Arc::clone(&session));
     let down = tokio::select! {
-        reason = lost(&wire.connection, events) => Down { reason, cause: DownCause::Lost },
+        reason = lost(&wire.connection, events, shared) => Down { reason, cause: DownCause::Lost },
         reason = echo::run(shared, &session, &echo) => Down { reason, cause: DownCause::EchoSilent },
     };
     drop(guard);
@@ -238,12 +238,13 @@ async fn start_feeds(shared: &Shared, wire: &Arc<Wire>, echo: &Arc<Echo>) -> Res
 }
 
 /// Waits until the connection is lost; complains about channels that the broker closes meanwhile.
-async fn lost(connection: &Connection, events: impl Stream<Item = Event>) -> String {
+async fn lost(connection: &Connection, events: impl Stream<Item = Event>, shared: &Shared) -> String {
     let mut events = std::pin::pin!(events);
     let mut complained: Option<Instant> = None;
     while let Some(event) = events.next().await {
         match event {
             Event::Error(error) if !connection.status().connected() => return words(&error),
+            Event::Error(error) if shared.is_of_optional(&error) => {}
             Event::Error(error) if complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) => {
                 complained = Some(Instant::now());
                 tracing::warn!(reason = words(&error), "the broker closed a channel; it is opened again when needed");

@@ -58,6 +58,13 @@ pub async fn known_nodes_check_in_while_the_zone_is_away(brokers: &Brokers) {
     let stage = Stage::new(brokers.main().await).await;
     let mut fleet = stage.fleet(1, 2).await;
     fleet.checkin.says("is ready").await;
+    // The service is told of new groups at most once in a while; known is what its copy of the table has.
+    let groups = stage.api().rows("SELECT group_id FROM v_groups WHERE kind = 'logical'").await;
+    until("the check-in service to know both nodes' groups", PATIENCE, async || {
+        let table = std::fs::read_to_string(stage.directory().join("checkin/group-table.json")).ok()?;
+        groups.iter().all(|row| row[0].as_str().is_some_and(|id| table.contains(id))).then_some(())
+    })
+    .await;
     fleet.zone.kill().await;
     fleet.agents[0].restart().await;
     let assigned = "(epoch 2)";

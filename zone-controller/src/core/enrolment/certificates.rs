@@ -26,16 +26,12 @@ impl Zone {
     pub(super) fn issue(&mut self, now: Now, holder: Holder, issued_by: &IssuedBy, effects: &mut Vec<Effect>) -> Grant {
         let Holder { principal, name, place, key, serial } = holder;
         let expires = UnixMillis(now.wall.0.saturating_add(self.settings.trust.certificate_life.0));
+        let user = self.user_of(now.wall, &principal, &serial);
         let had = self.enrolment.live.get(&principal).is_some_and(|had| had.iter().any(|it| it.expires > now.wall));
         if issued_by.is_entry() && had {
             let (by, reason) = (issued_by.text(), "replaced by another".to_owned());
-            // Replaced is not thrown out: it may be a copied disk, of which both ends have to be seen. It stays the same user.
-            let thrown_out = self.enrolment.former.remove(&principal);
             self.end_certificates(now, &principal, (by, reason), effects);
-            self.enrolment.former.remove(&principal);
-            self.enrolment.former.extend(thrown_out.map(|former| (principal.clone(), former)));
         }
-        let user = self.user_of(now.wall, &principal, &serial);
         let replaces: Vec<String> =
             self.enrolment.former_users(&principal).into_iter().filter(|former| *former != user).collect();
         effects.push(Effect::Save(
@@ -68,12 +64,13 @@ impl Zone {
         grant
     }
 
-    /// Which user a certificate names: a renewed one the same as before; one that lets somebody in anew another than those
-    /// whose certificates could still be shown.
+    /// Which user a certificate names. Whoever has a certificate stays who they are, also where it is replaced and not
+    /// renewed: that may be a copied disk, of which both ends have to be seen. Whoever was thrown out comes back as another
+    /// than those whose certificates could still be shown.
     fn user_of(&self, now: UnixMillis, principal: &Principal, serial: &Serial) -> String {
         let zone = self.settings.zone;
-        if let Some(renewed) = self.enrolment.newest(principal, now) {
-            return renewed.user.clone();
+        if let Some(had) = self.enrolment.newest(principal, now) {
+            return had.user.clone();
         }
         match self.enrolment.former.get(principal).filter(|former| former.until > now) {
             Some(_) => principal.user_anew_in(zone, &serial.to_string().chars().take(8).collect::<String>()),

@@ -299,6 +299,11 @@ fn who_is_let_in_anew_is_another_user_while_a_former_certificate_could_be_shown(
     // It stays that user when it renews.
     let renewed = renew(&mut zone, at(16 * HOUR), node("web-1"), 7, "new disk", 8).0.unwrap();
     assert_eq!((&renewed.user, renewed.replaces.len()), (&grant.user, 1));
+    // A copy of its disk that comes with a token replaces it and cuts nobody off.
+    token(&mut zone, at(16 * HOUR), "copy", TokenKind::Node, Some("web-1"), None);
+    let copy = Applicant { key: digest("copied disk"), serial: serial(9), ..applicant("web-1", "copy") };
+    let copied = let_in(&mut zone, at(16 * HOUR), copy);
+    assert_eq!((&copied.user, copied.replaces.as_slice()), (&grant.user, std::slice::from_ref(&first)));
     // A revocation ends both, also when it is said again.
     for _ in 0..2 {
         let (told, _) = trust(
@@ -311,6 +316,6 @@ fn who_is_let_in_anew_is_another_user_while_a_former_certificate_could_be_shown(
     }
     // Once the days of all of them are over it is the first again.
     token(&mut zone, at(80 * HOUR), "late", TokenKind::Node, Some("web-1"), None);
-    let late = Applicant { key: digest("third disk"), serial: serial(9), ..applicant("web-1", "late") };
+    let late = Applicant { key: digest("third disk"), serial: serial(10), ..applicant("web-1", "late") };
     assert_eq!(let_in(&mut zone, at(80 * HOUR), late).user, first);
 }
