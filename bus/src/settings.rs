@@ -18,7 +18,8 @@ pub struct RabbitSettings {
     pub frame_max: u32,
     /// Heartbeat asked for, seconds; 1 to 60. Finds dead links that carry nothing.
     pub heartbeat_s: u16,
-    /// Time for one attempt to connect, log in and declare, milliseconds; at least 500.
+    /// Time for each step of an attempt to connect (TCP, TLS, login, channels, declaring, consuming), milliseconds; at least
+    /// 500.
     pub connect_timeout_ms: u64,
     /// Time for the broker to confirm a message, milliseconds; at least 100.
     pub confirm_deadline_ms: u64,

@@ -101,14 +101,19 @@ impl Zone {
         let request = request.header(reqwest::header::CONTENT_TYPE, "application/json");
         let mut response = request.send().await.map_err(|error| self.failure(&error))?;
         let status = response.status().as_u16();
+        let header = response.headers().get(reqwest::header::RETRY_AFTER);
+        let retry_after = header.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut body = Vec::new();
         while let Some(part) = response.chunk().await.map_err(|error| self.failure(&error))? {
             if body.len() + part.len() > LONGEST_ANSWER {
-                return Ok(Answer::Again { why: format!("an answer of more than {LONGEST_ANSWER} bytes") });
+                return Ok(Answer::Again {
+                    why: format!("an answer of more than {LONGEST_ANSWER} bytes"),
+                    after: None,
+                });
             }
             body.extend_from_slice(&part);
         }
-        Ok(core::read(status, &body))
+        Ok(core::read(status, retry_after.as_deref(), &body))
     }
 
     fn failure(&self, error: &reqwest::Error) -> EnrolError {

@@ -16,6 +16,8 @@ const RENEW_SPREAD: u64 = 50;
 pub const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// Longest wait between two questions about a join that waits for approval: a person is watching.
 pub const LONGEST_POLL: Duration = Duration::from_secs(15);
+/// Whoever says that we may ask again at once is not believed.
+const SHORTEST_TOLD: Duration = Duration::from_millis(50);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// Trouble that goes on is said this often.
 const SAY_EVERY: u64 = 60_000;
@@ -62,6 +64,12 @@ pub fn wait(tries: u32, longest: Duration, chance: u16) -> Duration {
     full / 2 + full / 2 * u32::from(chance.min(999)) / 1000
 }
 
+/// How long to wait when the zone said how long: not shorter, and spread by chance (0..1000) over a quarter more.
+#[must_use]
+pub fn wait_as_told(told: Duration, chance: u16) -> Duration {
+    told + told / 4 * u32::from(chance.min(999)) / 1000
+}
+
 /// Whether trouble that was last said at `said` is to be said again.
 #[must_use]
 pub fn is_to_be_said(said: Option<UnixMillis>, now: UnixMillis) -> bool {
@@ -92,6 +100,8 @@ pub enum Answer {
     Again {
         /// What came, for people.
         why: String,
+        /// When to ask again, where the zone said so.
+        after: Option<Duration>,
     },
 }
 
@@ -115,11 +125,13 @@ struct Body {
     detail: Option<String>,
     title: Option<String>,
     why: Option<String>,
+    retry_after_ms: Option<u64>,
 }
 
-/// What an answer with this status and body means.
+/// What an answer with this status and body means. `retry_after` is that header (RFC 9110 §10.2.3) as it came; a body says it
+/// to the millisecond.
 #[must_use]
-pub fn read(status: u16, body: &[u8]) -> Answer {
+pub fn read(status: u16, retry_after: Option<&str>, body: &[u8]) -> Answer {
     let parsed: Body = serde_json::from_slice(body).unwrap_or_default();
     match (status, parsed.state.as_deref()) {
         (200..=299, Some("denied")) => Answer::Refused {
@@ -133,17 +145,26 @@ pub fn read(status: u16, body: &[u8]) -> Answer {
         }
         (200 | 201, _) => match serde_json::from_slice(body) {
             Ok(grant) => Answer::Granted(grant),
-            Err(error) => Answer::Again { why: format!("an answer that cannot be read: {error}") },
+            Err(error) => Answer::Again { why: format!("an answer that cannot be read: {error}"), after: None },
         },
         (404, _) => Answer::Unknown,
         // Slow down, too early, timeout: said of the moment, not of us.
-        (408 | 425 | 429, _) | (500..=599, _) => Answer::Again { why: told(status, &parsed) },
+        (408 | 425 | 429, _) | (500..=599, _) => {
+            Answer::Again { why: told(status, &parsed), after: after(&parsed, retry_after) }
+        }
         (400..=499, _) => Answer::Refused {
             detail: told(status, &parsed),
             reason: parsed.reason.map_or_else(|| format!("http_{status}"), |reason| short(&reason)),
         },
-        _ => Answer::Again { why: format!("status {status}") },
+        _ => Answer::Again { why: format!("status {status}"), after: None },
     }
+}
+
+/// When to ask again. A date in the header is not looked at, and nobody can make us wait for long, or not at all.
+fn after(body: &Body, header: Option<&str>) -> Option<Duration> {
+    let seconds = || header?.trim().parse().ok().map(Duration::from_secs);
+    let told = body.retry_after_ms.map(Duration::from_millis).or_else(seconds)?;
+    Some(told.clamp(SHORTEST_TOLD, LONGEST_WAIT))
 }
 
 fn told(status: u16, body: &Body) -> String {

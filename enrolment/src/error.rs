@@ -1,6 +1,7 @@
 //! Why a daemon has no certificate, for people: what happened, and what to do.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rollcall_bus::CredentialsError;
 use rollcall_identity::KeyError;
@@ -64,6 +65,16 @@ pub enum EnrolError {
         /// What came instead.
         why: String,
     },
+    /// The zone is there, and asks to wait.
+    #[error("the zone at {api} asks to wait: {why}")]
+    Busy {
+        /// Who was asked.
+        api: String,
+        /// Its word.
+        why: String,
+        /// For how long.
+        after: Duration,
+    },
     /// The token file holds no token.
     #[error("{} holds no join token (rct1_ and 64 hexadecimal digits); `rollcall token create` makes one", .path.display())]
     NoToken {
@@ -91,7 +102,7 @@ impl EnrolError {
     /// Whether trying again later may help without anybody doing anything.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::Unreachable { .. })
+        matches!(self, Self::Unreachable { .. } | Self::Busy { .. })
     }
 
     /// A short word to count by.
@@ -104,6 +115,7 @@ impl EnrolError {
             Self::OwnCertificate { .. } => "own_certificate",
             Self::BadGrant { .. } => "bad_grant",
             Self::Unreachable { .. } => "unreachable",
+            Self::Busy { .. } => "busy",
             Self::NoToken { .. } => "bad_token_file",
             Self::File(_) | Self::Key(_) | Self::Bundle(_) | Self::Tls(_) | Self::Login(_) => "bad_files",
         }

@@ -56,7 +56,7 @@ pub async fn keep_fresh(identity: &Identity, mut api: watch::Receiver<Option<Str
                 // At another address it may go better at once.
                 let what = format!("the certificate could not be renewed, still trying: {error}");
                 tokio::select! {
-                    () = trouble.wait(&what, core::LONGEST_WAIT) => {}
+                    () = trouble.wait_out(&error, &what) => {}
                     Ok(()) = api.changed() => {}
                 }
             }

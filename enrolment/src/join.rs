@@ -52,7 +52,7 @@ pub async fn ensure(settings: &Settings, api: &str) -> Result<Identity, EnrolErr
                 let what = format!("waiting for `rollcall join approve {}` ({})", settings.name, settings.principal);
                 trouble.wait(&what, core::LONGEST_POLL).await;
             }
-            Err(error) if error.is_passing() => trouble.wait(&error.to_string(), core::LONGEST_WAIT).await,
+            Err(error) if error.is_passing() => trouble.wait_out(&error, &error.to_string()).await,
             Err(error) => return Err(error),
         }
     }
@@ -108,7 +108,8 @@ pub(crate) fn granted(
             Err(EnrolError::Refused { api, reason, detail, hint })
         }
         Answer::Unknown => Err(EnrolError::Unreachable { api, why: "it has no such page; is that a zone?".into() }),
-        Answer::Again { why } => Err(EnrolError::Unreachable { api, why }),
+        Answer::Again { why, after: Some(after) } => Err(EnrolError::Busy { api, why, after }),
+        Answer::Again { why, after: None } => Err(EnrolError::Unreachable { api, why }),
     }
 }
 
@@ -120,12 +121,23 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
-    pub async fn wait(&mut self, what: &str, longest: std::time::Duration) {
+    /// Waits as long as the zone said, or longer each time where it said nothing.
+    pub async fn wait_out(&mut self, error: &EnrolError, what: &str) {
+        let EnrolError::Busy { after, .. } = error else { return self.wait(what, core::LONGEST_WAIT).await };
+        self.say(what);
+        tokio::time::sleep(core::wait_as_told(*after, chance())).await;
+    }
+
+    fn say(&mut self, what: &str) {
         let now = now();
         if core::is_to_be_said(self.said, now) {
             tracing::warn!("{what}");
             self.said = Some(now);
         }
+    }
+
+    pub async fn wait(&mut self, what: &str, longest: std::time::Duration) {
+        self.say(what);
         let wait = core::wait(self.tries, longest, chance());
         self.tries = self.tries.saturating_add(1);
         tokio::time::sleep(wait).await;

@@ -34,14 +34,15 @@ impl Clash {
         Self { connector, broker, node, patience }
     }
 
-    /// Waits until the inbox has been held by another connection for longer than a former one of ours can last.
+    /// Waits until the inbox has been held by another connection for longer than a former one of ours can last. An attempt
+    /// that ended in another way meanwhile may have left one behind, so the time begins anew after it.
     pub async fn lasts(&self, link: &mut watch::Receiver<Link>) {
         loop {
             if link.wait_for(is_taken).await.is_err() {
                 return std::future::pending().await;
             }
-            let freed = link.wait_for(Link::is_up);
-            if timeout(self.patience, freed).await.is_err() && is_taken(&link.borrow()) {
+            let otherwise = link.wait_for(|link| !is_taken(link));
+            if timeout(self.patience, otherwise).await.is_err() {
                 return;
             }
         }

@@ -18,6 +18,7 @@ mod gate;
 mod groups;
 mod limits;
 pub mod listener;
+mod metrics;
 mod nodes;
 mod notices;
 mod policy;
@@ -142,6 +143,7 @@ fn of_topology(routes: Routes) -> Routes {
     routes
         .on(Access::Open, Method::GET, "/healthz", async || "ok\n")
         .on(Access::Open, Method::GET, "/readyz", status::ready)
+        .on(VIEWER, Method::GET, "/metrics", metrics::metrics)
         .on(VIEWER, Method::GET, "/v1/status", status::status)
         .on(VIEWER, Method::GET, "/v1/nodes", nodes::list)
         .on(VIEWER, Method::GET, "/v1/nodes/{node}", nodes::one)

@@ -6,12 +6,12 @@
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use lapin::tcp::{AMQPUriTcpExt, RustlsConnector};
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
 use rustls::ClientConfig;
+use tokio::sync::watch;
 
 /// Cuts a connection off; on drop, too.
 #[derive(Clone, Debug, Default)]
@@ -44,13 +44,14 @@ impl Cutter {
     }
 }
 
-/// Connects, over TLS if there is a configuration for it, and logs in. Cancelling it may leave a thread behind until the [`Cutter`] is used.
+/// Connects, over TLS if there is a configuration for it, and logs in. Tells when a step of that is done. Cancelling it may
+/// leave a thread behind until the [`Cutter`] is used.
 pub(super) async fn connect(
     uri: AMQPUri,
     tls: Option<Arc<ClientConfig>>,
     client_name: &str,
-    timeout: Duration,
     cutter: Cutter,
+    steps: watch::Sender<()>,
 ) -> lapin::Result<Connection> {
     let properties = ConnectionProperties::default().with_connection_name(client_name.into());
     let runtime = lapin::runtime::default_runtime()?;
@@ -60,22 +61,18 @@ pub(super) async fn connect(
         async move |uri: AMQPUri, runtime| {
             // The library's own way to TLS would trust whom the operating system trusts.
             let plain = AMQPUri { scheme: AMQPScheme::AMQP, ..uri.clone() };
-            let stream = match tokio::time::timeout(timeout, plain.connect_async(&runtime)).await {
-                Ok(stream) => stream?,
-                Err(_) => return Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
-            };
+            let stream = plain.connect_async(&runtime).await?;
+            steps.send_replace(());
             if let AsyncTcpStream::Plain(plain) = &stream {
                 let socket = plain.get_ref();
                 // Status packets are small and must not wait for each other.
                 socket.set_nodelay(true)?;
                 cutter.hold(TcpStream::from(socket.as_fd().try_clone_to_owned()?));
             }
-            match &tls {
-                Some(tls) => {
-                    Ok(stream.into_rustls(&RustlsConnector::from(Arc::clone(tls)), &uri.authority.host).await?)
-                }
-                None => Ok(stream),
-            }
+            let Some(tls) = &tls else { return Ok(stream) };
+            let stream = stream.into_rustls(&RustlsConnector::from(Arc::clone(tls)), &uri.authority.host).await?;
+            steps.send_replace(());
+            Ok(stream)
         },
         properties,
     )

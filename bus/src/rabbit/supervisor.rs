@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
-use lapin::{Connection, Event};
-use tokio::sync::oneshot;
+use lapin::Event;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::backoff::Backoff;
@@ -100,42 +100,60 @@ impl Drop for EndOnDrop {
 
 async fn one_connection(shared: &Arc<Shared>, generation: u64) -> Down {
     let patience = Duration::from_millis(shared.settings.connect_timeout_ms);
-    let started = Instant::now();
     let cutter = CutOnDrop(Cutter::default());
     // The newest certificate; it may have been replaced since the last connection.
     let login = shared.identity.as_ref().map(TlsIdentity::login);
     let tls = login.as_ref().map(|login| Arc::clone(&login.config));
     let user: Arc<str> = login.map_or_else(|| shared.address.user().into(), |login| login.user.as_str().into());
     let uri = shared.address.uri.clone();
-    let connecting = socket::connect(uri, tls, &shared.client_name, patience, cutter.0.clone());
-    let connection = match timeout(patience, connecting).await {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => {
+    let (steps, done) = watch::channel(());
+    let connecting = socket::connect(uri, tls, &shared.client_name, cutter.0.clone(), steps);
+    let connection = match step_by_step(connecting, done, patience).await {
+        Some(Ok(connection)) => connection,
+        Some(Err(error)) => {
             return Down { reason: connect_words(&error, &shared.address, &user), cause: connect_cause(&error) };
         }
-        Err(_) => return too_slow(patience),
+        None => return too_slow(patience),
     };
     let events = connection.events_listener();
     let wire = Arc::new(Wire::new(connection, generation, cutter.keep()));
     let guard = EndOnDrop(Arc::clone(&wire));
     let echo = Arc::new(Echo::new());
-    let rest = patience.saturating_sub(started.elapsed());
-    let session = match set_up(shared, &wire, &echo, user, (rest, patience)).await {
+    let session = match set_up(shared, &wire, &echo, user, patience).await {
         Ok(session) => Arc::new(session),
         Err(down) => return down,
     };
     tracing::info!(broker = %shared.address, generation, "connected to the broker");
     shared.up(Arc::clone(&session));
     let down = tokio::select! {
-        reason = lost(&wire.connection, events, shared) => Down { reason, cause: DownCause::Lost },
+        reason = lost(&wire, events, shared) => Down { reason, cause: DownCause::Lost },
         reason = echo::run(shared, &session, &echo) => Down { reason, cause: DownCause::EchoSilent },
     };
     drop(guard);
     down
 }
 
+/// What comes of connecting; nothing once a step of it takes too long. A broker that a whole fleet calls at once takes its
+/// time for all of it together, and an attempt that is given up is work lost, to be done again.
+async fn step_by_step<T>(
+    connecting: impl Future<Output = T>,
+    mut done: watch::Receiver<()>,
+    patience: Duration,
+) -> Option<T> {
+    let mut connecting = std::pin::pin!(connecting);
+    loop {
+        tokio::select! {
+            biased;
+            connected = &mut connecting => return Some(connected),
+            // Nobody left to tell means that the last step is under way.
+            Ok(()) = done.changed() => {}
+            () = tokio::time::sleep(patience) => return None,
+        }
+    }
+}
+
 fn too_slow(patience: Duration) -> Down {
-    let reason = format!("the broker did not finish the connection within {} ms", patience.as_millis());
+    let reason = format!("the broker did not answer a step of the connection within {} ms", patience.as_millis());
     Down { reason, cause: DownCause::Unreachable }
 }
 
@@ -154,30 +172,28 @@ impl Drop for CutOnDrop {
     }
 }
 
-/// Sets a new connection up; the first steps within `rest`, each attempt to declare after a wait for the zone within
-/// `patience`.
+/// Sets a new connection up, each step within `patience`.
 async fn set_up(
     shared: &Arc<Shared>,
     wire: &Arc<Wire>,
     echo: &Arc<Echo>,
     user: Arc<str>,
-    (rest, patience): (Duration, Duration),
+    patience: Duration,
 ) -> Result<Session, Down> {
     let deadline = Duration::from_millis(shared.settings.confirm_deadline_ms);
-    let mut by = Instant::now() + rest;
     let starting = Session::start(Arc::clone(wire), Arc::clone(echo), user, deadline);
-    let session = timeout_at(by, starting).await.map_err(|_| too_slow(patience))?.map_err(|error| lost_by(&error))?;
+    let session =
+        timeout(patience, starting).await.map_err(|_| too_slow(patience))?.map_err(|error| lost_by(&error))?;
     let topology = inbox_topology(&shared.inbox, &shared.principal).merge(shared.topology());
     loop {
-        let declared = timeout_at(by, declare::declare(&wire.connection, &topology)).await;
+        let declared = timeout(patience, declare::declare(&wire.connection, &topology)).await;
         match declared.map_err(|_| too_slow(patience))? {
             Ok(_) => break,
             Err(Failure::NotYet(error)) => await_zone(shared, &error).await,
             Err(failure) => return Err(refused(shared, failure)),
         }
-        by = Instant::now() + patience;
     }
-    timeout_at(by, start_feeds(shared, wire, echo)).await.map_err(|_| too_slow(patience))??;
+    timeout(patience, start_feeds(shared, wire, echo)).await.map_err(|_| too_slow(patience))??;
     Ok(session)
 }
 
@@ -238,21 +254,25 @@ async fn start_feeds(shared: &Shared, wire: &Arc<Wire>, echo: &Arc<Echo>) -> Res
 }
 
 /// Waits until the connection is lost; complains about channels that the broker closes meanwhile.
-async fn lost(connection: &Connection, events: impl Stream<Item = Event>, shared: &Shared) -> String {
+async fn lost(wire: &Wire, events: impl Stream<Item = Event>, shared: &Shared) -> String {
     let mut events = std::pin::pin!(events);
     let mut complained: Option<Instant> = None;
     while let Some(event) = events.next().await {
         match event {
-            Event::Error(error) if !connection.status().connected() => return words(&error),
+            Event::Error(error) if !wire.connection.status().connected() => return words(&error),
             Event::Error(error) if shared.is_of_optional(&error) => {}
             Event::Error(error) if complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) => {
                 complained = Some(Instant::now());
                 tracing::warn!(reason = words(&error), "the broker closed a channel; it is opened again when needed");
             }
             Event::ConnectionBlocked(reason) => {
+                wire.block(true);
                 tracing::warn!(reason, "the broker takes no messages for now: it is short of memory or disk");
             }
-            Event::ConnectionUnblocked => tracing::info!("the broker takes messages again"),
+            Event::ConnectionUnblocked => {
+                wire.block(false);
+                tracing::info!("the broker takes messages again");
+            }
             _ => {}
         }
     }

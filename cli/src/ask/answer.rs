@@ -20,6 +20,9 @@ pub struct Status {
     pub zone: Zone,
     /// `up`, `connecting` or `down: why`.
     pub broker: String,
+    /// `up`, or `read-only: …`; of zones before 0.4 nothing.
+    #[serde(default)]
+    pub database: String,
     /// Nodes per state.
     pub nodes: Vec<StateCount>,
     /// Groups per kind.

@@ -19,7 +19,10 @@ pub fn render(status: &Status, groups: &[Group], checkins: &[Checkin], look: &Lo
     };
     let zone = &status.zone;
     line("zone", format!("{}  {}  generation {}", clean(&zone.name), clean(&zone.id), zone.generation));
-    line("broker", broker(&status.broker, look));
+    line("broker", footing(&status.broker, look));
+    if !status.database.is_empty() {
+        line("database", footing(&status.database, look));
+    }
     line("nodes", nodes(status, look));
     line("groups", kinds(status));
     line("alerts", alerts(status, look));
@@ -44,13 +47,14 @@ fn policy(version: u64) -> String {
     if version == 0 { "none set".into() } else { format!("version {version}") }
 }
 
-fn broker(broker: &str, look: &Look) -> String {
-    let tone = match broker {
+/// The state of something the zone stands on.
+fn footing(state: &str, look: &Look) -> String {
+    let tone = match state {
         "up" => Tone::Good,
         "connecting" => Tone::Warning,
         _ => Tone::Bad,
     };
-    look.paint(&clean(broker), tone)
+    look.paint(&clean(state), tone)
 }
 
 fn nodes(status: &Status, look: &Look) -> String {

@@ -76,13 +76,13 @@ fn answers_mean_what_they_say() {
     let approved = format!(r#"{{"join": "{join}", "state": "approved"}}"#);
     let granted = r#"{"state": "issued", "certificate": "C", "bundle": "B", "user": "U", "zone": "z", "expires": 1}"#;
     let grant = Grant { certificate: "C".into(), bundle: "B".into(), user: "U".into() };
-    assert_eq!(read(202, pending.as_bytes()), Answer::Pending { join });
-    assert_eq!(read(200, pending.as_bytes()), Answer::Pending { join });
-    assert_eq!(read(200, approved.as_bytes()), Answer::Pending { join });
-    assert_eq!(read(201, granted.as_bytes()), Answer::Granted(grant.clone()));
-    assert_eq!(read(200, granted.as_bytes()), Answer::Granted(grant));
-    assert_eq!(read(404, b"{}"), Answer::Unknown);
-    let refused = |status, body: &str| match read(status, body.as_bytes()) {
+    assert_eq!(read(202, None, pending.as_bytes()), Answer::Pending { join });
+    assert_eq!(read(200, None, pending.as_bytes()), Answer::Pending { join });
+    assert_eq!(read(200, None, approved.as_bytes()), Answer::Pending { join });
+    assert_eq!(read(201, None, granted.as_bytes()), Answer::Granted(grant.clone()));
+    assert_eq!(read(200, None, granted.as_bytes()), Answer::Granted(grant));
+    assert_eq!(read(404, None, b"{}"), Answer::Unknown);
+    let refused = |status, body: &str| match read(status, None, body.as_bytes()) {
         Answer::Refused { reason, detail } => (reason, detail),
         other => panic!("{other:?}"),
     };
@@ -98,8 +98,27 @@ fn what_cannot_be_understood_is_asked_again() {
     for (status, body) in
         [(201, "{}"), (200, ""), (202, "{}"), (429, "{}"), (500, ""), (503, "x"), (302, ""), (100, "")]
     {
-        assert!(matches!(read(status, body.as_bytes()), Answer::Again { .. }), "{status} {body}");
+        assert!(matches!(read(status, None, body.as_bytes()), Answer::Again { .. }), "{status} {body}");
     }
+}
+
+#[test]
+fn a_zone_that_asks_to_wait_is_given_the_time_it_asks_for() {
+    let told = |header, body: &str| match read(503, header, body.as_bytes()) {
+        Answer::Again { after, .. } => after,
+        other => panic!("{other:?}"),
+    };
+    let after = |header| told(header, "{}");
+    assert_eq!(told(Some("1"), r#"{"retry_after_ms": 250}"#), Some(Duration::from_millis(250)));
+    assert_eq!(told(None, r#"{"retry_after_ms": 0}"#), Some(Duration::from_millis(50)));
+    assert_eq!(after(Some("7")), Some(Duration::from_secs(7)));
+    assert_eq!(after(Some("99999999")), Some(LONGEST_WAIT), "nobody is made to wait for ever");
+    for said_nothing in [None, Some("Fri, 27 Nov 2026 08:00:00 GMT"), Some("-1"), Some("")] {
+        assert_eq!(after(said_nothing), None, "{said_nothing:?}");
+    }
+    let seven = Duration::from_secs(7);
+    assert_eq!(wait_as_told(seven, 0), seven);
+    assert!(wait_as_told(seven, u16::MAX) <= seven * 5 / 4 && wait_as_told(seven, 999) > wait_as_told(seven, 1));
 }
 
 #[test]

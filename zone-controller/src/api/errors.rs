@@ -91,9 +91,10 @@ impl From<Rejection> for Problem {
             RejectionKind::Conflict => StatusCode::CONFLICT,
             RejectionKind::Silent => StatusCode::GATEWAY_TIMEOUT,
             RejectionKind::Forbidden => StatusCode::FORBIDDEN,
+            RejectionKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
         };
         let problem = Self::new(status, rejection.message);
-        Self { reason: rejection.reason, details: rejection.details, ..problem }
+        Self { reason: rejection.reason, details: rejection.details, retry_after: rejection.retry_after, ..problem }
     }
 }
 
@@ -118,6 +119,9 @@ impl IntoResponse for Problem {
         }
         if let Some(reason) = self.reason {
             body["reason"] = json!(reason);
+        }
+        if let Some(retry_after) = self.retry_after {
+            body["retry_after_ms"] = json!(retry_after);
         }
         let mut answer =
             (self.status, [(header::CONTENT_TYPE, "application/problem+json")], Json(body)).into_response();

@@ -12,6 +12,7 @@
 mod alarms;
 mod certificates;
 mod command;
+mod door;
 mod joining;
 mod judging;
 mod revoking;
@@ -20,12 +21,13 @@ mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_model::{JoinId, Name, Now, Principal, Role, Serial, Sha256, UnixMillis};
+use rollcall_model::{JoinId, Name, Now, Principal, Role, Serial, Sha256, Tick, UnixMillis};
 use rollcall_store::{CertificateRecord, JoinRecord, RevokedRecord, TokenRecord, TrustRecord};
 use serde_json::Value;
 
 use self::alarms::Alarms;
 pub use self::command::{Applicant, Grant, JoinAnswer, Trust, TrustSettings};
+use self::door::Door;
 use super::{Effect, Rejection, Zone};
 
 /// After so many certificates what is over is forgotten.
@@ -48,6 +50,7 @@ pub(super) struct Enrolment {
     revoked: BTreeMap<Principal, RevokedRecord>,
     users: BTreeMap<Name, Role>,
     alarms: Alarms,
+    door: Door,
     issued: u32,
 }
 
@@ -131,6 +134,11 @@ impl Enrolment {
     /// The certificate somebody should be using now.
     fn newest(&self, principal: &Principal, now: UnixMillis) -> Option<&CertificateRecord> {
         self.live.get(principal)?.last().filter(|certificate| certificate.expires > now)
+    }
+
+    /// Somebody checked in: their connection to the broker stands.
+    pub(super) fn is_through(&mut self, now: Tick, who: &Principal) {
+        self.door.is_through(now, who);
     }
 
     /// Whether somebody is kept out.

@@ -34,6 +34,7 @@ impl Zone {
     pub(super) fn on_join_request(&mut self, now: Now, request: JoinRequest, effects: &mut Vec<Effect>) {
         let inbox = route::checkin_inbox(request.checkin);
         let (node, instance) = (request.subscription.identifier.node, request.subscription.instance);
+        self.enrolment.is_through(now.tick, &Principal::Node(node));
         let decision = if request.group != request.capability.group_id() {
             self.count("join", "wrong_group");
             let message = format!("group {} is not the group of {}", request.group, request.capability);

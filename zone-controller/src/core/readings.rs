@@ -125,7 +125,8 @@ impl Zone {
     fn silent(&self, waiting: Waiting, how: &str) -> Effect {
         let name = self.nodes.get(&waiting.node).map_or_else(|| waiting.node.to_string(), |node| node.name.to_string());
         let message = format!("node {name} {how}; what was last saved of it is in /v1/nodes/{name}");
-        let rejection = Rejection { kind: RejectionKind::Silent, message, details: Vec::new(), reason: None };
+        let rejection =
+            Rejection { kind: RejectionKind::Silent, message, details: Vec::new(), reason: None, retry_after: None };
         Effect::Answer { request: waiting.request, result: Err(rejection) }
     }
 }

@@ -15,6 +15,7 @@ mod asking;
 mod audit;
 mod certificates;
 mod channels;
+mod crowd;
 mod enrolment;
 mod holding;
 mod joining;

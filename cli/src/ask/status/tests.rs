@@ -13,6 +13,7 @@ fn a_zone_fits_one_screen() {
     let status: Status = serde_json::from_value(json!({
         "zone": { "id": ZONE, "name": "site-a", "generation": 4 },
         "broker": "up",
+        "database": "up",
         "policy_version": 4,
         "combinations_waiting": 1,
         "nodes": [{ "state": "down", "nodes": 1 }, { "state": "healthy", "nodes": 3 },
@@ -41,6 +42,7 @@ fn a_zone_fits_one_screen() {
     let expected = "\
 zone        site-a  5d0c8bfe-5d7a-8a2e-b1f0-3a2b1c0d9e8f  generation 4
 broker      up
+database    up
 nodes       5: 3 healthy, 1 degraded, 1 down
 groups      2 physical, 1 logical
 alerts      1 critical, 2 warning open
@@ -63,7 +65,7 @@ checkin-a         5  out_of_range 2  node db-9 at 10.9.0.1: outside 10.1.0.0/16,
 #[test]
 fn an_empty_zone_without_its_broker_says_so() {
     let status: Status = serde_json::from_value(json!({
-        "zone": { "id": ZONE, "name": "site-a", "generation": 1 }, "broker": "down: connection refused",
+        "zone": { "id": ZONE, "name": "site-a", "generation": 1 }, "broker": "down: connection refused", "database": "read-only: disk full",
         "nodes": [], "groups": [], "alerts": [], "ignored": {}, "checkins": {}, "summaries": {}, "neighbours": {}
     }))
     .unwrap();
@@ -71,6 +73,7 @@ fn an_empty_zone_without_its_broker_says_so() {
         "\
 zone        site-a  {ZONE}  generation 1
 broker      down: connection refused
+database    read-only: disk full
 nodes       none
 groups      none
 alerts      none open

@@ -1,5 +1,6 @@
 //! Why a command is not carried out.
 
+use rollcall_model::Millis;
 use serde::{Deserialize, Serialize};
 
 /// Why a command was not carried out. Nothing was changed.
@@ -15,6 +16,9 @@ pub struct Rejection {
     /// A word for programs, where they tell refusals apart: `token_used`, `wrong_name` …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// After how long the same may be asked again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Millis>,
 }
 
 /// What kind of refusal.
@@ -31,11 +35,13 @@ pub enum RejectionKind {
     Silent,
     /// Whoever asks may not (403); [`Rejection::reason`] says why.
     Forbidden,
+    /// Not now (503); [`Rejection::retry_after`] says when.
+    Busy,
 }
 
 impl Rejection {
     fn new(kind: RejectionKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), details: Vec::new(), reason: None }
+        Self { kind, message: message.into(), details: Vec::new(), reason: None, retry_after: None }
     }
 
     /// The command itself is wrong.
@@ -54,6 +60,13 @@ impl Rejection {
     #[must_use]
     pub fn conflict(message: impl Into<String>) -> Self {
         Self::new(RejectionKind::Conflict, message)
+    }
+
+    /// Not now; the same may be asked again after this time.
+    #[must_use]
+    pub fn busy(message: impl Into<String>, retry_after: Millis) -> Self {
+        let reason = Some("busy".to_owned());
+        Self { reason, retry_after: Some(retry_after), ..Self::new(RejectionKind::Busy, message) }
     }
 
     /// Whoever asks may not, for this reason.

@@ -1,7 +1,7 @@
 //! Joins: with a token at once, without one as the policy says.
 
 use rollcall_model::policy::UnknownJoiners;
-use rollcall_model::{JoinId, Millis, Now, Serial, UnixMillis};
+use rollcall_model::{JoinId, Millis, Now, Principal, Serial, UnixMillis};
 use rollcall_store::{IssuedBy, JoinRecord, JoinState, TrustChange};
 use serde_json::{Value, json};
 
@@ -62,6 +62,7 @@ impl Zone {
                 }
             };
         }
+        self.pass_the_door(now, &applicant.principal)?;
         let principal = applicant.principal.clone();
         let created_by = self.enrolment.tokens.get_mut(token).map(|known| {
             known.record.used_by = Some(principal.clone());
@@ -75,6 +76,18 @@ impl Zone {
             effects.push(Effect::Save(TrustChange::PrincipalLifted { principal, by, at: now.wall }.into()));
         }
         Ok(self.admit(now, applicant, &issued_by, effects))
+    }
+
+    /// Whether somebody may come in now, or has to ask again because many are on the way in. Group controllers are few, and
+    /// nodes wait for them.
+    fn pass_the_door(&mut self, now: Now, principal: &Principal) -> Result<(), Rejection> {
+        if !matches!(principal, Principal::Node(_)) {
+            return Ok(());
+        }
+        self.enrolment.door.pass(now.tick, principal).map_err(|after| {
+            self.count("trust", "busy");
+            Rejection::busy("many nodes are coming in at this moment; ask again after the time in retry-after", after)
+        })
     }
 
     /// Issues the certificate, with its line in the audit log.
@@ -187,6 +200,7 @@ impl Zone {
         if let Some((reason, message)) = objection {
             return Err(self.refuse_trust(now, (reason, name.as_str()), message, effects));
         }
+        self.pass_the_door(now, &principal)?;
         let issued_by = IssuedBy::Approval(decided_by.unwrap_or_default());
         let grant = self.issue(now, Holder { principal, name, place, key, serial }, &issued_by, effects);
         if let Some(record) = self.enrolment.joins.get_mut(&join) {

@@ -183,7 +183,13 @@ fn check(kind: GroupKind, rule: &GroupRule) -> Result<Rule, Rejection> {
 
 fn wrong(error: &rollcall_grouping::RuleError) -> Rejection {
     let message = format!("nothing was changed: {error}");
-    Rejection { kind: RejectionKind::Invalid, message, details: vec![error.to_string()], reason: None }
+    Rejection {
+        kind: RejectionKind::Invalid,
+        message,
+        details: vec![error.to_string()],
+        reason: None,
+        retry_after: None,
+    }
 }
 
 fn record(group: GroupId, kind: GroupKind, name: Name, rule: GroupRule) -> GroupRecord {
