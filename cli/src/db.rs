@@ -92,6 +92,12 @@ fn now() -> UnixMillis {
     UnixMillis(u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0))
 }
 
+/// Who sits at this machine, as far as it says.
+fn who() -> String {
+    let named = |variable| std::env::var(variable).ok().filter(|name| !name.is_empty());
+    named("SUDO_USER").or_else(|| named("USER")).unwrap_or_else(|| "somebody at the machine".into())
+}
+
 /// Whoever is stopped may try again; what is wrong with words is said as such.
 fn open_failure(error: &OpenError) -> Failure {
     let failure = |exit| Failure::caused_by(exit, error);
@@ -219,7 +225,7 @@ async fn backup(at: &DatabaseAt, to: &Path) -> Result<Done, Failure> {
 
 async fn restore(at: &DatabaseAt, from: &Path, replace: bool) -> Result<Done, Failure> {
     let Found { url, .. } = find(at)?;
-    let restored = upkeep::restore(&url, from, replace, now()).await.map_err(|error| upkeep_failure(&error))?;
+    let restored = upkeep::restore(&url, from, replace, &who(), now()).await.map_err(|error| upkeep_failure(&error))?;
     Done::well(&restored, report::restored(&restored))
 }
 

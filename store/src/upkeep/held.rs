@@ -27,6 +27,14 @@ impl Place {
         }
     }
 
+    /// The same for every way to write it, as far as can be seen without asking a server.
+    pub(super) fn true_name(&self) -> String {
+        match self {
+            Self::Sqlite(path) => path.canonicalize().as_ref().unwrap_or(path).display().to_string(),
+            Self::Postgres(place) => place.shown().to_owned(),
+        }
+    }
+
     /// For people.
     pub(super) fn shown(&self) -> String {
         match self {

@@ -39,17 +39,23 @@ pub struct Restored {
 }
 
 /// Puts a backup in the place of a database no zone controller has open. SQLite: a file that is there stays beside it, and
-/// only gives way where `replace` says so. PostgreSQL: the schema must be empty.
+/// only gives way where `replace` says so. PostgreSQL: the schema must be empty. `by` is who does it, for the audit log.
 ///
 /// # Errors
 /// See [`UpkeepError`].
-pub async fn restore(url: &str, from: &Path, replace: bool, now: UnixMillis) -> Result<Restored, UpkeepError> {
+pub async fn restore(
+    url: &str,
+    from: &Path,
+    replace: bool,
+    by: &str,
+    now: UnixMillis,
+) -> Result<Restored, UpkeepError> {
     let place = Place::parse(url)?;
     let restored = match &place {
         Place::Sqlite(path) => of_sqlite(path, from, replace, now).await?,
         Place::Postgres(place) => of_postgres(url, place, from).await?,
     };
-    note(url, &restored, now).await?;
+    note(url, &restored, by, now).await?;
     Ok(restored)
 }
 
@@ -205,7 +211,7 @@ async fn move_on(held: &mut Held) -> Result<(), sqlx::Error> {
 }
 
 /// Brings the schema to this program's, and says in events and audit log what was done.
-async fn note(url: &str, restored: &Restored, now: UnixMillis) -> Result<(), UpkeepError> {
+async fn note(url: &str, restored: &Restored, by: &str, now: UnixMillis) -> Result<(), UpkeepError> {
     let store = Store::open(url).await?;
     let message = format!(
         "the database was restored from a backup (schema version {}); generations, sessions and epochs go on {LEAP} later",
@@ -214,7 +220,7 @@ async fn note(url: &str, restored: &Restored, now: UnixMillis) -> Result<(), Upk
     let subject = restored.zone.as_ref().map_or_else(String::new, |zone| zone.name.clone());
     let line = TrustChange::Audited {
         at: now,
-        who: "root".into(),
+        who: by.to_owned(),
         origin: "rollcall db restore".into(),
         action: "database_restored".into(),
         subject: subject.clone(),

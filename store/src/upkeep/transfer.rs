@@ -74,7 +74,7 @@ pub async fn transfer(
 ) -> Result<Transfer, UpkeepError> {
     let (source, target) = (Place::parse(from)?, Place::parse(to)?);
     let names = [source.shown(), target.shown()];
-    if names[0] == names[1] {
+    if source.true_name() == target.true_name() {
         return Err(UpkeepError::Same { place: source.shown() });
     }
     let source = held_at_newest(&source).await?;

@@ -101,7 +101,7 @@ async fn restored_goes_on(url: &str, before: &[(&'static str, Vec<Vec<Value>>)])
         }
     }
     assert_eq!(one(&store, "SELECT count(*) FROM v_events WHERE kind = 'database_restored'").await, 1);
-    assert_eq!(one(&store, "SELECT count(*) FROM v_audit WHERE action = 'database_restored'").await, 1);
+    assert_eq!(one(&store, "SELECT count(*) FROM v_audit WHERE action = 'database_restored' AND who = 'ada'").await, 1);
     // The zone goes on from there.
     store.commit(&[zone_started(2 + u64::from(LEAP)), joined(1, 2 + LEAP, 1)]).await.unwrap();
     store.close().await;
@@ -122,14 +122,14 @@ async fn a_backup_is_made_while_the_zone_goes_on_and_restored_with_numbers_that_
         assert!(!folder.path().join("backup.partial").exists());
         // What is done since is lost.
         store.commit(&[joined(1, 9, 1), joined(7, 1, 1)]).await.unwrap();
-        let error = upkeep::restore(&url, &to, true, at(0)).await.unwrap_err();
+        let error = upkeep::restore(&url, &to, true, "ada", at(0)).await.unwrap_err();
         let held = matches!(error, UpkeepError::Open(OpenError::InUse { .. } | OpenError::Held { .. }));
         assert!(held && error.to_string().contains("in use by another zone controller"), "{error}");
         store.close().await;
-        let error = upkeep::restore(&url, &to, false, at(0)).await.unwrap_err();
+        let error = upkeep::restore(&url, &to, false, "ada", at(0)).await.unwrap_err();
         assert!(matches!(error, UpkeepError::Exists { .. } | UpkeepError::NotEmpty { .. }), "{error}");
         let target = if postgres { server().url(&server().database()) } else { url.clone() };
-        let restored = upkeep::restore(&target, &to, true, at(5_000)).await.unwrap();
+        let restored = upkeep::restore(&target, &to, true, "ada", at(5_000)).await.unwrap();
         assert_eq!((restored.moved_on_by, restored.replaced.is_some()), (LEAP, !postgres));
         restored_goes_on(&target, &before).await;
         if let Some(aside) = restored.replaced {
@@ -142,7 +142,7 @@ async fn a_backup_is_made_while_the_zone_goes_on_and_restored_with_numbers_that_
 /// What is said when a backup is not restored; what was there is as it was.
 async fn refused(folder: &Path, backup: &Path) -> String {
     let path = folder.join("other.db");
-    let error = upkeep::restore(&url(&path), backup, false, at(0)).await.unwrap_err().to_string();
+    let error = upkeep::restore(&url(&path), backup, false, "ada", at(0)).await.unwrap_err().to_string();
     assert!(!path.exists(), "{error}");
     let left: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(left.iter().all(|path| !path.to_string_lossy().contains(".restoring")), "{left:?}");
@@ -177,7 +177,7 @@ async fn what_is_no_whole_backup_of_a_version_that_is_known_is_not_restored() {
     let empty = folder.join("empty");
     fs::write(&empty, "").unwrap();
     assert!(refused(folder, &empty).await.contains("there is no database"));
-    upkeep::restore(&self::url(&folder.join("other.db")), &good, false, at(0)).await.unwrap();
+    upkeep::restore(&self::url(&folder.join("other.db")), &good, false, "ada", at(0)).await.unwrap();
 }
 
 #[tokio::test]
@@ -186,18 +186,19 @@ async fn a_dump_is_only_restored_where_it_belongs() {
     let (dump, text) = (folder.path().join("dump"), folder.path().join("text"));
     upkeep::backup(&url, &dump).await.unwrap();
     let file = format!("sqlite:{}", folder.path().join("zone.db").display());
-    let said = upkeep::restore(&file, &dump, false, at(0)).await.unwrap_err().to_string();
+    let said = upkeep::restore(&file, &dump, false, "ada", at(0)).await.unwrap_err().to_string();
     assert!(said.contains("it is one of PostgreSQL"), "{said}");
     fs::write(&text, "SELECT 1;").unwrap();
     let target = server().url(&server().database());
-    let said = upkeep::restore(&target, &text, false, at(0)).await.unwrap_err().to_string();
+    let said = upkeep::restore(&target, &text, false, "ada", at(0)).await.unwrap_err().to_string();
     assert!(said.contains("it is not in the custom format of pg_dump"), "{said}");
-    let missing = upkeep::restore(&target, &folder.path().join("none"), false, at(0)).await.unwrap_err().to_string();
+    let missing =
+        upkeep::restore(&target, &folder.path().join("none"), false, "ada", at(0)).await.unwrap_err().to_string();
     assert!(missing.contains("cannot be read"), "{missing}");
     let store = Store::open(&target).await.unwrap();
     store.commit(&beginning(1)).await.unwrap();
     store.close().await;
-    let said = upkeep::restore(&target, &dump, true, at(0)).await.unwrap_err().to_string();
+    let said = upkeep::restore(&target, &dump, true, "ada", at(0)).await.unwrap_err().to_string();
     assert!(said.contains("is not empty (schema public has"), "{said}");
 }
 
