@@ -37,7 +37,7 @@ pub enum History {
     Analytics,
     /// Tokens to join with, used, revoked or not, since they expired.
     JoinTokens,
-    /// Requests to join, decided or not, since they came.
+    /// Requests to join, since they came; those nobody has decided on, thirty days later.
     JoinRequests,
     /// Certificates, revoked or not, since they expired.
     Certificates,

@@ -32,6 +32,10 @@ const A_LATER_ONE: &str = " AND EXISTS (SELECT 1 FROM health_history n WHERE n.n
 const NOT_THE_LAST: &str = " AND EXISTS (SELECT 1 FROM channel_messages n WHERE n.channel = channel_messages.channel \
      AND n.number > channel_messages.number)";
 
+/// Who still waits to be let in is not over; the zone forgets it after thirty days, milliseconds.
+const NO_LONGER_WAITING: &str =
+    " AND (state IN ('denied', 'issued') OR requested_ms < CAST($2 AS BIGINT) - 2592000000)";
+
 const fn leaving(history: History) -> Leaving {
     use Key::{Number, Text};
     let (time, key, unless): (&str, &'static [Key], &str) = match history {
@@ -45,7 +49,7 @@ const fn leaving(history: History) -> Leaving {
         History::ChannelMessages => ("sent_ms", &[Text("channel"), Number("number")], NOT_THE_LAST),
         History::Analytics => ("at_ms", &[Number("analytics_id")], ""),
         History::JoinTokens => ("expires_ms", &[Text("token")], ""),
-        History::JoinRequests => ("requested_ms", &[Text("join_id")], ""),
+        History::JoinRequests => ("requested_ms", &[Text("join_id")], NO_LONGER_WAITING),
         History::Certificates => ("expires_ms", &[Text("serial")], ""),
     };
     Leaving { table: history.table(), time, key, unless }

@@ -6,7 +6,7 @@ use rollcall_store::{Change, History, IssuedBy, Pruning, Retention, Store};
 use serde_json::{Value, json};
 
 use crate::guide::fleet;
-use crate::trusted::{DAY, issued, join_held, token_created};
+use crate::trusted::{DAY, issued, join_decided, join_held, token_created};
 use crate::wanted::{analytics, moved, ordered, said};
 use crate::world::{START, at, beginning, bits, changed, everything, node, one, placed, rows};
 
@@ -189,18 +189,18 @@ pub async fn what_let_in_goes_once_it_is_over_for_long_enough(store: &Store) {
     let by = || IssuedBy::Approval("ada".into());
     store.commit(&beginning(1)).await.unwrap();
     store.commit(&[token_created(1, 1), join_held(1, 1), issued(1, 1, by(), at(1)), analytics(1, 1)]).await.unwrap();
-    store.commit(&[ordered(1, node(1), 1)]).await.unwrap();
+    store.commit(&[ordered(1, node(1), 1), join_held(2, 1), join_decided(2, false, 2)]).await.unwrap();
     let tables = "SELECT (SELECT count(*) FROM v_tokens), (SELECT count(*) FROM v_joins), \
                   (SELECT count(*) FROM v_certificates), (SELECT count(*) FROM v_analytics), \
                   (SELECT count(*) FROM v_actions)";
-    // The certificate is valid for a day, the token for ten minutes; the join is over when it came, the summary with its
-    // period; an action nobody ended is not over.
-    for (days, left) in [(13, [1, 1, 1, 1, 1]), (15, [1, 1, 1, 0, 1]), (31, [0, 0, 1, 0, 1]), (400, [0, 0, 0, 0, 1])] {
+    // The certificate is valid for a day, the token for ten minutes; the summary is over with its period, a request to
+    // join when it came, but for who still waits; an action nobody ended is not over.
+    for (days, left) in [(13, [1, 2, 1, 1, 1]), (15, [1, 2, 1, 0, 1]), (31, [0, 1, 1, 0, 1]), (61, [0, 0, 0, 0, 1])] {
         pruned(store, &Retention::default(), at(days * DAY)).await;
         assert_eq!(rows(store, tables).await, [left], "after {days} days");
     }
     let noted = store.select("SELECT history, ended_ms, next_ms FROM prunings ORDER BY history", &[]).await.unwrap();
     assert_eq!(noted.rows.len(), History::ALL.len());
-    let now = START + 400 * DAY * 1_000;
+    let now = START + 61 * DAY * 1_000;
     assert_eq!(noted.rows[0], [json!("actions"), json!(now), json!(now + 3_600_000)]);
 }

@@ -1,7 +1,7 @@
 //! The upkeep of a database from outside of a zone controller: looked at, backed up, restored.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rollcall_model::UnixMillis;
@@ -137,6 +137,28 @@ async fn a_backup_is_made_while_the_zone_goes_on_and_restored_with_numbers_that_
             assert_eq!(one(&kept, "SELECT count(*) FROM v_nodes").await, 7, "what was there is put aside whole");
         }
     }
+}
+
+/// Root keeps the database of the zone controller's own user up, who must be able to open what is made anew.
+#[tokio::test]
+async fn what_root_makes_belongs_to_the_owner_of_the_folder() {
+    const NOBODY: u32 = 65_534;
+    let (folder, url) = filled(false).await;
+    if folder.path().metadata().unwrap().uid() != 0 {
+        // Only root can be somebody else.
+        return;
+    }
+    let backup = folder.path().join("backup");
+    upkeep::backup(&url, &backup).await.unwrap();
+    let theirs = folder.path().join("theirs");
+    fs::create_dir(&theirs).unwrap();
+    std::os::unix::fs::chown(&theirs, Some(NOBODY), Some(NOBODY)).unwrap();
+    upkeep::restore(&self::url(&theirs.join("zone.db")), &backup, false, "root", at(0)).await.unwrap();
+    for entry in fs::read_dir(&theirs).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().uid(), NOBODY, "{:?}", entry.file_name());
+    }
+    assert!(theirs.join("zone.db.lock").exists());
 }
 
 /// What is said when a backup is not restored; what was there is as it was.
