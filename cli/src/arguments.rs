@@ -1,6 +1,7 @@
 //! What the command line of `rollcall` can say.
 
 mod ca;
+mod db;
 mod doing;
 mod groups;
 mod policy;
@@ -15,6 +16,7 @@ use rollcall_model::NodeState;
 use rollcall_model::indicator::INDICATORS;
 
 pub use self::ca::{BrokerCertificate, CaCommand, SiteDir};
+pub use self::db::{DatabaseAt, DbCommand, Kept};
 pub use self::doing::{AlertCommand, Alerts, Analytics, ChannelCommand, CombinationCommand, Deed, DoOn};
 pub use self::groups::{GroupCommand, Rule};
 pub use self::policy::{PolicyCommand, Waiting};
@@ -34,6 +36,7 @@ Examples:
   rollcall token create --for node --name web-9   let a machine in
   rollcall revoke web-3                     throw one out, at once
   rollcall audit --follow                   who changed what, from where
+  rollcall db backup zone.bak               the zone's database, while it runs
   rollcall nodes --json | jq '.[].name'     the same answers for programs
 
 Exit codes: 0 done, 1 failed, refused or not found, 2 wrong arguments,
@@ -106,6 +109,9 @@ pub enum Command {
     /// The site's root, its zones' authorities, the broker's certificate: on files, no zone is asked
     #[command(subcommand)]
     Ca(CaCommand),
+    /// The zone's database: look at it, back it up, restore, prune, move it; no zone is asked
+    #[command(subcommand)]
+    Db(DbCommand),
     /// A question to a zone.
     #[command(flatten)]
     Ask(Question),
@@ -280,6 +286,11 @@ mod tests {
             "rollcall certificates --state revoked --of web-3",
             "rollcall user add ada --role operator --certificate ./ada",
             "rollcall audit --follow",
+            "rollcall db status --database sqlite:z.db",
+            "rollcall db prune --config z.toml --keep events=30 --keep analytics=0",
+            "rollcall db backup z.bak --json",
+            "rollcall db restore z.bak --replace",
+            "rollcall db move --from sqlite:z.db --to postgres://h/z",
             "rollcall audit verify",
             "rollcall whoami --identity ./ada",
             "rollcall combinations approve v1;cpu=x --name new",
@@ -296,6 +307,9 @@ mod tests {
             "rollcall ca rotate --switch --finish",
             "rollcall ca broker --zone-dir z --out tls",
             "rollcall policy rollback last",
+            "rollcall db prune --keep event=30",
+            "rollcall db backup",
+            "rollcall db move --from sqlite:z.db",
             "rollcall group create hot",
             "rollcall group create hot --rule true --enter soon",
             "rollcall analytics --indicator disk_spaces",
@@ -314,6 +328,8 @@ mod tests {
             &["channel", "send"],
             &["ca", "init"],
             &["ca", "rotate"],
+            &["db", "restore"],
+            &["db", "move"],
             &["token", "create"],
             &["user", "add"],
             &["revoke"],

@@ -3,4 +3,5 @@
 pub mod arguments;
 pub mod ask;
 pub mod ca;
+pub mod db;
 pub mod demo;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use rollcall_cli::arguments::{Command, CommandLine};
-use rollcall_cli::{ask, ca, demo};
+use rollcall_cli::{ask, ca, db, demo};
 use rollcall_startup::finish;
 
 #[tokio::main]
@@ -13,6 +13,7 @@ async fn main() -> ExitCode {
     finish(match command {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Ca(command) => ca::run(&command, &global),
+        Command::Db(command) => db::run(command, &global).await,
         Command::Ask(question) => ask::run(question, &global).await,
     })
 }

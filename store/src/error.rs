@@ -175,6 +175,12 @@ pub enum OpenError {
         /// The version.
         version: i64,
     },
+    /// There is none, where one must be.
+    #[error("there is no database {place}; correct the path, or the zone's `database` key")]
+    NoFile {
+        /// The file.
+        place: String,
+    },
     /// Anything else the database says.
     #[error("database {place} cannot be opened, {doing}: {source}")]
     Database {

@@ -3,8 +3,8 @@
 //! What is durable: every [`Change`] for which [`Store::commit`] returned `Ok`, through a power loss too. What is
 //! derived: the views (`v_nodes`, `v_groups` …), which are the contract for people who write SQL; the tables behind
 //! them may change with any version. `docs/sql.md` describes the views and gives examples. What is only kept for a
-//! while: messages on channels (the newest 10,000 of each), summaries of groups (seven days), tokens, joins and
-//! certificates that are over (thirty days).
+//! while is history, for as long as [`Retention`] says, and messages on channels, of which the newest 10,000 of each are
+//! all there are. What is over leaves in small steps ([`Store::prune`]), which somebody has to ask for.
 //!
 //! What to write is decided in one pure place, `plan`, from the changes and what is stored about their subjects;
 //! a backend only fetches, writes and answers. A backend is a `topology::Topology`: SQLite in a file or in memory, or
@@ -20,8 +20,10 @@ mod change;
 mod error;
 mod plan;
 mod postgres;
+mod prune;
 mod readers;
 mod record;
+mod retention;
 mod row;
 mod sql;
 mod sqlite;
@@ -29,6 +31,7 @@ mod statement;
 mod table;
 mod topology;
 mod trust;
+pub mod upkeep;
 mod writable;
 
 use std::sync::Arc;
@@ -38,10 +41,12 @@ use tokio::sync::watch;
 pub use crate::audit::{AuditMark, AuditStep};
 pub use crate::change::{Change, GroupKind, GroupRule, IssuedBy, TrustChange};
 pub use crate::error::{AskError, AuditError, CommitError, Damaged, LoadError, OpenError, QueryError};
+pub use crate::prune::{HistoryPruned, Pruning};
 pub use crate::record::{
     ActionRecord, AlertState, CertificateRecord, GroupRecord, HeldRecord, JoinRecord, JoinState, NodeRecord,
     PolicyRecord, RevokedRecord, Snapshot, TokenRecord, TrustRecord, UserRecord, ZoneRecord,
 };
+pub use crate::retention::{Cut, History, Retention};
 pub use crate::table::{AskLimits, Bind, Table};
 pub use crate::writable::Writable;
 

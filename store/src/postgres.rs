@@ -8,20 +8,24 @@ mod answer;
 mod failure;
 mod link;
 mod migrate;
+pub(crate) mod offline;
 mod open;
 mod place;
 mod reader;
+pub(crate) mod tools;
 mod values;
 mod writer;
 
 use std::time::Duration;
 
+use rollcall_model::UnixMillis;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Mutex;
 
 pub(crate) use self::place::Place;
 use self::writer::Writer;
+use crate::prune::{Pruned, Step};
 use crate::readers::{Lent, Readers};
 use crate::topology::Topology;
 use crate::{
@@ -111,6 +115,10 @@ impl Topology for PostgresStore {
 
     async fn touch(&self) -> Result<(), CommitError> {
         self.writer.lock().await.touch().await
+    }
+
+    async fn prune(&self, step: Step<'_>, now: UnixMillis) -> Result<Pruned, CommitError> {
+        self.writer.lock().await.prune(step, now).await
     }
 
     async fn load(&self) -> Result<Snapshot, LoadError> {

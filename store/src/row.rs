@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 mod groups;
 mod orders;
+mod pruning;
 mod told;
 mod trust;
 
@@ -20,6 +21,7 @@ pub(crate) use self::groups::{
     CheckinPlaceRow, CombinationRow, CombinationState, MembershipEnd, MembershipRow, OpenMembership,
 };
 pub(crate) use self::orders::{AcknowledgementRow, ActionRow, KnownNode, NodePolicyRow, PolicyRow, UnseenAlert};
+pub(crate) use self::pruning::PruningRow;
 pub(crate) use self::told::{AnalyticsRow, ChannelCut, ChannelEnd, MessageRow};
 pub(crate) use self::trust::{AuditRow, CertificateRow, JoinRow, RevokedRow, TokenRow, UserRow};
 use crate::{GroupKind, GroupRule};

@@ -4,19 +4,28 @@
 //! prepared once per connection, and any number of rows is one exchange with the server. A [`Dialect`] writes the little
 //! that SQLite and PostgreSQL say differently; a [`Link`] carries statements to a connection.
 
+pub(crate) mod copy;
+pub(crate) mod count;
 mod dialect;
 mod fetch;
 mod link;
+mod prune;
+mod restored;
 mod shape;
 mod snapshot;
+pub(crate) mod tables;
 mod trust;
 mod write;
 
 use std::sync::OnceLock;
 
+use sqlx::{SqlSafeStr, SqlStr};
+
 pub(crate) use self::dialect::Dialect;
 pub(crate) use self::fetch::stored;
 pub(crate) use self::link::Link;
+pub(crate) use self::prune::{prune, prunings};
+pub(crate) use self::restored::move_on;
 pub(crate) use self::snapshot::snapshot;
 pub(crate) use self::trust::{AUDIT_STEP, audit_after};
 pub(crate) use self::write::{all, tell_indicators};
@@ -36,7 +45,7 @@ impl Sql {
     }
 
     /// Its text for a database.
-    pub(crate) fn text(&'static self, dialect: Dialect) -> &'static str {
-        self.made[dialect as usize].get_or_init(|| (self.make)(dialect))
+    pub(crate) fn text(&'static self, dialect: Dialect) -> SqlStr {
+        self.made[dialect as usize].get_or_init(|| (self.make)(dialect)).as_str().into_sql_str()
     }
 }

@@ -7,18 +7,21 @@
 
 mod answer;
 mod link;
+pub(crate) mod offline;
 mod open;
 mod place;
 
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rollcall_model::UnixMillis;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
-pub(crate) use self::open::APPLICATION_ID;
+pub(crate) use self::open::{APPLICATION_ID, NEWEST};
 pub(crate) use self::place::Place;
+use crate::prune::{Pruned, Step};
 use crate::readers::Readers;
 use crate::sql::TOUCH;
 use crate::topology::Topology;
@@ -97,7 +100,7 @@ impl SqliteStore {
         Ok(())
     }
 
-    fn doubt(&self, done: &Result<(), CommitError>) {
+    fn doubt<T>(&self, done: &Result<T, CommitError>) {
         if matches!(done, Err(CommitError::Database(_))) {
             self.is_doubtful.store(true, Ordering::Relaxed);
         }
@@ -131,6 +134,19 @@ impl Topology for SqliteStore {
         let touched = touched.await;
         self.doubt(&touched);
         touched
+    }
+
+    async fn prune(&self, step: Step<'_>, now: UnixMillis) -> Result<Pruned, CommitError> {
+        let done = async {
+            let mut connection = self.writer().await?;
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+            let pruned = sql::prune(&mut *transaction, step, now).await?;
+            transaction.commit().await?;
+            Ok(pruned)
+        };
+        let done = done.await;
+        self.doubt(&done);
+        done
     }
 
     async fn load(&self) -> Result<Snapshot, LoadError> {

@@ -2,6 +2,9 @@
 
 use std::future::Future;
 
+use rollcall_model::UnixMillis;
+
+use crate::prune::{Pruned, Step};
 use crate::{
     AskError, AskLimits, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, QueryError, Snapshot,
     Table,
@@ -17,6 +20,9 @@ pub(crate) trait Topology: Sized + Send + Sync {
 
     /// See [`Store::try_to_write`](crate::Store::try_to_write).
     fn touch(&self) -> impl Future<Output = Result<(), CommitError>> + Send;
+
+    /// See [`Store::prune`](crate::Store::prune).
+    fn prune(&self, step: Step<'_>, now: UnixMillis) -> impl Future<Output = Result<Pruned, CommitError>> + Send;
 
     /// See [`Store::load`](crate::Store::load).
     fn load(&self) -> impl Future<Output = Result<Snapshot, LoadError>> + Send;

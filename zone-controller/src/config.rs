@@ -8,6 +8,7 @@ use rollcall_bus::RabbitSettings;
 use rollcall_discovery::DiscoverySettings;
 use rollcall_model::capability::Attribute;
 use rollcall_model::{Capability, Millis, Name, Purpose};
+use rollcall_store::Retention;
 use serde::Deserialize;
 
 use crate::api::listener::Bounds;
@@ -60,6 +61,9 @@ pub struct Config {
     /// Check-in services the zone has run.
     #[serde(default)]
     pub checkin: CheckinConfig,
+    /// How long history is kept.
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 /// The REST API.
@@ -271,6 +275,7 @@ impl Config {
         }
         self.checkin.validate()?;
         self.api.validate()?;
+        self.retention.validate()?;
         self.validate_identity()?;
         self.broker.validate().map_err(|why| format!("broker: {why}"))
     }
@@ -372,6 +377,7 @@ mod tests {
             ("# announce = ", "announce = \"z n:7655\" #", "api.announce has \"z n\""),
             ("max_connections = 1024", "max_connections = 4", "api.max_connections is 4"),
             ("_per_origin = 256", "_per_origin = 2000", "max_connections_per_origin is 2000; 1 to 1024"),
+            ("analytics_days = 14", "analytics_days = 99999", "retention.analytics_days is 99999"),
             ("open_per_second = 50", "open_per_second = 0", "api.open_per_second is 0"),
             ("[identity]\ndirectory = \"/etc/rollcall/zone\"", "", "identity.directory is missing"),
             ("amqps://10.1.0.10:5671", "amqp://me:pw@10.1.0.10:5672", "amqps://host:port/vhost"),

@@ -1,6 +1,7 @@
 //! The zone's only loop: waits, feeds the core, carries out effects: save, then publish, then answer, then ack.
 
 mod inputs;
+mod pruning;
 mod refusals;
 mod saving;
 
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::inputs::{Inputs, queues, resigning};
 use self::inputs::{Woken, wait};
+pub use self::pruning::keep_pruning;
 pub use self::refusals::hear_refusals;
 pub use self::saving::keep_trying;
 use crate::RunError;

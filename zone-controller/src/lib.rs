@@ -215,6 +215,7 @@ pub async fn run(
         trust.map(|trust| tokio::spawn(keep_fresh(trust, config.clone(), store.clone(), clock, shutdown.clone())));
     tracing::info!(%api, "the API listens");
     let trying = tokio::spawn(driver::keep_trying(store.clone(), shutdown.clone()));
+    let pruning = tokio::spawn(driver::keep_pruning(store.clone(), config.retention.clone(), clock, shutdown.clone()));
     let (waiting, shutdown_of) = (Waiting::default(), shutdown.clone());
     let driver =
         Driver { zone: core, settings, bus, store, clock, waiting, trust: signing, asks, shutdown: shutdown_of };
@@ -232,6 +233,7 @@ pub async fn run(
     // A panic of the server was logged; the zone's own end is what counts.
     let _ = server.await;
     let _ = trying.await;
+    let _ = pruning.await;
     if let Some(keepers) = keepers {
         let _ = keepers.await;
     }

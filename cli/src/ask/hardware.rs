@@ -92,7 +92,7 @@ fn disk(disk: &Storage) -> String {
 }
 
 /// Bytes as memory is sold: `251.6 GiB`.
-fn binary(bytes: u64) -> String {
+pub(crate) fn binary(bytes: u64) -> String {
     scaled(bytes, 1_024.0, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"])
 }
 

@@ -15,7 +15,7 @@ use rollcall_node_agent::config::{ActionsConfig, Config as NodeConfig};
 use rollcall_node_agent::probes::ProbeConfig;
 use rollcall_node_agent::simulated::Machine;
 use rollcall_startup::{Exit, Failure, Pulse, Shutdown};
-use rollcall_store::Store;
+use rollcall_store::{Retention, Store};
 use rollcall_zone_controller::config::{
     AdmissionConfig, ApiConfig, BrokerAdminConfig, ChannelsConfig, CheckinConfig, Config as ZoneConfig, IdentityConfig,
     LogicalGroupsConfig, PlaceConfig,
@@ -168,6 +168,7 @@ impl Fleet {
             },
             logical_groups: LogicalGroupsConfig::default(),
             checkin: CheckinConfig { places: vec![self.checkin_place()] },
+            retention: Retention::default(),
         };
         let parts = rollcall_zone_controller::Parts {
             connector: self.connector.clone(),

@@ -11,9 +11,6 @@ use crate::row::{AnalyticsRow, ChannelCut, MessageRow, without_zeros};
 /// How many messages of a channel are kept.
 const KEPT_MESSAGES: u64 = 10_000;
 
-/// How long summaries are kept.
-const KEPT_ANALYTICS: Millis = Millis(7 * 24 * 3_600 * 1_000);
-
 impl Plan {
     /// One that was sent at the same moment by the same sender and says the same is a repetition.
     pub(super) fn channel_message(&mut self, message: &ChannelMessage, from: &str) {
@@ -60,11 +57,9 @@ impl Plan {
     }
 }
 
-/// What is too old, or too much, once the batch is written. Both follow from what is written, so that nothing need be
-/// counted or looked through.
+/// What is too much once the batch is written. It follows from what is written, so that nothing need be counted or looked
+/// through. What is too old is pruned on its own.
 pub(super) fn age(writes: &mut Writes) {
-    let newest = writes.analytics.iter().map(|row| row.at_ms).max();
-    writes.analytics_before = newest.map(|at| UnixMillis(at.0.saturating_sub(KEPT_ANALYTICS.0)));
     let mut ends = std::collections::BTreeMap::new();
     for row in &writes.messages {
         ends.insert(row.channel.clone(), row.number);

@@ -1,14 +1,11 @@
 //! Tokens, joins that wait, certificates, who is kept out.
 
-use rollcall_model::{Millis, Name, Principal, UnixMillis};
+use rollcall_model::{Name, Principal, UnixMillis};
 use serde_json::json;
 
 use super::{Plan, written};
 use crate::row::{CertificateRow, JoinRow, RevokedRow, TokenRow};
 use crate::{CommitError, IssuedBy, JoinState, TrustChange};
-
-/// How long tokens and certificates are kept once they are over, and requests to join once they came.
-const KEPT: Millis = Millis(30 * 24 * 3_600_000);
 
 impl Plan {
     pub(super) fn trust(&mut self, change: &TrustChange) -> Result<(), CommitError> {
@@ -47,7 +44,6 @@ impl Plan {
             return;
         }
         let at = written(*at);
-        self.writes.tokens_before = Some(UnixMillis(at.0.saturating_sub(KEPT.0)));
         let row = TokenRow {
             token: token.clone(),
             sha256: hash.clone(),
@@ -112,7 +108,6 @@ impl Plan {
             return;
         }
         let at = written(*at);
-        self.writes.joins_before = Some(UnixMillis(at.0.saturating_sub(KEPT.0)));
         let row = JoinRow {
             join_id: *join,
             principal: principal.clone(),
@@ -170,7 +165,6 @@ impl Plan {
             return if is_same { Ok(()) } else { Err(CommitError::SerialTaken { serial: serial.clone() }) };
         }
         let at = written(*at);
-        self.writes.certificates_before = Some(UnixMillis(at.0.saturating_sub(KEPT.0)));
         let row = CertificateRow {
             serial: serial.clone(),
             principal: principal.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_model::{ActionId, Capability, CheckinId, GroupId, JoinId, Name, NodeId, Principal, Serial, UnixMillis};
+use rollcall_model::{ActionId, Capability, CheckinId, GroupId, JoinId, Name, NodeId, Principal, Serial};
 
 use crate::row::{
     AcknowledgementRow, ActionRow, AlertEnd, AlertRow, AnalyticsRow, AssignmentEnd, AssignmentRow, AuditRow, BitRow,
@@ -68,20 +68,12 @@ pub(crate) struct Writes {
     pub channel_cuts: Vec<ChannelCut>,
     /// Insert or replace.
     pub analytics: Vec<AnalyticsRow>,
-    /// Remove what is older, after new ones are written.
-    pub analytics_before: Option<UnixMillis>,
     /// Insert or replace.
     pub tokens: Vec<TokenRow>,
-    /// Remove those that ended before.
-    pub tokens_before: Option<UnixMillis>,
     /// Insert or replace.
     pub joins: Vec<JoinRow>,
-    /// Remove those that came before.
-    pub joins_before: Option<UnixMillis>,
     /// Insert or replace.
     pub certificates: Vec<CertificateRow>,
-    /// Remove those that ended before.
-    pub certificates_before: Option<UnixMillis>,
     /// Remove, before new ones are written.
     pub lifted: BTreeSet<Principal>,
     /// Insert or replace.

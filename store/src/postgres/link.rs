@@ -1,6 +1,6 @@
 //! PostgreSQL carries the program's own statements.
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, SqlStr};
 
 use crate::sql::{Dialect, Link};
 
@@ -9,12 +9,12 @@ impl Link for PgConnection {
         Dialect::Postgres
     }
 
-    async fn texts(&mut self, sql: &'static str, binds: Vec<String>) -> Result<Vec<String>, sqlx::Error> {
+    async fn texts(&mut self, sql: SqlStr, binds: Vec<String>) -> Result<Vec<String>, sqlx::Error> {
         let query = binds.into_iter().fold(sqlx::query_scalar::<_, String>(sql), |query, text| query.bind(text));
         query.fetch_all(self).await
     }
 
-    async fn run(&mut self, sql: &'static str, binds: Vec<String>) -> Result<u64, sqlx::Error> {
+    async fn run(&mut self, sql: SqlStr, binds: Vec<String>) -> Result<u64, sqlx::Error> {
         let query = binds.into_iter().fold(sqlx::query(sql), |query, text| query.bind(text));
         Ok(query.execute(self).await?.rows_affected())
     }

@@ -21,7 +21,7 @@ const OLDEST: i32 = 150_000;
 const LOCK: &str = "SELECT pg_try_advisory_lock(1383033964, hashtext(current_schema()))";
 
 /// Who holds it.
-const HOLDER: &str = "SELECT concat('process ', a.pid, ' of the server, connected from ', \
+pub(super) const HOLDER: &str = "SELECT concat('process ', a.pid, ' of the server, connected from ', \
      coalesce(host(a.client_addr), 'its own machine'), ' since ', \
      to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), ' UTC') \
      FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
@@ -68,7 +68,7 @@ pub(super) async fn lock(connection: &mut PgConnection) -> Result<Option<String>
 }
 
 /// Why the server did not let us in, in words for who has to act.
-fn refused(place: &Place, source: sqlx::Error) -> OpenError {
+pub(super) fn refused(place: &Place, source: sqlx::Error) -> OpenError {
     let shown = place.shown().to_owned();
     match failure::code(&source).as_deref() {
         Some("28P01" | "28000") => OpenError::Login { place: shown, user: place.user().into(), source },
@@ -89,7 +89,7 @@ fn refused(place: &Place, source: sqlx::Error) -> OpenError {
 }
 
 /// Its version, its encoding, and whether it takes anything.
-async fn check_server(connection: &mut PgConnection, place: &Place) -> Result<(), OpenError> {
+pub(super) async fn check_server(connection: &mut PgConnection, place: &Place) -> Result<(), OpenError> {
     let sql = "SELECT current_setting('server_version_num')::int, current_setting('server_version'), \
                current_setting('server_encoding'), current_setting('transaction_read_only') = 'on', \
                coalesce(current_schema(), '')";
@@ -120,7 +120,7 @@ async fn check_server(connection: &mut PgConnection, place: &Place) -> Result<()
 }
 
 /// A schema that holds tables of something else is recognised before anything is written.
-async fn refuse_what_is_not_ours(connection: &mut PgConnection, place: &Place) -> Result<(), OpenError> {
+pub(super) async fn refuse_what_is_not_ours(connection: &mut PgConnection, place: &Place) -> Result<(), OpenError> {
     let sql = "SELECT coalesce(obj_description(to_regclass(quote_ident(current_schema()) || '._sqlx_migrations'), \
                'pg_class') LIKE 'Rollcall:%', false), \
                current_schema(), \

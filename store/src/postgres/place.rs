@@ -76,8 +76,13 @@ impl Place {
     }
 
     /// For people.
-    pub(super) fn shown(&self) -> &str {
+    pub(crate) fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// Whether the server stands elsewhere, so that its certificate must prove its name unless somebody says otherwise.
+    pub(super) fn must_prove_its_name(&self) -> bool {
+        !is_this_machine(&self.options)
     }
 
     pub(super) fn database(&self) -> &str {

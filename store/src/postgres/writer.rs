@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use rollcall_model::UnixMillis;
 use sqlx::{Connection, PgConnection};
 
 use super::place::Place;
 use super::{failure, open, within};
+use crate::prune::{Pruned, Step};
 use crate::{Change, CommitError, plan, sql};
 
 /// How long a batch may take.
@@ -85,6 +87,23 @@ impl Writer {
         within(PATIENCE, sqlx::query(sql::TOUCH).execute(&mut connection)).await?;
         self.connection = Some(connection);
         Ok(())
+    }
+
+    /// One step of a pruning. Whatever becomes of it, the next one goes on where it must.
+    pub(super) async fn prune(&mut self, step: Step<'_>, now: UnixMillis) -> Result<Pruned, CommitError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        let tried = async {
+            let mut transaction = connection.begin().await?;
+            let pruned = sql::prune(&mut *transaction, step, now).await?;
+            transaction.commit().await?;
+            Ok(pruned)
+        };
+        let pruned = within(PATIENCE, tried).await?;
+        self.connection = Some(connection);
+        Ok(pruned)
     }
 
     async fn attempt(&mut self, connection: &mut PgConnection, changes: &[Change]) -> Result<(), CommitError> {

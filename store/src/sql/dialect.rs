@@ -54,6 +54,14 @@ impl Dialect {
         }
     }
 
+    /// Values as the text of a JSON list.
+    pub(crate) fn array(self, values: &str) -> String {
+        match self {
+            Self::Sqlite => format!("json_array({values})"),
+            Self::Postgres => format!("json_build_array({values})::text"),
+        }
+    }
+
     /// The JSON that a column of text holds.
     pub(crate) fn json(self, column: &str) -> String {
         match self {
@@ -70,13 +78,19 @@ impl Dialect {
         }
     }
 
+    /// The JSON of a column of yes and no.
+    pub(crate) fn flag(self, column: &str) -> String {
+        match self {
+            Self::Sqlite => format!("json(CASE {column} WHEN 1 THEN 'true' ELSE 'false' END)"),
+            Self::Postgres => column.to_owned(),
+        }
+    }
+
     /// Names and values of a row that is called `t`, as the inside of an object.
     pub(crate) fn pairs(self, shape: &Shape) -> String {
         let value = |column: &str| match self {
             _ if shape.lists.contains(&column) => self.json(&format!("t.{column}")),
-            Self::Sqlite if shape.flags.contains(&column) => {
-                format!("json(CASE t.{column} WHEN 1 THEN 'true' ELSE 'false' END)")
-            }
+            _ if shape.flags.contains(&column) => self.flag(&format!("t.{column}")),
             _ => format!("t.{column}"),
         };
         let pairs: Vec<String> = shape.columns.iter().map(|column| format!("'{column}', {}", value(column))).collect();
@@ -90,10 +104,16 @@ impl Dialect {
 
     /// Appends rows: `$1` is a JSON list of objects.
     pub(crate) fn insert(self, shape: &Shape) -> String {
-        let (table, columns) = (shape.table, shape.columns.join(", "));
+        self.append(shape.table, shape.columns)
+    }
+
+    /// [`Self::insert`] for any table and columns of it.
+    pub(crate) fn append(self, table: &str, columns: &[impl AsRef<str>]) -> String {
+        let names: Vec<&str> = columns.iter().map(AsRef::as_ref).collect();
+        let columns = names.join(", ");
         match self {
             Self::Sqlite => {
-                let values: Vec<String> = shape.columns.iter().map(|column| format!("value ->> '{column}'")).collect();
+                let values: Vec<String> = names.iter().map(|column| format!("value ->> '{column}'")).collect();
                 let values = values.join(", ");
                 format!("INSERT INTO {table} ({columns}) SELECT {values} FROM json_each($1) WHERE true ORDER BY key")
             }

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sqlx::SqlStr;
 
 use super::{Dialect, Sql};
 use crate::{AuditError, CommitError, Damaged, LoadError};
@@ -16,12 +17,12 @@ pub(crate) trait Link: Send {
     /// The one column of text that a statement answers with, row by row.
     fn texts(
         &mut self,
-        sql: &'static str,
+        sql: SqlStr,
         binds: Vec<String>,
     ) -> impl Future<Output = Result<Vec<String>, sqlx::Error>> + Send;
 
     /// Carries out a statement; says how many rows it wrote.
-    fn run(&mut self, sql: &'static str, binds: Vec<String>) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
+    fn run(&mut self, sql: SqlStr, binds: Vec<String>) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
 }
 
 /// Either of the errors that reading rows can end in.
@@ -88,6 +89,11 @@ pub(super) async fn put<T: Serialize>(link: &mut impl Link, sql: &'static Sql, r
 pub(super) async fn run(link: &mut impl Link, sql: &'static Sql, binds: Vec<String>) -> Result<(), sqlx::Error> {
     let sql = sql.text(link.dialect());
     link.run(sql, binds).await.map(drop)
+}
+
+/// The JSON of a row.
+pub(super) fn row_of<T: DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
+    serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
 /// As JSON. Zero characters, which only one of the databases can hold, are replaced.

@@ -307,6 +307,14 @@ pub(crate) const AUDIT: Shape = Shape {
     flags: &[],
 };
 
+pub(crate) const PRUNINGS: Shape = Shape {
+    table: "prunings",
+    key: &["history"],
+    columns: &["history", "before_ms", "removed", "ended_ms", "next_ms"],
+    lists: &[],
+    flags: &[],
+};
+
 pub(crate) const INDICATORS: Shape = Shape {
     table: "indicators",
     key: &["bit"],

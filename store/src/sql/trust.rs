@@ -21,11 +21,6 @@ static AUDIT_SQL: Sql = Sql::new(|d| d.insert(&AUDIT));
 static LIFTED: Sql =
     Sql::new(|d| format!("DELETE FROM revoked_principals WHERE principal IN (SELECT value FROM {})", d.each(1, "i")));
 
-/// The old ends of indexes: nothing is looked through.
-static TOKENS_GONE: Sql = Sql::new(|_| "DELETE FROM join_tokens WHERE expires_ms < CAST($1 AS BIGINT)".into());
-static JOINS_GONE: Sql = Sql::new(|_| "DELETE FROM join_requests WHERE requested_ms < CAST($1 AS BIGINT)".into());
-static CERTIFICATES_GONE: Sql = Sql::new(|_| "DELETE FROM certificates WHERE expires_ms < CAST($1 AS BIGINT)".into());
-
 static THESE_TOKENS: Sql =
     Sql::new(|d| format!("SELECT {} FROM {} JOIN join_tokens t ON t.token = i.value", d.row(&TOKENS), d.each(1, "i")));
 static THESE_JOINS: Sql = Sql::new(|d| {
@@ -112,7 +107,7 @@ pub(super) async fn stored(link: &mut impl Link, subjects: &Subjects, stored: &m
     Ok(())
 }
 
-/// Writes what the planner decided, and removes what was kept long enough.
+/// Writes what the planner decided.
 pub(super) async fn write(link: &mut impl Link, writes: &Writes) -> Result<(), sqlx::Error> {
     put(link, &TOKENS_SQL, &writes.tokens).await?;
     put(link, &JOINS_SQL, &writes.joins).await?;
@@ -122,18 +117,7 @@ pub(super) async fn write(link: &mut impl Link, writes: &Writes) -> Result<(), s
     }
     put(link, &REVOKED_SQL, &writes.revoked).await?;
     put(link, &USERS_SQL, &writes.users).await?;
-    put(link, &AUDIT_SQL, &writes.audit).await?;
-    let gone = [
-        (&TOKENS_GONE, writes.tokens_before),
-        (&JOINS_GONE, writes.joins_before),
-        (&CERTIFICATES_GONE, writes.certificates_before),
-    ];
-    for (sql, before) in gone {
-        if let Some(before) = before {
-            run(link, sql, vec![before.0.to_string()]).await?;
-        }
-    }
-    Ok(())
+    put(link, &AUDIT_SQL, &writes.audit).await
 }
 
 #[derive(Deserialize)]

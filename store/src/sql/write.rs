@@ -125,9 +125,6 @@ static MEMBERSHIP_ENDS: Sql = Sql::new(|d| {
 static MESSAGES_GONE: Sql =
     Sql::new(|_| "DELETE FROM channel_messages WHERE channel = $1 AND number <= CAST($2 AS BIGINT)".into());
 
-/// The old end of an index: nothing is looked through.
-static ANALYTICS_GONE: Sql = Sql::new(|_| "DELETE FROM analytics WHERE at_ms < CAST($1 AS BIGINT)".into());
-
 /// Writes everything, in an order that satisfies every reference.
 pub(crate) async fn all(link: &mut impl Link, writes: &Writes) -> Result<(), sqlx::Error> {
     put(link, &ZONE_SQL, writes.zone.as_slice()).await?;
@@ -166,17 +163,13 @@ async fn wanted(link: &mut impl Link, writes: &Writes) -> Result<(), sqlx::Error
     put(link, &PLACES_SQL, &writes.places).await
 }
 
-/// What is kept for a while, and the end of what was kept long enough.
+/// What is kept for a while, and the end of what is too much of it.
 async fn told(link: &mut impl Link, writes: &Writes) -> Result<(), sqlx::Error> {
     put(link, &MESSAGES_SQL, &writes.messages).await?;
     for cut in &writes.channel_cuts {
         run(link, &MESSAGES_GONE, vec![cut.channel.to_string(), cut.number.to_string()]).await?;
     }
-    put(link, &ANALYTICS_SQL, &writes.analytics).await?;
-    if let Some(before) = writes.analytics_before {
-        run(link, &ANALYTICS_GONE, vec![before.0.to_string()]).await?;
-    }
-    Ok(())
+    put(link, &ANALYTICS_SQL, &writes.analytics).await
 }
 
 /// The program's dictionary of indicators is the source of the database's.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -21,17 +21,21 @@ use crate::{OpenError, sql};
 pub(crate) const APPLICATION_ID: i64 = 0x526F_6C6C;
 
 /// Every migration, oldest first. A released one is never edited; a new one gets the next number.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "topology", include_str!("../../../migrations/sqlite/0001_topology.sql")),
     (2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
     (3, "health_and_groups", include_str!("../../../migrations/sqlite/0003_health_and_groups.sql")),
     (4, "more_views", include_str!("../../../migrations/sqlite/0004_more_views.sql")),
     (5, "trust", include_str!("../../../migrations/sqlite/0005_trust.sql")),
     (6, "contract", include_str!("../../../migrations/sqlite/0006_contract.sql")),
+    (7, "retention", include_str!("../../../migrations/sqlite/0007_retention.sql")),
 ];
 
+/// The newest version this program knows.
+pub(crate) const NEWEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+
 /// How long SQLite waits for a lock somebody with the `sqlite3` program holds.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// How many of the program's own questions, and of other people's, are answered at once.
 const SELECTING: usize = 4;
@@ -93,12 +97,12 @@ pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
     })
 }
 
-fn says<'a>(place: &'a str, doing: &'static str) -> impl Fn(sqlx::Error) -> OpenError + 'a {
+pub(super) fn says<'a>(place: &'a str, doing: &'static str) -> impl Fn(sqlx::Error) -> OpenError + 'a {
     move |source| OpenError::Database { place: place.to_owned(), doing, source }
 }
 
 /// The file's one true path, so that two names of it have one lock.
-fn settled(path: &Path) -> Result<PathBuf, OpenError> {
+pub(super) fn settled(path: &Path) -> Result<PathBuf, OpenError> {
     match path.canonicalize() {
         Ok(path) => return Ok(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -116,7 +120,7 @@ fn settled(path: &Path) -> Result<PathBuf, OpenError> {
 }
 
 /// By its first bytes, before SQLite touches it. A missing or empty file is fine.
-fn refuse_what_is_not_sqlite(path: &Path) -> Result<(), OpenError> {
+pub(super) fn refuse_what_is_not_sqlite(path: &Path) -> Result<(), OpenError> {
     let failed = |source| OpenError::File { path: path.to_owned(), verb: "read", source };
     let mut start = Vec::new();
     match File::open(path) {
@@ -133,7 +137,7 @@ fn refuse_what_is_not_sqlite(path: &Path) -> Result<(), OpenError> {
 
 /// Another program's database is recognised without writing to it. The application id may still stand in the
 /// write-ahead log only, so SQLite is asked, not the file's header.
-async fn refuse_what_is_not_ours(path: &Path) -> Result<(), OpenError> {
+pub(super) async fn refuse_what_is_not_ours(path: &Path) -> Result<(), OpenError> {
     if !path.metadata().is_ok_and(|file| file.len() > 0) {
         return Ok(());
     }
@@ -173,11 +177,10 @@ async fn mark(connection: &mut SqliteConnection, place: &str) -> Result<(), Open
 }
 
 /// Takes the lock that a zone's one writer holds. The lock file stays behind: removing it would let two in.
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut name = OsString::from(path);
-    name.push(".lock");
-    let lock = PathBuf::from(name);
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
+    let lock = lock_of(path);
     let failed = |source| OpenError::File { path: lock.clone(), verb: "locked", source };
+    let is_new = !lock.exists();
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -186,12 +189,13 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         .mode(0o600)
         .open(&lock)
         .map_err(failed)?;
+    if is_new {
+        give_to_the_folders_owner(&lock);
+    }
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let known = file.read_to_string(&mut holder).is_ok() && !holder.trim().is_empty();
-            let holder = if known { format!("process {}", holder.trim()) } else { "another process".to_owned() };
+            let holder = holder_in(&mut file);
             return Err(OpenError::InUse { path: path.to_owned(), lock, holder });
         }
         Err(TryLockError::Error(source)) => return Err(failed(source)),
@@ -200,9 +204,46 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
+/// Who holds the lock now, as far as it says; nobody is kept from taking it for longer than a look.
+pub(super) fn holder(path: &Path) -> Option<String> {
+    let mut file = File::open(lock_of(path)).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(holder_in(&mut file)),
+        _ => None,
+    }
+}
+
+fn lock_of(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+fn holder_in(file: &mut File) -> String {
+    let mut holder = String::new();
+    let known = file.read_to_string(&mut holder).is_ok() && !holder.trim().is_empty();
+    if known { format!("process {}", holder.trim()) } else { "another process".to_owned() }
+}
+
+/// Root may keep a database up that belongs to the zone controller's own user, who must be able to open what is new.
+pub(super) fn give_to_the_folders_owner(file: &Path) {
+    let owner = file.parent().and_then(|folder| folder.metadata().ok()).map(|folder| (folder.uid(), folder.gid()));
+    if let (Some((user, group)), Ok(found)) = (owner, file.metadata())
+        && found.uid() == 0
+        && user != 0
+        && let Err(error) = std::os::unix::fs::chown(file, Some(user), Some(group))
+    {
+        tracing::warn!("{} belongs to root, not to the owner of its folder: {error}", file.display());
+    }
+}
+
 /// Only the owner may read it; SQLite gives its other files the same mode.
 fn make(path: &Path) -> Result<(), OpenError> {
+    let is_new = !path.exists();
     let made = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    if is_new && made.is_ok() {
+        give_to_the_folders_owner(path);
+    }
     made.map(drop).map_err(|source| OpenError::File { path: path.to_owned(), verb: "made or opened", source })
 }
 
@@ -210,11 +251,12 @@ async fn migrate(connection: &mut SqliteConnection, place: &str) -> Result<(), O
     let migrations = MIGRATIONS.map(|(version, what, sql)| {
         Migration::new(version, what.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
-    let newest = MIGRATIONS.map(|(version, ..)| version).into_iter().max().unwrap_or_default();
     let place = place.to_owned();
     Migrator::with_migrations(migrations.into()).run_direct(None, &mut *connection, false).await.map_err(|error| {
         match error {
-            MigrateError::VersionMissing(version) => OpenError::Future { place: place.clone(), version, newest },
+            MigrateError::VersionMissing(version) => {
+                OpenError::Future { place: place.clone(), version, newest: NEWEST }
+            }
             MigrateError::VersionMismatch(version) => OpenError::Altered { place: place.clone(), version },
             source => OpenError::Migration { place: place.clone(), source },
         }

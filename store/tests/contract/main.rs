@@ -17,6 +17,7 @@ mod postgres_columns;
 mod postgres_people;
 mod postgres_server;
 mod repetition;
+mod retention;
 mod rules;
 mod server;
 mod sqlite_audit;
@@ -25,6 +26,8 @@ mod sqlite_full;
 mod sqlite_upgrade;
 mod trust;
 mod trusted;
+mod upkeep;
+mod upkeep_move;
 mod views;
 mod wanted;
 mod world;
@@ -133,8 +136,14 @@ contract! {
     channels::a_message_may_carry_any_json,
     channels::the_newest_ten_thousand_of_a_channel_are_kept,
     channels::summaries_tell_states_bits_and_quantiles_by_period,
-    channels::summaries_are_kept_for_seven_days,
-    channels::retention_looks_through_nothing,
+    channels::a_summary_of_nobody_is_refused,
+    channels::the_bound_of_a_channel_looks_through_nothing,
+    retention::what_is_over_goes_and_what_is_in_force_stays,
+    retention::every_moment_within_the_span_is_known_as_before,
+    retention::a_step_looks_at_no_more_rows_than_it_may,
+    retention::what_is_kept_for_ever_stays,
+    retention::the_next_message_of_a_channel_is_numbered_after_those_that_went,
+    retention::what_let_in_goes_once_it_is_over_for_long_enough,
     combinations::a_combination_waits_until_somebody_decides,
     combinations::a_combination_may_be_decided_on_before_it_comes_and_again,
     combinations::a_checkin_service_is_shown_with_its_place,
@@ -144,7 +153,6 @@ contract! {
     trust::a_serial_number_is_one_certificates,
     trust::who_is_revoked_is_out_with_every_certificate_until_lifted,
     trust::renewals_make_no_events,
-    trust::what_is_over_for_thirty_days_goes,
     trust::a_starting_zone_gets_what_lets_in_and_keeps_out,
     trust::users_are_found_by_name_and_token_until_removed,
     trust::the_audit_log_is_a_chain_that_grows_with_what_it_tells_of,

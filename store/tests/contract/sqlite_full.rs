@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use rollcall_model::UnixMillis;
-use rollcall_store::{Change, Store, Writable};
+use rollcall_store::{Change, Store, Writable, upkeep};
 
 use crate::world::{START, beginning, one};
 
@@ -85,4 +85,21 @@ async fn a_full_disk_makes_it_read_only_until_there_is_room_again() {
     let store = Store::open(&format!("sqlite:{}", path.display())).await.unwrap();
     assert_eq!(one(&store, "SELECT count(*) FROM v_events WHERE kind = 'note'").await, (written + 1) * BATCH);
     assert_eq!(one(&store, "SELECT count(DISTINCT subject_id) FROM v_events WHERE kind = 'note'").await, written + 1);
+}
+
+#[tokio::test]
+async fn a_backup_to_a_full_disk_leaves_nothing_of_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}/zone.db", folder.path().display());
+    let store = Store::open(&url).await.unwrap();
+    store.commit(&beginning(3)).await.unwrap();
+    store.commit(&notes(0)).await.unwrap();
+    let disk = Disk::mount();
+    std::fs::write(disk.path("ballast"), vec![7; (16 << 20) - (128 << 10)]).unwrap();
+    let error = upkeep::backup(&url, &disk.path("zone.bak")).await.unwrap_err().to_string();
+    assert!(error.contains("disk is full") && error.contains("zone.db"), "{error}");
+    let left: Vec<_> = std::fs::read_dir(disk.0.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["ballast"]);
+    std::fs::remove_file(disk.path("ballast")).unwrap();
+    upkeep::backup(&url, &disk.path("zone.bak")).await.unwrap();
 }

@@ -116,22 +116,6 @@ pub async fn renewals_make_no_events(store: &Store) {
     assert_eq!(found, [format!("token {}", token(1)), format!("renewal of {}", serial(1))]);
 }
 
-pub async fn what_is_over_for_thirty_days_goes(store: &Store) {
-    let by = || IssuedBy::Approval("ada".into());
-    store.commit(&[token_created(1, 1), join_held(1, 1), issued(1, 1, by(), at(1))]).await.unwrap();
-    let tables =
-        "SELECT (SELECT count(*) FROM v_tokens), (SELECT count(*) FROM v_joins), (SELECT count(*) FROM v_certificates)";
-    // The certificate is valid for a day, the token for ten minutes; the join is over when it came.
-    for (days, left) in [(29, [2, 2, 2]), (30, [2, 2, 3]), (31, [3, 3, 3]), (32, [4, 4, 4])] {
-        let (number, seconds) = (days as u32, days * DAY + 700);
-        store
-            .commit(&[token_created(number, seconds), join_held(number, seconds), issued(number, 2, by(), at(seconds))])
-            .await
-            .unwrap();
-        assert_eq!(rows(store, tables).await, [left], "after {days} days");
-    }
-}
-
 pub async fn a_starting_zone_gets_what_lets_in_and_keeps_out(store: &Store) {
     store.commit(&everything_trusted()).await.unwrap();
     let trust = store.load().await.unwrap().trust;

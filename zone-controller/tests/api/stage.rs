@@ -17,7 +17,7 @@ use rollcall_model::{
     NodeState, Now, Principal, Purpose, SessionEpoch, Tick, UnixMillis, ZoneId, route,
 };
 use rollcall_startup::{Pulse, Shutdown, write_durably};
-use rollcall_store::Store;
+use rollcall_store::{Retention, Store};
 use rollcall_zone_controller::config::{
     AdmissionConfig, ApiConfig, ChannelsConfig, CheckinConfig, Config, LogicalGroupsConfig, PlaceConfig,
 };
@@ -71,6 +71,7 @@ pub fn config(directory: &std::path::Path) -> Config {
                 ranges: vec!["10.9.0.0/16".parse().expect("a range")],
             }],
         },
+        retention: Retention::default(),
     }
 }
 

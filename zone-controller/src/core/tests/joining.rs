@@ -72,6 +72,24 @@ fn an_epoch_far_ahead_of_the_stored_one_is_not_believed() {
     assert_eq!(zone.overview().ignored["join.epoch_leap"], 2);
 }
 
+/// `rollcall db restore` moves every stored epoch on, by less than a leap that is not believed.
+#[test]
+fn a_node_that_runs_since_before_the_database_was_restored_goes_on_with_the_epoch_that_was_moved_on() {
+    const { assert!(rollcall_store::upkeep::LEAP < 1 << 20) };
+    let mut first = zone();
+    first.step(NOW, join("n1", "run1"));
+    let mut nodes: Vec<_> = first.nodes.values().cloned().collect();
+    nodes.iter_mut().for_each(|node| node.epoch.0 += rollcall_store::upkeep::LEAP);
+    let saved = Snapshot { groups: first.groups.values().cloned().collect(), nodes, ..Snapshot::default() };
+    let moved_on = 1 + rollcall_store::upkeep::LEAP;
+    // Restarts since the backup gave it 1, 2, 3 …; it is the run of the backup, or a later one.
+    for (run, knows, given) in [("run1", 1, moved_on), ("run1", 3, moved_on), ("run9", 9, moved_on + 1)] {
+        let mut zone = Zone::start(NOW, settings(true), saved.clone()).0;
+        let answered = zone.step(NOW, join_of(told("n1", run, knows), None));
+        assert_eq!(epoch_told(&answered), SessionEpoch(given), "{run} {knows}");
+    }
+}
+
 #[test]
 fn changed_hardware_of_the_same_run_is_saved_under_a_new_epoch() {
     let mut zone = zone();
