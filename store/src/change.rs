@@ -147,6 +147,24 @@ pub enum Change {
         /// When.
         at: UnixMillis,
     },
+    /// A node was down in an epoch before its present one, which is told only now: an alert that is over, and nothing of its
+    /// present state. Written only if `(session, number)` is greater than the stored pair.
+    NodeWasDown {
+        /// The node.
+        node: NodeId,
+        /// The group that saw it.
+        group: GroupId,
+        /// The membership of that group.
+        session: u32,
+        /// Number within the membership.
+        number: u64,
+        /// Why it was thought down.
+        cause: String,
+        /// When the group controller saw it.
+        at: UnixMillis,
+        /// By when it had come back.
+        until: UnixMillis,
+    },
     /// A node's state or health changed (G6). Written only if `(session, number)` is greater than the stored pair.
     NodeChanged {
         /// The node.

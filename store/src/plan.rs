@@ -97,6 +97,7 @@ impl Plan {
                 Ok(())
             }
             Change::NodeChanged { .. } => self.node_changed(change),
+            Change::NodeWasDown { .. } => self.node_was_down(change),
             Change::GroupAlarm { group, raised, silent, members, at } => {
                 self.group_alarm(*group, *raised, (*silent, *members), written(*at))
             }

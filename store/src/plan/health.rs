@@ -66,6 +66,34 @@ impl Plan {
         Ok(())
     }
 
+    /// An alert that is over by the time it is told; where one is open already, the node is down again and it says so.
+    pub(super) fn node_was_down(&mut self, change: &Change) -> Result<(), CommitError> {
+        let Change::NodeWasDown { node, group, session, number, cause, at, until } = change else {
+            return Ok(());
+        };
+        let (number, at) = (counted(*number), written(*at));
+        let until = written(*until).max(at);
+        self.group(*group, "a node's end that was told late")?;
+        let placed = self.node(*node, "a node's end that was told late")?;
+        let had = placed.node.clone();
+        let is_elsewhere = placed.physical.is_some_and(|physical| physical != *group);
+        if is_elsewhere || (*session, number) <= (had.change_session, had.change_number) {
+            return Ok(());
+        }
+        let name = had.name.clone();
+        self.writes.touched.nodes.insert(*node);
+        if let Some(row) = self.stored.nodes.get_mut(node) {
+            row.node = NodeRow { change_session: *session, change_number: number, ..had };
+        }
+        if self.history.raise(liveness(*node, *group, &name, cause, at)) {
+            self.history.clear(About::Node(*node), LIVENESS, until);
+        }
+        let text = format!("node {name} was down: {cause}; it has come back since");
+        let detail = json!({ "cause": cause, "group": group, "session": session, "number": number, "until_ms": until });
+        self.event(at, "node_was_down", ("node", node.to_string()), text, &detail);
+        Ok(())
+    }
+
     fn bits_changed(&mut self, node: NodeId, differences: &[Difference], at: UnixMillis) {
         let rows = differences.iter().map(|it| BitRow { node_id: node, bit: it.bit, state: it.now, since_ms: at });
         self.writes.bits.extend(rows);
@@ -101,18 +129,23 @@ impl Plan {
         at: UnixMillis,
     ) {
         if state == NodeState::Down {
-            self.history.raise(AlertRow {
-                group_id: group,
-                node_id: Some(node),
-                kind: LIVENESS,
-                severity: Severity::Critical,
-                raised_ms: at,
-                cleared_ms: None,
-                message: format!("node {name} is down: {cause}"),
-            });
+            self.history.raise(liveness(node, group, name, cause, at));
         } else if is_heard(state) {
             self.history.clear(About::Node(node), LIVENESS, at);
         }
+    }
+}
+
+/// The alert about a node that is down.
+fn liveness(node: NodeId, group: GroupId, name: &Name, cause: &str, at: UnixMillis) -> AlertRow {
+    AlertRow {
+        group_id: group,
+        node_id: Some(node),
+        kind: LIVENESS,
+        severity: Severity::Critical,
+        raised_ms: at,
+        cleared_ms: None,
+        message: format!("node {name} is down: {cause}"),
     }
 }
 

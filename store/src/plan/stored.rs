@@ -160,7 +160,9 @@ pub(crate) fn subjects(changes: &[Change]) -> Subjects {
                 subjects.nodes.insert(identifier.node);
                 subjects.hardware.insert(identifier.node);
             }
-            Change::NodePlaced { node, group, .. } | Change::NodeChanged { node, group, .. } => {
+            Change::NodePlaced { node, group, .. }
+            | Change::NodeChanged { node, group, .. }
+            | Change::NodeWasDown { node, group, .. } => {
                 subjects.groups.insert(*group);
                 subjects.nodes.insert(*node);
             }
@@ -229,6 +231,7 @@ impl Subjects {
             | Change::NodeJoined { .. }
             | Change::NodePlaced { .. }
             | Change::NodeChanged { .. }
+            | Change::NodeWasDown { .. }
             | Change::GroupAlarm { .. } => {}
         }
     }

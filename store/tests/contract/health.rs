@@ -1,9 +1,9 @@
 //! State, bits, alerts.
 
-use rollcall_model::{Health, HealthBits, NodeState};
-use rollcall_store::Store;
+use rollcall_model::{Health, HealthBits, NodeState, SessionEpoch};
+use rollcall_store::{Change, Store};
 
-use crate::world::{beginning, bits, changed, column, everything, joined, one, rows};
+use crate::world::{at, beginning, bits, changed, column, everything, joined, node, one, rack, rows};
 
 pub async fn bits_are_derived_and_alerts_follow_them(store: &Store) {
     store.commit(&beginning(1)).await.unwrap();
@@ -67,6 +67,49 @@ pub async fn liveness_is_raised_when_down_and_cleared_when_heard(store: &Store) 
     }
     store.commit(&[joined(1, 2, 1)]).await.unwrap();
     assert_eq!(one(store, open).await, 0, "a new epoch is a sign of life");
+}
+
+/// A node died and came back while the zone could not save: the join is told first.
+pub async fn a_death_that_is_told_late_is_an_alert_that_is_over(store: &Store) {
+    store.commit(&beginning(2)).await.unwrap();
+    let healthy = changed(1, 1, NodeState::Healthy, bits(&[]), "first report");
+    store.commit(&[healthy, joined(1, 2, 1)]).await.unwrap();
+    let was_down = |number| Change::NodeWasDown {
+        node: node(1),
+        group: rack(1),
+        session: 1,
+        number,
+        cause: "its connection was closed".into(),
+        at: at(103),
+        until: at(130),
+    };
+    store.commit(&[was_down(2)]).await.unwrap();
+    store.commit(&[was_down(2)]).await.unwrap();
+    let alerts = rows(store, "SELECT node, kind, raised_at, cleared_at FROM v_alerts").await;
+    let expected: [serde_json::Value; 4] =
+        ["node-1".into(), "liveness".into(), "2026-11-20T08:01:43.000Z".into(), "2026-11-20T08:02:10.000Z".into()];
+    assert_eq!(alerts, [expected.clone()], "once");
+    assert_eq!(
+        one(store, "SELECT state FROM v_nodes WHERE name = 'node-1'").await,
+        "joining",
+        "its state is another by now"
+    );
+    assert_eq!(one(store, "SELECT count(*) FROM v_events WHERE kind = 'node_was_down'").await, 1);
+    // One that is down again has an open alert, which goes on.
+    let down = Change::NodeChanged {
+        node: node(1),
+        group: rack(1),
+        session: 1,
+        number: 3,
+        epoch: SessionEpoch(2),
+        state: NodeState::Down,
+        health: bits(&[]),
+        cause: "silent".into(),
+        at: at(140),
+    };
+    store.commit(&[down, was_down(4)]).await.unwrap();
+    assert_eq!(one(store, "SELECT count(*) FROM v_alerts WHERE open").await, 1);
+    assert_eq!(one(store, "SELECT count(*) FROM v_alerts").await, 2);
 }
 
 pub async fn a_repeated_or_older_change_is_skipped(store: &Store) {

@@ -113,6 +113,7 @@ contract! {
     health::one_alert_per_kind_is_open_at_a_time,
     health::liveness_is_raised_when_down_and_cleared_when_heard,
     health::a_repeated_or_older_change_is_skipped,
+    health::a_death_that_is_told_late_is_an_alert_that_is_over,
     health::unmeasurable_is_never_shown_as_clear,
     health::messages_say_what_changed_and_why,
     policies::the_newest_policy_is_in_force_and_old_ones_stay,

@@ -1,7 +1,7 @@
 //! What group controllers report: changes, group alarms, summaries. The zone's cost grows with changes, not with nodes × time.
 
-use rollcall_model::packet::{Alerts, ArrivalDecision, Decision, GroupAlarm, Packet, Summary};
-use rollcall_model::{GroupId, InstanceId, NodeId, Now, indicator, route};
+use rollcall_model::packet::{Alerts, ArrivalDecision, Decision, GroupAlarm, NodeChange, Packet, Summary};
+use rollcall_model::{GroupId, InstanceId, NodeId, NodeState, Now, indicator, route};
 use rollcall_store::Change;
 
 use super::{Effect, Zone};
@@ -24,6 +24,9 @@ impl Zone {
             };
             if let Some(reason) = refusal {
                 self.count("alerts", reason);
+                if reason == "old_epoch" && change.state == NodeState::Down {
+                    self.was_down(now, alerts, change, effects);
+                }
                 self.set_right(now, alerts.group, change.node, reason, effects);
                 continue;
             }
@@ -48,6 +51,23 @@ impl Zone {
             }
             self.facts_changed(now, change.node, effects);
         }
+    }
+
+    /// A node that died and came back before the zone heard of the former: the zone was away, or its database. It has another
+    /// state by now, but that it was down is not lost.
+    fn was_down(&mut self, now: Now, alerts: &Alerts, change: &NodeChange, effects: &mut Vec<Effect>) {
+        let place = (alerts.session, change.number);
+        let Some(node) = self.nodes.get_mut(&change.node).filter(|node| place > node.last_change) else { return };
+        node.last_change = place;
+        effects.push(Effect::Save(Change::NodeWasDown {
+            node: change.node,
+            group: alerts.group,
+            session: alerts.session,
+            number: change.number,
+            cause: change.cause.chars().take(200).collect(),
+            at: change.at,
+            until: now.wall,
+        }));
     }
 
     /// Tells a group controller what it has not heard of one of its nodes: a new epoch, or that it stands elsewhere.

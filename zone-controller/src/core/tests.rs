@@ -301,8 +301,11 @@ fn changes_are_taken_once_in_order_and_only_from_the_nodes_own_rack() {
         assert!(zone.overview().ignored[reason] >= 1, "{reason}");
     }
     zone.step(NOW, join("n1", "run2"));
-    assert!(saves(&zone.step(NOW, change("rack-a", 1, 3, NodeState::Down))).is_empty(), "of the epoch before");
-    assert_eq!(zone.overview().ignored["alerts.old_epoch"], 1);
+    assert!(saves(&zone.step(NOW, change("rack-a", 1, 3, NodeState::Suspect))).is_empty(), "of the epoch before");
+    let was_down = zone.step(NOW, change("rack-a", 1, 4, NodeState::Down));
+    assert!(matches!(saves(&was_down)[..], [Change::NodeWasDown { number: 4, .. }]), "it died before it came back");
+    assert!(saves(&zone.step(NOW, change("rack-a", 1, 4, NodeState::Down))).is_empty(), "told again");
+    assert_eq!(zone.overview().ignored["alerts.old_epoch"], 3);
 }
 
 #[test]
