@@ -127,7 +127,8 @@ pub enum Change {
         at: UnixMillis,
     },
     /// Nodes were heard, in bulk: when is kept, and nothing else happens. A node that is not stored, or has a greater
-    /// epoch by now, is passed over; a moment before the one that is stored changes nothing.
+    /// epoch by now, is passed over; a moment before the one that is stored changes nothing. For who knows
+    /// such moments: racks keep those of keep-alives to themselves, so the zone controller has none to write.
     NodesSeen {
         /// Who, in which epoch.
         nodes: Vec<(NodeId, SessionEpoch)>,

@@ -21,13 +21,15 @@ use crate::{OpenError, sql};
 pub(crate) const APPLICATION_ID: i64 = 0x526F_6C6C;
 
 /// Every migration, oldest first. A released one is never edited; a new one gets the next number.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (1, "topology", include_str!("../../../migrations/sqlite/0001_topology.sql")),
     (2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
     (3, "health_and_groups", include_str!("../../../migrations/sqlite/0003_health_and_groups.sql")),
     (4, "more_views", include_str!("../../../migrations/sqlite/0004_more_views.sql")),
     (5, "trust", include_str!("../../../migrations/sqlite/0005_trust.sql")),
     (6, "contract", include_str!("../../../migrations/sqlite/0006_contract.sql")),
+    (8, "sums", include_str!("../../../migrations/sqlite/0008_sums.sql")),
+    (9, "questions", include_str!("../../../migrations/sqlite/0009_questions.sql")),
 ];
 
 /// How long SQLite waits for a lock somebody with the `sqlite3` program holds.

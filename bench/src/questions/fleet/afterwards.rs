@@ -12,9 +12,9 @@ impl Fleet {
     pub(super) fn afterwards_of(&self, number: u32) -> anyhow::Result<Vec<Change>> {
         let mut changes = self.trust_of(number)?;
         let (node, soon) = (node(number), 20_000 + u64::from(number));
-        if number % 500 != 0 {
+        if !number.is_multiple_of(500) {
             changes.push(Change::PolicyApplied { nodes: vec![node], version: 3, at: self.at(soon) });
-        } else if number % 2_000 == 0 {
+        } else if number.is_multiple_of(2_000) {
             let message = "keep_alive_ms = 10: the least is 200".into();
             changes.push(Change::PolicyRefused { node, version: 3, message, at: self.at(soon) });
         }
