@@ -1,6 +1,7 @@
-//! What can happen to the topology. A [`Change`] is decided by the zone controller's core and leaves no
-//! choice to the store: the store writes facts, history and one event per change, all or nothing.
+//! What can happen to the topology. A [`Change`] is decided by the zone controller's core and leaves the store no choice: it
+//! writes facts, history and one event per change, all or nothing.
 
+mod group_kind;
 mod trust;
 
 use std::net::IpAddr;
@@ -10,33 +11,9 @@ use rollcall_model::{
     ActionId, Capability, CheckinId, GroupId, HardwareTopology, Health, InstanceId, Millis, Name, NodeId,
     NodeIdentifier, NodeState, SessionEpoch, UnixMillis, ZoneId,
 };
-use serde::{Deserialize, Serialize};
 
+pub use self::group_kind::GroupKind;
 pub use self::trust::{IssuedBy, TrustChange};
-
-/// What a group is made by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GroupKind {
-    /// Same place.
-    Physical,
-    /// Same capability or rule.
-    Logical,
-    /// Same condition.
-    Health,
-}
-
-impl GroupKind {
-    /// The word in tables and views.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Physical => "physical",
-            Self::Logical => "logical",
-            Self::Health => "health",
-        }
-    }
-}
 
 /// One change of the topology.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,8 +103,8 @@ pub enum Change {
         /// When.
         at: UnixMillis,
     },
-    /// Nodes were heard, in bulk: when is kept, and nothing else happens. A node that is not stored, or has a greater
-    /// epoch by now, is passed over; a moment before the one that is stored changes nothing.
+    /// Nodes were heard, in bulk; nothing else happens. Nodes unknown or of a greater epoch by now are passed over, and no
+    /// moment goes back. Racks keep the moments of keep-alives to themselves, so the zone controller has none to write.
     NodesSeen {
         /// Who, in which epoch.
         nodes: Vec<(NodeId, SessionEpoch)>,
@@ -147,8 +124,7 @@ pub enum Change {
         /// When.
         at: UnixMillis,
     },
-    /// A node was down in an epoch before its present one, which is told only now: an alert that is over, and nothing of its
-    /// present state. Written only if `(session, number)` is greater than the stored pair.
+    /// A node was down in an epoch before its present one, told only now: an alert that is over. Written as `NodeChanged` is.
     NodeWasDown {
         /// The node.
         node: NodeId,
@@ -160,9 +136,9 @@ pub enum Change {
         number: u64,
         /// Why it was thought down.
         cause: String,
-        /// When the group controller saw it.
+        /// When it was.
         at: UnixMillis,
-        /// By when it had come back.
+        /// By when it was back.
         until: UnixMillis,
     },
     /// A node's state or health changed (G6). Written only if `(session, number)` is greater than the stored pair.

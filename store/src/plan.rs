@@ -67,6 +67,7 @@ impl Plan {
 
     fn finish(mut self) -> Writes {
         told::age(&mut self.writes);
+        once_each(&mut self.writes.seen);
         self.stored.touched(&mut self.writes);
         self.history.finish(&mut self.writes);
         self.writes
@@ -229,6 +230,12 @@ impl Plan {
             wanted_by,
         })
     }
+}
+
+/// Of several signs of life of a node the one in its newest epoch counts, and of those the last.
+fn once_each(seen: &mut Vec<SeenRow>) {
+    seen.sort_by_key(|row| std::cmp::Reverse((row.node_id, row.epoch, row.at_ms)));
+    seen.dedup_by_key(|row| row.node_id);
 }
 
 fn must_grow(what: &'static str, subject: impl FnOnce() -> String, had: u64, got: u64) -> Result<(), CommitError> {

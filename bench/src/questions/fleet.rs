@@ -1,19 +1,18 @@
-//! A fleet to ask about: written through the store itself, change by change, as a zone would have written it.
+//! A fleet to ask about: written through the store itself, change by change, as a zone would have written it, over the seven
+//! days before it is written. The same in whatever database.
+
+mod afterwards;
+mod beginning;
+mod nodes;
+mod trust;
 
 use std::io::Write;
-use std::net::Ipv4Addr;
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use rollcall_model::hardware::{Cpu, Memory, Nic};
-use rollcall_model::identifier::{Evidence, EvidenceSource};
-use rollcall_model::indicator::{INDICATORS, Severity};
-use rollcall_model::packet::{Action, ChannelMessage, Quantiles, Summary};
-use rollcall_model::{
-    ActionId, Capability, CheckinId, GroupId, HardwareTopology, Health, HealthBits, InstanceId, Millis, Name, NodeId,
-    NodeIdentifier, NodeState, Purpose, SessionEpoch, UnixMillis, ZoneId,
-};
-use rollcall_store::{Change, GroupKind, GroupRule, Store};
+use rollcall_model::{Capability, GroupId, HardwareTopology, Name, NodeId, UnixMillis};
+use rollcall_store::{Change, Store};
 
 /// How large.
 #[derive(Clone, Copy, Debug)]
@@ -26,19 +25,32 @@ pub struct Size {
     pub changes: u32,
 }
 
-/// When it begins: 2026-11-20T08:00:00.000Z, the time the guide asks about.
-const START: u64 = 1_795_161_600_000;
 /// Kinds of servers.
 const KINDS: u32 = 50;
 /// Changes in one batch.
 const BATCH: usize = 5_000;
+/// Milliseconds.
+const HOUR: u64 = 3_600_000;
+/// Milliseconds.
+const DAY: u64 = 24 * HOUR;
+/// The event that says that all of it is there.
+const COMPLETE: &str = "bench_fleet_complete";
 
-fn at(milliseconds: u64) -> UnixMillis {
-    UnixMillis(START + milliseconds)
+/// A fleet that is, or is to be, in a store.
+#[derive(Clone, Copy, Debug)]
+pub struct Fleet {
+    size: Size,
+    racks: u32,
+    /// Milliseconds since 1970.
+    start: u64,
 }
 
 fn name(text: &str) -> anyhow::Result<Name> {
     text.parse().with_context(|| text.to_owned())
+}
+
+fn node_name(number: u32) -> anyhow::Result<Name> {
+    name(&format!("node-{number}"))
 }
 
 fn rack(number: u32) -> GroupId {
@@ -49,6 +61,10 @@ fn rack(number: u32) -> GroupId {
 #[must_use]
 pub fn node(number: u32) -> NodeId {
     NodeId::derived_from(&format!("node {number}"))
+}
+
+fn capability(kind: u32) -> Capability {
+    Capability::of(&hardware(kind), &[])
 }
 
 fn hardware(kind: u32) -> HardwareTopology {
@@ -80,23 +96,59 @@ fn chance(of: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
-/// Writes a fleet into an empty store, saying how far it has come.
-///
-/// # Errors
-/// When the store refuses.
-pub async fn write(store: &Store, size: Size) -> anyhow::Result<()> {
-    let racks = size.groups.saturating_sub(KINDS + 2).max(1);
-    let mut progress = Progress::new(store, size);
-    progress.all(beginning(racks)?).await?;
-    for number in 1..=size.nodes {
-        progress.add(joined(number)?).await?;
-        progress.add(placed(number, 1 + number % racks)?).await?;
+impl Fleet {
+    /// The fleet that is in the store, or one whose week ends now.
+    ///
+    /// # Errors
+    /// When the store holds one that was not written to its end, or does not answer.
+    pub async fn of(store: &Store, size: Size, now: UnixMillis) -> anyhow::Result<(Self, bool)> {
+        let racks = size.groups.saturating_sub(KINDS + 2).max(1);
+        let there = store.select("SELECT created_ms FROM zone", &[]).await?;
+        let Some(start) = there.rows.first().and_then(|row| row[0].as_u64()) else {
+            return Ok((Self { size, racks, start: now.0 - 7 * DAY }, false));
+        };
+        let complete =
+            store.ask(&format!("SELECT 1 FROM v_events WHERE kind = '{COMPLETE}'"), Default::default()).await?;
+        if complete.rows.is_empty() {
+            bail!("the fleet in this database was not written to its end: remove it and begin anew");
+        }
+        Ok((Self { size, racks, start }, true))
     }
-    for number in 0..size.changes {
-        progress.add(changed(number, size, racks)?).await?;
+
+    /// Writes it into an empty store, saying how far it has come.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn write(&self, store: &Store) -> anyhow::Result<()> {
+        let mut progress = Progress::new(store, self.size);
+        progress.all(self.beginning()?).await?;
+        for number in 1..=self.size.nodes {
+            progress.all(self.arrival(number)?).await?;
+        }
+        for number in 0..self.size.changes {
+            progress.add(self.changed(number)?).await?;
+        }
+        for number in 1..=self.size.nodes {
+            progress.all(self.afterwards_of(number)?).await?;
+        }
+        progress.all(self.told()?).await?;
+        progress.all(self.people()?).await?;
+        progress.flush().await?;
+        progress.all(self.seen_by_somebody(store).await?).await?;
+        let (subject, message) = ("fleet".to_owned(), format!("{:?}", self.size));
+        progress.add(Change::Noted { kind: COMPLETE, subject, message, at: self.at(7 * DAY) }).await?;
+        progress.flush().await
     }
-    progress.all(afterwards(size, racks)?).await?;
-    progress.flush().await
+
+    /// A moment so many milliseconds after the beginning.
+    fn at(&self, milliseconds: u64) -> UnixMillis {
+        UnixMillis(self.start + milliseconds)
+    }
+
+    /// The rack of a node.
+    fn rack_of(&self, number: u32) -> u32 {
+        1 + number % self.racks
+    }
 }
 
 /// Gathers changes into batches.
@@ -110,7 +162,8 @@ struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     fn new(store: &'a Store, size: Size) -> Self {
-        let total = 2 * size.nodes as usize + size.changes as usize;
+        // What is written of each node: two changes when it comes, three of trust, a share of the rest.
+        let total = 7 * size.nodes as usize + size.changes as usize;
         Self { store, batch: Vec::new(), done: 0, total, began: Instant::now() }
     }
 
@@ -134,187 +187,4 @@ impl<'a> Progress<'a> {
         write!(std::io::stderr(), "\r  {percent} % written after {:.0} s ", self.began.elapsed().as_secs_f64())?;
         Ok(())
     }
-}
-
-fn beginning(racks: u32) -> anyhow::Result<Vec<Change>> {
-    let mut changes = vec![Change::ZoneStarted {
-        zone: ZoneId::derived_from("bench"),
-        name: name("bench")?,
-        generation: 1,
-        at: at(0),
-    }];
-    for number in 1..=racks {
-        changes.push(Change::GroupJoined {
-            group: rack(number),
-            name: name(&format!("rack-{number}"))?,
-            place: name(&format!("row-{}", number / 20))?,
-            addresses: vec![Ipv4Addr::from(0x0A00_0000 + (number << 8)).into()],
-            instance: InstanceId::derived_from(&format!("run {number}")),
-            session: 1,
-            channels: Vec::new(),
-            at: at(0),
-        });
-    }
-    for kind in 0..KINDS {
-        let capability = Capability::of(&hardware(kind), &[]);
-        changes.push(Change::GroupCreated {
-            group: capability.group_id(),
-            kind: GroupKind::Logical,
-            name: capability.group_name(),
-            capability: Some(capability),
-            origin: "check-in",
-            at: at(0),
-        });
-    }
-    for group in ["hot", "quarantine"] {
-        changes.push(Change::RuleGroupSet {
-            group: GroupId::derived_from(group),
-            kind: GroupKind::Health,
-            name: name(group)?,
-            rule: GroupRule {
-                rule: "health.cpu_temperature".into(),
-                enter_dwell: Millis(5_000),
-                leave_dwell: Millis(30_000),
-            },
-            origin: "default".into(),
-            at: at(0),
-        });
-    }
-    for version in 1..=3 {
-        changes.push(Change::PolicySet {
-            version,
-            document: format!("# version {version}\n"),
-            by: "ada".into(),
-            comment: String::new(),
-            at: at(version),
-        });
-    }
-    Ok(changes)
-}
-
-fn joined(number: u32) -> anyhow::Result<Change> {
-    let hardware = hardware(number % KINDS);
-    let capability = Capability::of(&hardware, &[]);
-    let evidence = Evidence {
-        source: EvidenceSource::Simulated,
-        product_uuid: None,
-        board_serial: Some(format!("serial-{number}")),
-        cpu: None,
-        machine_id: None,
-        mac: None,
-    };
-    Ok(Change::NodeJoined {
-        identifier: NodeIdentifier { node: node(number), evidence },
-        name: name(&format!("node-{number}"))?,
-        address: Ipv4Addr::from(0x0A00_0000 + number).into(),
-        place: None,
-        instance: InstanceId::derived_from(&format!("node {number} run 1")),
-        epoch: SessionEpoch(1),
-        group: capability.group_id(),
-        capability,
-        hardware: Box::new(hardware),
-        reason: "same combination".into(),
-        checkin: CheckinId::derived_from("checkin"),
-        at: at(10_000),
-    })
-}
-
-fn placed(number: u32, in_rack: u32) -> anyhow::Result<Change> {
-    Ok(Change::NodePlaced {
-        node: node(number),
-        name: name(&format!("node-{number}"))?,
-        address: Ipv4Addr::from(0x0A00_0000 + number).into(),
-        group: rack(in_rack),
-        at: at(11_000),
-    })
-}
-
-/// Nodes take turns; most changes set a bit or clear it again, one in twenty is a death or a return. At the end about
-/// one node in thirty has something.
-fn changed(number: u32, size: Size, racks: u32) -> anyhow::Result<Change> {
-    let (node_number, round) = (1 + number % size.nodes, number / size.nodes);
-    let dice = chance(u64::from(node_number) << 8 | u64::from(round / 2));
-    let is_last = u64::from(number) + u64::from(size.nodes) >= u64::from(size.changes);
-    let is_bad = if is_last { dice.is_multiple_of(30) } else { round.is_multiple_of(2) };
-    let bit = usize::try_from(dice / 64 % INDICATORS.len() as u64)?;
-    let (state, bits, cause) = match (is_bad, dice / 4_096 % 20) {
-        (true, 0) => (NodeState::Down, HealthBits::NONE, "connection closed"),
-        (true, _) => (NodeState::Degraded, HealthBits::NONE.with(bit, true), "status"),
-        (false, _) => (NodeState::Healthy, HealthBits::NONE, "status"),
-    };
-    let masked =
-        if node_number.is_multiple_of(3) { HealthBits::NONE.with(23 - bit % 3, bit < 20) } else { HealthBits::NONE };
-    let health = Health::new(bits, masked).unwrap_or_else(|_| Health::unmeasured());
-    // A week, evenly.
-    let moment = 100_000 + u64::from(number) * (7 * 24 * 3_600_000) / u64::from(size.changes);
-    Ok(Change::NodeChanged {
-        node: node(node_number),
-        group: rack(1 + node_number % racks),
-        session: 1,
-        number: u64::from(number) + 1,
-        epoch: SessionEpoch(1),
-        state,
-        health,
-        cause: cause.into(),
-        at: at(moment),
-    })
-}
-
-/// Members by rule, obedience, orders, messages, summaries.
-fn afterwards(size: Size, racks: u32) -> anyhow::Result<Vec<Change>> {
-    let nodes: Vec<u32> = (1..=size.nodes).collect();
-    let mut changes: Vec<Change> = nodes
-        .chunks(1_000)
-        .map(|some| Change::PolicyApplied {
-            nodes: some.iter().filter(|number| *number % 500 != 0).map(|number| node(*number)).collect(),
-            version: 3,
-            at: at(20_000),
-        })
-        .collect();
-    for number in (1..=size.nodes).step_by(25) {
-        let (node, group) = (node(number), GroupId::derived_from("hot"));
-        changes.push(Change::NodeEntered { node, group, reason: "cpu_temperature is set".into(), at: at(30_000) });
-        if !number.is_multiple_of(4) {
-            changes.push(Change::NodeLeft { node, group, reason: "cool again".into(), at: at(90_000) });
-        }
-    }
-    for number in 1..=(size.nodes / 50).max(1) {
-        changes.push(Change::ActionOrdered {
-            action_id: ActionId::derived_from(&format!("order {number}")),
-            node: node(number),
-            action: Action::RestartService { service: "nginx.service".into() },
-            by: "ada".into(),
-            automatic: false,
-            deadline: at(60_000),
-            time_limit_ms: 90_000,
-            at: at(40_000 + u64::from(number)),
-        });
-        let message = ChannelMessage {
-            channel: Purpose::new("security")?,
-            what: "join_refused".into(),
-            subject: format!("node-{number}"),
-            severity: Severity::Warning,
-            message: "token expired".into(),
-            detail: serde_json::json!({ "address": "10.0.0.9" }),
-            at: at(50_000 + u64::from(number)),
-        };
-        changes.push(Change::ChannelMessage { message, from: "zone.inbox".into() });
-    }
-    for period in 0..30 {
-        for number in 1..=racks {
-            let quantiles = Quantiles { count: 12, min: 41.0, p50: 55.0, p90: 70.5, p99: 88.0, max: 91.25 };
-            let summary = Summary {
-                group: rack(number),
-                session: 1,
-                states: [(NodeState::Healthy, 50), (NodeState::Degraded, 2)].into(),
-                bits: [("fan".to_owned(), 2)].into(),
-                statuses: 4_711,
-                refused: std::collections::BTreeMap::default(),
-                metrics: [("cpu_temperature".to_owned(), quantiles)].into(),
-                period_ms: Millis(10_000),
-            };
-            changes.push(Change::Analytics { summary: Box::new(summary), at: at(100_000 + 10_000 * period) });
-        }
-    }
-    Ok(changes)
 }

@@ -24,8 +24,8 @@ const PARAMETERS: [&str; 11] = [
 ];
 
 /// How a connection behaves that this program makes: it ends by itself when the other side is gone, and no statement
-/// waits without end.
-const WRITING: [(&str, &str); 8] = [
+/// waits without end. The joins of a view and of the question around it are planned together, however many they are.
+const WRITING: [(&str, &str); 11] = [
     ("statement_timeout", "30s"),
     ("lock_timeout", "10s"),
     ("idle_in_transaction_session_timeout", "60s"),
@@ -34,6 +34,9 @@ const WRITING: [(&str, &str); 8] = [
     ("tcp_keepalives_count", "3"),
     ("client_min_messages", "warning"),
     ("jit", "off"),
+    ("join_collapse_limit", "24"),
+    ("from_collapse_limit", "24"),
+    ("geqo", "off"),
 ];
 
 /// The same for those that only read: a question nobody waits for any more is not finished.

@@ -75,7 +75,7 @@ const fn numbered(name: &'static str, key: &'static [Key]) -> Table {
 use Key::{Number, Text};
 
 /// In an order in which each refers to earlier ones only.
-pub(crate) static TABLES: [Table; 28] = [
+pub(crate) static TABLES: [Table; 29] = [
     table("zone", &[Text("zone_id")]),
     Table { is_filled: true, ..table("indicators", &[Number("bit")]) },
     table("capabilities", &[Text("capability")]),
@@ -83,6 +83,7 @@ pub(crate) static TABLES: [Table; 28] = [
     table("channels", &[Text("group_id"), Text("purpose")]),
     table("checkins", &[Text("checkin_id")]),
     table("nodes", &[Text("node_id")]),
+    table("node_seen", &[Text("node_id")]),
     numbered("node_hardware", &[Number("hardware_id")]),
     numbered("assignments", &[Number("assignment_id")]),
     numbered("memberships", &[Number("membership_id")]),
@@ -99,17 +100,21 @@ pub(crate) static TABLES: [Table; 28] = [
     numbered("analytics", &[Number("analytics_id")]),
     table("join_tokens", &[Text("token")]),
     table("join_requests", &[Text("join_id")]),
-    table("certificates", &[Text("serial")]),
+    Table { flags: &["newest"], ..table("certificates", &[Text("serial")]) },
     table("revoked_principals", &[Text("principal")]),
     table("api_users", &[Text("name")]),
     table("audit", &[Number("seq")]),
     table("prunings", &[Text("history")]),
 ];
 
-/// Kept by the database itself from others, which are written before it.
-pub(crate) static KEPT_COUNTS: Table = table("group_states", &[Text("group_id"), Text("state")]);
+/// Kept by the database itself from others, which are written before them.
+pub(crate) static KEPT: [Table; 3] = [
+    table("group_sums", &[Text("group_id")]),
+    table("group_bits", &[Text("group_id"), Number("bit")]),
+    table("group_policies", &[Text("group_id"), Number("version")]),
+];
 
 /// All of them.
 pub(crate) fn every_table() -> impl Iterator<Item = &'static Table> {
-    TABLES.iter().chain([&KEPT_COUNTS])
+    TABLES.iter().chain(&KEPT)
 }

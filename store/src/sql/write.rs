@@ -57,11 +57,13 @@ static CHANNELS_SQL: Sql = Sql::new(|d| {
     )
 });
 
-/// The rows are found by their key, whatever their number, and nothing that is in an index changes.
+/// In a table of its own: a row of `nodes` is large, and every version of it would be written whole. Each node is there
+/// once: the planner sees to that.
 static SEEN: Sql = Sql::new(|d| {
     format!(
-        "UPDATE nodes SET last_seen_ms = seen.at_ms FROM {} WHERE nodes.node_id = seen.node_id \
-         AND nodes.epoch <= seen.epoch AND nodes.last_seen_ms < seen.at_ms",
+        "INSERT INTO node_seen (node_id, seen_ms) SELECT n.node_id, seen.at_ms FROM {} \
+         JOIN nodes n ON n.node_id = seen.node_id WHERE n.epoch <= seen.epoch \
+         ON CONFLICT (node_id) DO UPDATE SET seen_ms = excluded.seen_ms WHERE node_seen.seen_ms < excluded.seen_ms",
         d.records(1, "seen", "node_id text, epoch bigint, at_ms bigint")
     )
 });

@@ -21,7 +21,7 @@ use crate::{OpenError, sql};
 pub(crate) const APPLICATION_ID: i64 = 0x526F_6C6C;
 
 /// Every migration, oldest first. A released one is never edited; a new one gets the next number.
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "topology", include_str!("../../../migrations/sqlite/0001_topology.sql")),
     (2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
     (3, "health_and_groups", include_str!("../../../migrations/sqlite/0003_health_and_groups.sql")),
@@ -29,6 +29,8 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
     (5, "trust", include_str!("../../../migrations/sqlite/0005_trust.sql")),
     (6, "contract", include_str!("../../../migrations/sqlite/0006_contract.sql")),
     (7, "retention", include_str!("../../../migrations/sqlite/0007_retention.sql")),
+    (8, "sums", include_str!("../../../migrations/sqlite/0008_sums.sql")),
+    (9, "questions", include_str!("../../../migrations/sqlite/0009_questions.sql")),
 ];
 
 /// The newest version this program knows.

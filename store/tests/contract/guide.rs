@@ -45,9 +45,13 @@ pub async fn every_example_of_the_sql_guide_runs(store: &Store) {
     let examples = examples();
     assert!(examples.len() >= 12, "{} examples", examples.len());
     for sql in examples {
+        // The fleet's times are fixed: the last seven days are all days there were.
+        let sql = &sql.replace("604800000", "1000000000000");
         match store.ask(sql, AskLimits::default()).await {
-            // The fleet's times are fixed; only what is asked about the hour before today may have no answer.
-            Ok(table) => assert!(!table.rows.is_empty() || sql.contains("v_clock"), "no row answers\n{sql}"),
+            // Only what is asked about the hour before today may have no answer.
+            Ok(table) => {
+                assert!(!table.rows.is_empty() || sql.contains("- 3600000 FROM v_clock"), "no row answers\n{sql}");
+            }
             Err(error) => panic!("{error}\n{sql}"),
         }
     }

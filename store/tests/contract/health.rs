@@ -88,7 +88,7 @@ pub async fn a_death_that_is_told_late_is_an_alert_that_is_over(store: &Store) {
     let alerts = rows(store, "SELECT node, kind, raised_at, cleared_at FROM v_alerts").await;
     let expected: [serde_json::Value; 4] =
         ["node-1".into(), "liveness".into(), "2026-11-20T08:01:43.000Z".into(), "2026-11-20T08:02:10.000Z".into()];
-    assert_eq!(alerts, [expected.clone()], "once");
+    assert_eq!(alerts, [expected], "once");
     assert_eq!(
         one(store, "SELECT state FROM v_nodes WHERE name = 'node-1'").await,
         "joining",

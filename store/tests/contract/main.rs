@@ -16,6 +16,7 @@ mod policies;
 mod postgres_columns;
 mod postgres_people;
 mod postgres_server;
+mod postgres_upgrade;
 mod repetition;
 mod retention;
 mod rules;
@@ -24,6 +25,7 @@ mod sqlite_audit;
 mod sqlite_files;
 mod sqlite_full;
 mod sqlite_upgrade;
+mod sums;
 mod trust;
 mod trusted;
 mod upkeep;
@@ -172,7 +174,7 @@ contract! {
     views::times_are_iso_8601_with_milliseconds,
     views::counts_of_groups_add_up,
     views::health_bits_are_listed_by_name_in_order,
-    views::kept_counts_are_what_counting_comes_to,
+    sums::what_is_kept_of_groups_is_what_it_comes_to,
     guide::every_example_of_the_sql_guide_runs,
     guide::the_guide_lists_the_columns_each_view_has,
 }

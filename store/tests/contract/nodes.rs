@@ -143,7 +143,10 @@ pub async fn last_signs_of_life_are_written_in_bulk(store: &Store) {
     store.commit(&[joined(2, 2, 1)]).await.unwrap();
     let epoch = SessionEpoch(1);
     let seen = Change::NodesSeen { nodes: vec![(node(1), epoch), (node(2), epoch), (node(99), epoch)], at: at(500) };
-    store.commit(&[seen, Change::NodesSeen { nodes: vec![(node(3), epoch)], at: at(2) }]).await.unwrap();
+    let earlier = Change::NodesSeen { nodes: vec![(node(1), epoch), (node(1), epoch)], at: at(400) };
+    let long_ago = Change::NodesSeen { nodes: vec![(node(3), epoch)], at: at(2) };
+    store.commit(&[seen, earlier.clone(), long_ago]).await.unwrap();
+    store.commit(&[earlier]).await.unwrap();
     let found = column(store, "SELECT last_seen_at FROM v_nodes ORDER BY name").await;
     // The second has a later epoch by now, the third was heard later than this says.
     assert_eq!(found, ["2026-11-20T08:08:20.000Z", "2026-11-20T08:00:20.000Z", "2026-11-20T08:00:11.000Z"]);

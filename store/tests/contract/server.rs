@@ -61,7 +61,7 @@ impl Server {
     }
 
     /// With settings beside the usual ones, and whatever else the folder of its data must hold.
-    fn start_with(settings: &[&str], prepare: impl FnOnce(&Path)) -> Self {
+    pub fn start_with(settings: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let binaries = binaries();
         let folder = tempfile::Builder::new().prefix("rollcall-postgres-").tempdir().unwrap().keep();
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -93,6 +93,7 @@ async fn a_database_of_version_two_goes_on_with_its_rows() {
     assert_eq!(saved.nodes[0].hardware, Some(Box::new(hardware(1))), "what came later is unknown, not an error");
     assert_eq!((saved.nodes[0].policy, saved.groups.len(), saved.dissolved), (0, 2, Vec::<Name>::new()));
 
+    crate::sums::check(&store).await;
     store.commit(&[zone_started(2), rule_set("hot", "a", 20), entered(1, "hot", 30)]).await.unwrap();
     store
         .commit(&[changed(1, 6, NodeState::Degraded, bits(&["fan", "link"]), "status"), acknowledged(2, 40)])
@@ -116,6 +117,49 @@ async fn a_database_of_version_two_goes_on_with_its_rows() {
     assert_eq!(broken, Vec::<String>::new());
     let sound: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut connection).await.unwrap();
     assert_eq!(sound, "ok");
+}
+
+/// Version 6, as it was before sums of groups were kept.
+fn version_six() -> Migrator {
+    let migrations = [
+        (1, "topology", include_str!("../../../migrations/sqlite/0001_topology.sql")),
+        (2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
+        (3, "health_and_groups", include_str!("../../../migrations/sqlite/0003_health_and_groups.sql")),
+        (4, "more_views", include_str!("../../../migrations/sqlite/0004_more_views.sql")),
+        (5, "trust", include_str!("../../../migrations/sqlite/0005_trust.sql")),
+        (6, "contract", include_str!("../../../migrations/sqlite/0006_contract.sql")),
+    ];
+    let migrations = migrations.map(|(version, what, sql)| {
+        Migration::new(version, what.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.into())
+}
+
+#[tokio::test]
+async fn what_happened_before_sums_were_kept_is_in_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lived, path) = (folder.path().join("lived.db"), folder.path().join("zone.db"));
+    let store = Store::open(&format!("sqlite:{}", lived.display())).await.unwrap();
+    crate::sums::live(&store, 7, 40).await;
+    let before = crate::world::everything(&store).await;
+    store.close().await;
+    let mut old = connect(&path).await;
+    version_six().run(&mut old).await.unwrap();
+    let attach =
+        format!("ATTACH '{}' AS lived; PRAGMA foreign_keys = OFF; PRAGMA application_id = 0x526F6C6C", lived.display());
+    sqlx::raw_sql(AssertSqlSafe(attach)).execute(&mut old).await.unwrap();
+    for table in before.iter().map(|(table, _)| *table).chain(["indicators"]) {
+        let columns = format!("SELECT group_concat(name) FROM pragma_table_info('{table}', 'main')");
+        let columns: String = sqlx::query_scalar(AssertSqlSafe(columns)).fetch_one(&mut old).await.unwrap();
+        let copy = format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM lived.{table}");
+        sqlx::raw_sql(AssertSqlSafe(copy)).execute(&mut old).await.unwrap();
+    }
+    let unheard = "DELETE FROM node_policies WHERE version = 0 AND problem IS NULL";
+    sqlx::raw_sql(AssertSqlSafe(unheard)).execute(&mut old).await.unwrap();
+    old.close().await.unwrap();
+    let store = Store::open(&format!("sqlite:{}", path.display())).await.unwrap();
+    crate::sums::check(&store).await;
+    assert_eq!(one(&store, "SELECT count(*) FROM v_events").await, before.last().unwrap().1.len());
 }
 
 /// What the older program does is what this one does with a version it does not know.

@@ -119,20 +119,3 @@ pub async fn health_bits_are_listed_by_name_in_order(store: &Store) {
     assert_eq!(column(store, "SELECT indicator FROM v_node_health_bits ORDER BY bit").await, names);
     assert_eq!(column(store, "SELECT name FROM v_indicators ORDER BY bit").await, names);
 }
-
-/// Counts are kept while things change; they are what counting comes to.
-pub async fn kept_counts_are_what_counting_comes_to(store: &Store) {
-    store.commit(&beginning(5)).await.unwrap();
-    store.commit(&everything_wanted()).await.unwrap();
-    for (number, state) in
-        [NodeState::Down, NodeState::Healthy, NodeState::Degraded, NodeState::Down].iter().enumerate()
-    {
-        let change = changed(1 + number as u32 % 3, 2_000 + number as u64, *state, bits(&[]), "status");
-        store.commit(&[change, placed(4, 1 + number as u32 % 2, 3_000 + number as u64)]).await.unwrap();
-    }
-    store.commit(&[crate::wanted::left(1, "hot", 4_000), crate::world::joined(2, 2, 2)]).await.unwrap();
-    let counted = "SELECT m.group_id, n.state, count(*) FROM v_memberships m JOIN v_nodes n ON n.node_id = m.node_id \
-                   GROUP BY m.group_id, n.state ORDER BY m.group_id, n.state";
-    let kept = "SELECT group_id, state, nodes FROM group_states WHERE nodes > 0 ORDER BY group_id, state";
-    assert_eq!(store.select(kept, &[]).await.unwrap().rows, rows(store, counted).await);
-}
