@@ -25,6 +25,7 @@ test: needs ## every test: unit, property, contract, simulation, end to end, pac
 	ROLLCALL_TEST_RABBITMQ_ROOT=$$(scripts/rabbitmq4) $(CARGO) test -p rollcall-bus --test rights
 	discovery/tests/avahi.sh
 	tests/packages/run
+	store/tests/postgres17
 	tests/compose/run
 
 test-packages: ## the Debian packages, installed into a Debian 13 of their own (wants root)

@@ -168,20 +168,6 @@ impl PrivateBroker {
         self.plan.log()
     }
 
-    /// Runs `rabbitmqctl` on it; what that says goes to [`Self::log`].
-    ///
-    /// # Errors
-    /// [`StartError::Io`] when it cannot be run or does not succeed.
-    pub async fn control(&self, arguments: &[&str]) -> Result<(), StartError> {
-        let doing = || format!("run rabbitmqctl {}", arguments.join(" "));
-        let mut command = self.plan.control().map_err(failed(doing()))?;
-        command.args(arguments);
-        // It takes a second or two, and ends by itself.
-        let ran = tokio::task::spawn_blocking(move || command.status()).await;
-        let status = ran.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failed(doing()))?;
-        if status.success() { Ok(()) } else { Err(failed(doing())(io::Error::other(status.to_string()))) }
-    }
-
     /// Kills it as a power cut would; its data stay.
     pub async fn kill(&mut self) {
         self.broker.signal(Signal::KILL);

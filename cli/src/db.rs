@@ -71,7 +71,7 @@ struct Found {
 fn find(at: &DatabaseAt) -> Result<Found, Failure> {
     let path = at.config.as_deref().unwrap_or(Path::new(CONFIG));
     match &at.database {
-        Some(url) if at.config.is_none() => Ok(Found { url: url.clone(), retention: None }),
+        Some(url) if at.config.is_none() && !path.exists() => Ok(Found { url: url.clone(), retention: None }),
         Some(url) => Ok(Found { url: url.clone(), retention: Some(configured(path)?.retention) }),
         None => {
             let hint = "name the database with --database, or the zone controller's configuration with --config";
@@ -166,9 +166,16 @@ async fn migrate(at: &DatabaseAt, create: bool) -> Result<Done, Failure> {
     Done::well(&json!({ "database": found.database, "before": before, "after": after }), text)
 }
 
-/// What is configured, and over it what was said.
+/// What is configured, and over it what was said. Without a configuration only what is said is pruned: another zone's defaults
+/// are no reason to remove anything for good.
 fn kept(configured: Option<Retention>, said: &[Kept]) -> Result<Retention, Failure> {
-    let mut retention = configured.unwrap_or_default();
+    if configured.is_none() && said.is_empty() {
+        let why = "nobody says how long this zone keeps its history";
+        return Err(
+            Failure::usage(why).hint("name its configuration with --config, or a kind and its days with --keep")
+        );
+    }
+    let mut retention = configured.unwrap_or_else(Retention::for_ever);
     for Kept { kind, days } in said {
         let key = match kind.as_str() {
             "health_history" => &mut retention.health_history_days,
@@ -191,6 +198,11 @@ async fn prune(at: &DatabaseAt, keep: &[Kept], global: &Global) -> Result<Done, 
     let retention = kept(retention, keep)?;
     // Makes nothing, and tells who has it open.
     let found = look(&url).await?;
+    if found.schema_version != Some(found.newest_version) {
+        let version = found.schema_version.map_or_else(|| "no schema".to_owned(), |it| format!("schema version {it}"));
+        let why = format!("{} has {version}, this program's is {}", found.database, found.newest_version);
+        return Err(Failure::other(why).hint("`rollcall db migrate` brings it there; make a backup first"));
+    }
     let store = Store::open(&url).await.map_err(|error| match error {
         OpenError::InUse { .. } | OpenError::Held { .. } => Failure::caused_by(Exit::Unreachable, &error)
             .hint("a zone controller prunes by itself: `rollcall db status` tells when it did"),

@@ -160,8 +160,13 @@ pub fn read(status: u16, retry_after: Option<&str>, body: &[u8]) -> Answer {
     }
 }
 
-/// When to ask again. A date in the header is not looked at, and nobody can make us wait for long, or not at all.
+/// When to ask again, where the zone has a turn for us. Of who asks too often (429) the time is that of one request, which many
+/// may be waiting for: they wait longer each time. A date in the header is not looked at, and nobody can make us wait for long,
+/// or not at all.
 fn after(body: &Body, header: Option<&str>) -> Option<Duration> {
+    if body.reason.as_deref() != Some("busy") {
+        return None;
+    }
     let seconds = || header?.trim().parse().ok().map(Duration::from_secs);
     let told = body.retry_after_ms.map(Duration::from_millis).or_else(seconds)?;
     Some(told.clamp(SHORTEST_TOLD, LONGEST_WAIT))

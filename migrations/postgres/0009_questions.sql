@@ -548,3 +548,6 @@ COMMENT ON COLUMN v_outages.since IS 'when it went down';
 COMMENT ON COLUMN v_outages.until IS 'when it was heard again; NULL while it is down';
 COMMENT ON COLUMN v_outages.since_ms IS 'the same as since, milliseconds since 1970';
 COMMENT ON COLUMN v_outages.lasted_ms IS 'how long it was down, or has been so far, milliseconds';
+
+-- A death that was told late.
+COMMENT ON COLUMN v_events.kind IS 'zone_started, group_joined, group_created, group_alarm_raised, group_alarm_cleared, checkin_registered, node_joined, node_placed, node_state, node_was_down, node_health, policy_set, policy_applied, policy_refused, group_rule_changed, group_dissolved, node_entered, node_left, alert_acknowledged, action_ordered, action_running, action_done, action_failed, action_refused, action_expired, combination_held, combination_approved, combination_denied, checkin_placed, token_created, token_revoked, join_held, join_approved, join_denied, certificate_issued, principal_revoked, principal_lifted, user_set, user_removed, and words for what was ignored or refused';

@@ -110,6 +110,24 @@ pub struct Retention {
     pub pause_ms: u32,
 }
 
+impl Retention {
+    /// Nothing is ever removed.
+    #[must_use]
+    pub fn for_ever() -> Self {
+        Self {
+            health_history_days: 0,
+            events_days: 0,
+            alerts_days: 0,
+            memberships_days: 0,
+            actions_days: 0,
+            channel_messages_days: 0,
+            analytics_days: 0,
+            credentials_days: 0,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for Retention {
     fn default() -> Self {
         Self {

@@ -25,7 +25,7 @@ pub(crate) use self::dialect::Dialect;
 pub(crate) use self::fetch::stored;
 pub(crate) use self::link::Link;
 pub(crate) use self::prune::{prune, prunings};
-pub(crate) use self::restored::move_on;
+pub(crate) use self::restored::{move_on, newest_event};
 pub(crate) use self::snapshot::snapshot;
 pub(crate) use self::trust::{AUDIT_STEP, audit_after};
 pub(crate) use self::write::{all, tell_indicators};

@@ -11,7 +11,6 @@ use super::{Management, ServerCertificate, StartError, failed};
 
 /// The server's own script: the one in `/usr/sbin` changes the user.
 pub(super) const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
-const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 const EPMD: &str = "/usr/bin/epmd";
 const SETPRIV: &str = "/usr/bin/setpriv";
 
@@ -191,19 +190,7 @@ impl Plan {
     }
 
     pub fn server(&self) -> io::Result<Command> {
-        let mut command = self.in_its_environment(SERVER)?;
-        // With a notification socket the script becomes the server itself, so our child's pid is the server's.
-        command.env("NOTIFY_SOCKET", self.seen(&self.notify_socket()));
-        Ok(command)
-    }
-
-    /// `rabbitmqctl` for this server.
-    pub fn control(&self) -> io::Result<Command> {
-        self.in_its_environment(CONTROL)
-    }
-
-    fn in_its_environment(&self, program: &str) -> io::Result<Command> {
-        let mut command = self.bound_to_us(program);
+        let mut command = self.bound_to_us(SERVER);
         let log = File::options().create(true).append(true).open(self.log())?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LANG", "C.UTF-8");
@@ -233,6 +220,8 @@ impl Plan {
         ] {
             command.env(name, self.seen(&self.dir.join(file)));
         }
+        // With a notification socket the script becomes the server itself, so our child's pid is the server's.
+        command.env("NOTIFY_SOCKET", self.seen(&self.notify_socket()));
         command.current_dir(&self.dir);
         Ok(command)
     }

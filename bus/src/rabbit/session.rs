@@ -19,28 +19,16 @@ pub(super) struct Wire {
     pub generation: u64,
     cutter: Cutter,
     over: watch::Sender<bool>,
-    blocked: watch::Sender<bool>,
 }
 
 impl Wire {
     pub fn new(connection: Connection, generation: u64, cutter: Cutter) -> Self {
-        let (over, blocked) = (watch::Sender::new(false), watch::Sender::new(false));
-        Self { connection, generation, cutter, over, blocked }
+        Self { connection, generation, cutter, over: watch::Sender::new(false) }
     }
 
     /// Tells when the connection is over.
     pub fn over(&self) -> Over {
         Over(self.over.subscribe())
-    }
-
-    /// The broker says whether it takes no messages for now.
-    pub fn block(&self, blocked: bool) {
-        self.blocked.send_replace(blocked);
-    }
-
-    /// Whether the broker takes messages, and every change of that.
-    pub fn blocked(&self) -> watch::Receiver<bool> {
-        self.blocked.subscribe()
     }
 
     /// Ends everything on the connection.

@@ -6,6 +6,7 @@
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use lapin::tcp::{AMQPUriTcpExt, RustlsConnector};
 use lapin::uri::{AMQPScheme, AMQPUri};
@@ -50,6 +51,7 @@ pub(super) async fn connect(
     uri: AMQPUri,
     tls: Option<Arc<ClientConfig>>,
     client_name: &str,
+    timeout: Duration,
     cutter: Cutter,
     steps: watch::Sender<()>,
 ) -> lapin::Result<Connection> {
@@ -61,7 +63,11 @@ pub(super) async fn connect(
         async move |uri: AMQPUri, runtime| {
             // The library's own way to TLS would trust whom the operating system trusts.
             let plain = AMQPUri { scheme: AMQPScheme::AMQP, ..uri.clone() };
-            let stream = plain.connect_async(&runtime).await?;
+            // In the library's own thread, which nobody else would end.
+            let stream = match tokio::time::timeout(timeout, plain.connect_async(&runtime)).await {
+                Ok(stream) => stream?,
+                Err(_) => return Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+            };
             steps.send_replace(());
             if let AsyncTcpStream::Plain(plain) = &stream {
                 let socket = plain.get_ref();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
-use lapin::Event;
+use lapin::{Connection, Event};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -107,7 +107,7 @@ async fn one_connection(shared: &Arc<Shared>, generation: u64) -> Down {
     let user: Arc<str> = login.map_or_else(|| shared.address.user().into(), |login| login.user.as_str().into());
     let uri = shared.address.uri.clone();
     let (steps, done) = watch::channel(());
-    let connecting = socket::connect(uri, tls, &shared.client_name, cutter.0.clone(), steps);
+    let connecting = socket::connect(uri, tls, &shared.client_name, patience, cutter.0.clone(), steps);
     let connection = match step_by_step(connecting, done, patience).await {
         Some(Ok(connection)) => connection,
         Some(Err(error)) => {
@@ -126,7 +126,7 @@ async fn one_connection(shared: &Arc<Shared>, generation: u64) -> Down {
     tracing::info!(broker = %shared.address, generation, "connected to the broker");
     shared.up(Arc::clone(&session));
     let down = tokio::select! {
-        reason = lost(&wire, events, shared) => Down { reason, cause: DownCause::Lost },
+        reason = lost(&wire.connection, events, shared) => Down { reason, cause: DownCause::Lost },
         reason = echo::run(shared, &session, &echo) => Down { reason, cause: DownCause::EchoSilent },
     };
     drop(guard);
@@ -254,25 +254,21 @@ async fn start_feeds(shared: &Shared, wire: &Arc<Wire>, echo: &Arc<Echo>) -> Res
 }
 
 /// Waits until the connection is lost; complains about channels that the broker closes meanwhile.
-async fn lost(wire: &Wire, events: impl Stream<Item = Event>, shared: &Shared) -> String {
+async fn lost(connection: &Connection, events: impl Stream<Item = Event>, shared: &Shared) -> String {
     let mut events = std::pin::pin!(events);
     let mut complained: Option<Instant> = None;
     while let Some(event) = events.next().await {
         match event {
-            Event::Error(error) if !wire.connection.status().connected() => return words(&error),
+            Event::Error(error) if !connection.status().connected() => return words(&error),
             Event::Error(error) if shared.is_of_optional(&error) => {}
             Event::Error(error) if complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) => {
                 complained = Some(Instant::now());
                 tracing::warn!(reason = words(&error), "the broker closed a channel; it is opened again when needed");
             }
             Event::ConnectionBlocked(reason) => {
-                wire.block(true);
                 tracing::warn!(reason, "the broker takes no messages for now: it is short of memory or disk");
             }
-            Event::ConnectionUnblocked => {
-                wire.block(false);
-                tracing::info!("the broker takes messages again");
-            }
+            Event::ConnectionUnblocked => tracing::info!("the broker takes messages again"),
             _ => {}
         }
     }

@@ -146,52 +146,6 @@ async fn a_busy_inbox_does_not_make_the_echo_silent() {
 }
 
 #[tokio::test]
-async fn a_broker_short_of_memory_is_waited_for_on_the_same_connection() {
-    let broker = disturbed().await;
-    let settings = RabbitSettings {
-        echo_period_ms: 100,
-        echo_deadline_ms: 1_000,
-        confirm_deadline_ms: 1_000,
-        ..hasty(broker.url())
-    };
-    let stage = Stage::on("short", settings);
-    let bus = stage.with_queue(stage.queue()).await;
-    let mut consumer = bus.consume(stage.named("q"), 10).await.expect("consumes");
-    let before = link(&bus, "up", Link::is_up).await;
-    broker.control(&["set_vm_memory_high_watermark", "absolute", "1"]).await.expect("an alarm");
-    soon("the broker takes nothing", async {
-        while bus.publish(stage.message("x")).await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await;
-    // Several echoes in vain.
-    let mut link_after = bus.link();
-    link_after.mark_unchanged();
-    let changed = tokio::time::timeout(Duration::from_millis(3_500), link_after.changed()).await;
-    assert!(changed.is_err(), "{:?}", bus.link().borrow());
-    broker.control(&["set_vm_memory_high_watermark", "absolute", "1GB"]).await.expect("no alarm");
-    soon("the broker takes messages again", async {
-        while bus.publish(stage.message("y")).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await;
-    soon("one that was taken after it arrives", async {
-        loop {
-            let delivery = consumer.next().await.expect("open");
-            let body = text(&delivery);
-            consumer.ack(delivery).await;
-            if body == "y" {
-                break;
-            }
-        }
-    })
-    .await;
-    assert_eq!(*bus.link().borrow(), before, "the same connection");
-}
-
-#[tokio::test]
 async fn what_could_not_be_parked_comes_again() {
     let broker = disturbed().await;
     let settings = RabbitSettings { confirm_deadline_ms: 500, echo_period_ms: 60_000, ..hasty(broker.url()) };

@@ -148,7 +148,8 @@ pub(super) fn restored(done: &Restored) -> String {
     }
     text += &format!(
         "  generations, sessions and epochs go on {} later, so that none is given out twice\n  \
-         revocations since the backup are lost: `rollcall revoke` repeats them\n\
+         what was decided since the backup is lost: `rollcall revoke`, `rollcall user add|remove` repeat it\n  \
+         join tokens that were not used yet let nobody in: make new ones\n\
          next: start the zone controller, then `rollcall audit verify`\n",
         done.moved_on_by
     );

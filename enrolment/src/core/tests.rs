@@ -108,9 +108,11 @@ fn a_zone_that_asks_to_wait_is_given_the_time_it_asks_for() {
         Answer::Again { after, .. } => after,
         other => panic!("{other:?}"),
     };
-    let after = |header| told(header, "{}");
-    assert_eq!(told(Some("1"), r#"{"retry_after_ms": 250}"#), Some(Duration::from_millis(250)));
-    assert_eq!(told(None, r#"{"retry_after_ms": 0}"#), Some(Duration::from_millis(50)));
+    let after = |header| told(header, r#"{"reason": "busy"}"#);
+    let to_the_millisecond = |ms: u32| told(Some("1"), &format!(r#"{{"reason": "busy", "retry_after_ms": {ms}}}"#));
+    assert_eq!(to_the_millisecond(250), Some(Duration::from_millis(250)));
+    assert_eq!(to_the_millisecond(0), Some(Duration::from_millis(50)));
+    assert_eq!(told(Some("1"), r#"{"reason": "too_often", "retry_after_ms": 20}"#), None, "no turn of ours");
     assert_eq!(after(Some("7")), Some(Duration::from_secs(7)));
     assert_eq!(after(Some("99999999")), Some(LONGEST_WAIT), "nobody is made to wait for ever");
     for said_nothing in [None, Some("Fri, 27 Nov 2026 08:00:00 GMT"), Some("-1"), Some("")] {

@@ -21,8 +21,9 @@ pub(super) async fn migrate(connection: &mut PgConnection, place: &Place) -> Res
     });
     let newest = MIGRATIONS.map(|(version, ..)| version).into_iter().max().unwrap_or_default();
     let place = || place.shown().to_owned();
-    // A large table may take its time; the limit is for everyday's statements.
-    let unlimited = sqlx::query("SET statement_timeout = 0").execute(&mut *connection).await;
+    // A large table may take its time, and a backup that reads it; the limits are for everyday's statements.
+    let unlimited =
+        sqlx::raw_sql("SET statement_timeout = 0; SET lock_timeout = '30min'").execute(&mut *connection).await;
     unlimited.map_err(|source| OpenError::Migration { place: place(), source: source.into() })?;
     let done = Migrator::with_migrations(migrations.into()).run_direct(None, &mut *connection, false).await;
     done.map_err(|error| match error {
@@ -30,7 +31,7 @@ pub(super) async fn migrate(connection: &mut PgConnection, place: &Place) -> Res
         MigrateError::VersionMismatch(version) => OpenError::Altered { place: place(), version },
         source => OpenError::Migration { place: place(), source },
     })?;
-    let limited = sqlx::query("RESET statement_timeout").execute(connection).await;
+    let limited = sqlx::raw_sql("RESET statement_timeout; RESET lock_timeout").execute(connection).await;
     limited.map(drop).map_err(|source| OpenError::Migration { place: place(), source: source.into() })
 }
 

@@ -53,10 +53,21 @@ async fn there(path: &Path) -> Result<PathBuf, OpenError> {
     Ok(path)
 }
 
+/// Who a copy belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// Whoever makes it: a backup holds what lets people in.
+    Us,
+    /// The owner of its folder, who is to open it.
+    OfFolder,
+}
+
 /// Writes all that is committed into a new file, tidily, whoever goes on writing meanwhile. Only its owner may read it.
-pub(crate) async fn copy(connection: &mut SqliteConnection, to: &Path) -> Result<(), CopyError> {
+pub(crate) async fn copy(connection: &mut SqliteConnection, to: &Path, owner: Owner) -> Result<(), CopyError> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(CopyError::File)?;
-    give_to_the_folders_owner(to);
+    if owner == Owner::OfFolder {
+        give_to_the_folders_owner(&made, to);
+    }
     let sql = format!("VACUUM INTO {}", quoted(to));
     // Safe: the path is quoted.
     let copied = sqlx::query(AssertSqlSafe(sql)).execute(connection).await.map_err(CopyError::Database);
@@ -77,6 +88,17 @@ pub(crate) enum CopyError {
 
 fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', "''"))
+}
+
+/// Brings what stands in a file's log into the file itself, as far as the file can be opened at all; the log is gone then. Who
+/// calls holds the lock.
+pub(crate) async fn fold(path: &Path) {
+    let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY).disable_statement_logging();
+    if let Ok(mut connection) = options.connect().await {
+        // Whoever closes last folds it; a question makes SQLite look at it.
+        let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await;
+        close(connection).await;
+    }
 }
 
 /// SQLite's code for a file that is not whole.

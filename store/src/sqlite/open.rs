@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use rustix::fs::OFlags;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
@@ -182,18 +183,7 @@ async fn mark(connection: &mut SqliteConnection, place: &str) -> Result<(), Open
 pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     let lock = lock_of(path);
     let failed = |source| OpenError::File { path: lock.clone(), verb: "locked", source };
-    let is_new = !lock.exists();
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&lock)
-        .map_err(failed)?;
-    if is_new {
-        give_to_the_folders_owner(&lock);
-    }
+    let mut file = there_or_new(&lock).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -227,26 +217,40 @@ fn holder_in(file: &mut File) -> String {
     if known { format!("process {}", holder.trim()) } else { "another process".to_owned() }
 }
 
+/// A file of mode 0600: the one that is there, or a new one of the folder's owner. Never what a link leads to: root may keep a
+/// database up in a folder of the zone controller's user, who must not choose for root what is written or given away.
+fn there_or_new(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => {
+            give_to_the_folders_owner(&file, path);
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(path),
+        Err(error) => Err(error),
+    }
+}
+
 /// Root may keep a database up that belongs to the zone controller's own user, who must be able to open what is new.
-pub(super) fn give_to_the_folders_owner(file: &Path) {
-    let owner = file.parent().and_then(|folder| folder.metadata().ok()).map(|folder| (folder.uid(), folder.gid()));
+pub(super) fn give_to_the_folders_owner(file: &File, path: &Path) {
+    let owner = path.parent().and_then(|folder| folder.metadata().ok()).map(|folder| (folder.uid(), folder.gid()));
     if let (Some((user, group)), Ok(found)) = (owner, file.metadata())
         && found.uid() == 0
         && user != 0
-        && let Err(error) = std::os::unix::fs::chown(file, Some(user), Some(group))
+        && let Err(error) = std::os::unix::fs::fchown(file, Some(user), Some(group))
     {
-        tracing::warn!("{} belongs to root, not to the owner of its folder: {error}", file.display());
+        tracing::warn!("{} belongs to root, not to the owner of its folder: {error}", path.display());
     }
 }
 
 /// Only the owner may read it; SQLite gives its other files the same mode.
 fn make(path: &Path) -> Result<(), OpenError> {
-    let is_new = !path.exists();
-    let made = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    if is_new && made.is_ok() {
-        give_to_the_folders_owner(path);
-    }
-    made.map(drop).map_err(|source| OpenError::File { path: path.to_owned(), verb: "made or opened", source })
+    there_or_new(path).map(drop).map_err(|source| OpenError::File {
+        path: path.to_owned(),
+        verb: "made or opened",
+        source,
+    })
 }
 
 async fn migrate(connection: &mut SqliteConnection, place: &str) -> Result<(), OpenError> {

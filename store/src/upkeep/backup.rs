@@ -1,7 +1,8 @@
 //! A copy of a database as of one moment, while a zone controller goes on with it.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use sqlx::SqliteConnection;
 use super::held::{Held, Place};
 use super::{UpkeepError, ZoneStatus, version, zone};
 use crate::postgres::tools::{Target, run};
+use crate::sqlite::offline::Owner;
 use crate::{postgres, sqlite};
 
 /// A backup that was made.
@@ -40,6 +42,9 @@ pub async fn backup(url: &str, to: &Path) -> Result<Backup, UpkeepError> {
     let says = UpkeepError::says(&shown, "backing it up");
     let mut held = Held::look(&place).await?;
     let (schema_version, zone) = (version(&mut held).await.map_err(&says)?, zone(&mut held).await.map_err(&says)?);
+    if schema_version.is_none() {
+        return Err(UpkeepError::Nothing { place: shown });
+    }
     let reserved = Reserved::at(to)?;
     let written = match (&place, &mut held) {
         (Place::Postgres(place), Held::Postgres(connection)) => {
@@ -57,7 +62,7 @@ pub async fn backup(url: &str, to: &Path) -> Result<Backup, UpkeepError> {
 
 /// Copies, and looks whether the copy is whole.
 async fn copy(connection: &mut SqliteConnection, shown: &str, to: &Path) -> Result<(), UpkeepError> {
-    sqlite::offline::copy(connection, to).await.map_err(|error| UpkeepError::copy(to, shown, error))?;
+    sqlite::offline::copy(connection, to, Owner::Us).await.map_err(|error| UpkeepError::copy(to, shown, error))?;
     let mut copied = sqlite::offline::look(to).await?;
     let problems =
         sqlite::offline::problems(&mut copied).await.map_err(UpkeepError::says(shown, "checking the copy"))?;
@@ -82,7 +87,7 @@ async fn dump(target: &Target, schema: &str, to: &Path) -> Result<(), UpkeepErro
     made.sync_all().map_err(|source| UpkeepError::File { path: to.to_owned(), verb: "written", source })
 }
 
-/// A place for a file that is not there yet: nobody else takes it meanwhile, and until it is whole it has another name.
+/// A place for a file that is not there yet. Until it is whole it has another name, and then it takes no file's place.
 struct Reserved {
     path: PathBuf,
     partial: PathBuf,
@@ -90,20 +95,17 @@ struct Reserved {
 
 impl Reserved {
     fn at(path: &Path) -> Result<Self, UpkeepError> {
-        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        made.map_err(|source| match source.kind() {
-            std::io::ErrorKind::AlreadyExists => UpkeepError::Exists {
-                path: path.to_owned(),
-                hint: "backups are never written over: choose another name, such as one with the date",
-            },
-            _ => UpkeepError::File { path: path.to_owned(), verb: "made", source },
-        })?;
+        match path.symlink_metadata() {
+            Ok(_) => return Err(is_there(path)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(source) => return Err(UpkeepError::File { path: path.to_owned(), verb: "made", source }),
+        }
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let there = std::fs::metadata(folder);
+        there.map_err(|source| UpkeepError::File { path: path.to_owned(), verb: "made", source })?;
         let mut name = path.as_os_str().to_owned();
-        name.push(".partial");
-        let partial = PathBuf::from(name);
-        // Left by one that was ended half-way.
-        drop(std::fs::remove_file(&partial));
-        Ok(Self { path: path.to_owned(), partial })
+        name.push(format!(".partial-{}", std::process::id()));
+        Ok(Self { path: path.to_owned(), partial: PathBuf::from(name) })
     }
 
     /// Gives the file its name, or takes back everything. Says how large it is.
@@ -111,14 +113,27 @@ impl Reserved {
         let failed = |source| UpkeepError::File { path: self.path.clone(), verb: "written", source };
         let settled = written.and_then(|()| {
             let bytes = self.partial.metadata().map_err(failed)?.len();
-            std::fs::rename(&self.partial, &self.path).map_err(failed)?;
+            std::fs::hard_link(&self.partial, &self.path).map_err(|source| match source.kind() {
+                ErrorKind::AlreadyExists => is_there(&self.path),
+                _ => failed(source),
+            })?;
+            sync_folder_of(&self.path)?;
             Ok(bytes)
         });
-        if settled.is_err() {
-            // The error that is told is the first one.
-            drop(std::fs::remove_file(&self.partial));
-            drop(std::fs::remove_file(&self.path));
-        }
+        // Its second name, or what is half-written; the error that is told is the first one.
+        drop(std::fs::remove_file(&self.partial));
         settled
     }
+}
+
+fn is_there(path: &Path) -> UpkeepError {
+    let hint = "backups are never written over: choose another name, such as one with the date";
+    UpkeepError::Exists { path: path.to_owned(), hint }
+}
+
+/// The names in a folder are on the disk before anybody builds on them.
+pub(super) fn sync_folder_of(path: &Path) -> Result<(), UpkeepError> {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| UpkeepError::File { path: folder.to_owned(), verb: "written", source })
 }

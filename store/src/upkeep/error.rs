@@ -49,6 +49,14 @@ pub enum UpkeepError {
         /// What it says.
         problem: String,
     },
+    /// There is nothing to back up.
+    #[error(
+        "database {place} holds no topology: there is nothing to back up; is it the right one, and its search_path?"
+    )]
+    Nothing {
+        /// The database.
+        place: String,
+    },
     /// A file is no backup of a topology.
     #[error("{} is no backup of a topology: {problem}", path.display())]
     NotABackup {
@@ -115,6 +123,19 @@ pub enum UpkeepError {
     /// What was restored could not be noted in it; it is restored all the same.
     #[error("the backup is restored, but the restoration could not be noted in it: {0}")]
     Noting(#[source] CommitError),
+    /// What was restored could not be opened, so that it could be noted; it is restored all the same.
+    #[error("the backup is restored, do not restore it again; but the restoration could not be noted in it: {0}")]
+    Reopening(#[source] OpenError),
+    /// A backup is in PostgreSQL, with its old numbers.
+    #[error(
+        "the backup is in database {place}, but its generation, sessions and epochs could not be moved on ({source}): start no          zone controller on it; drop its schema and restore again"
+    )]
+    NotMovedOn {
+        /// The database.
+        place: String,
+        /// What the database says.
+        source: sqlx::Error,
+    },
     /// Anything else the database says.
     #[error("database {place}, {doing}: {source}")]
     Database {

@@ -1,8 +1,9 @@
 //! A backup becomes the zone's database again.
 //!
 //! What a database has given out since the backup was made it does not know any more: generations of the zone, sessions
-//! of groups, epochs of nodes. None may go back, so all are moved on by [`LEAP`] before the database has its name: whoever
-//! knows a number from after the backup meets a greater one.
+//! of groups, epochs of nodes. None may go back, so all are moved on before the database has its name, by [`LEAP`] and more
+//! for an older backup: whoever knows a number from after the backup meets a greater one, also one from after an earlier
+//! restoration of the same backup.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -12,14 +13,25 @@ use rollcall_model::UnixMillis;
 use serde::Serialize;
 use serde_json::json;
 
+use super::backup::sync_folder_of;
 use super::held::{Held, Place};
 use super::{UpkeepError, ZoneStatus, version, zone};
 use crate::postgres::tools::{Target, run};
+use crate::sqlite::offline::Owner;
 use crate::{Change, CommitError, Store, TrustChange, postgres, sql, sqlite};
 
-/// How far numbers are moved on: more than a crash loop gives out in days, and less than the zone believes of a node that
-/// tells of an epoch ahead of the stored one.
+/// How far numbers are moved on at least: more than a crash loop gives out in days.
 pub const LEAP: u32 = 100_000;
+/// One more for so many milliseconds since the backup: faster than anything is started again and again.
+const PACE: u64 = 10_000;
+/// Most of these. With [`LEAP`] less than the zone believes of a node that tells of an epoch ahead of the stored one.
+const FARTHEST: u64 = 900_000;
+
+/// How far the numbers of a backup are moved on, whose newest event happened at this time.
+fn leap(newest: Option<UnixMillis>, now: UnixMillis) -> u32 {
+    let since = newest.map_or(0, |newest| now.0.saturating_sub(newest.0));
+    LEAP + u32::try_from((since / PACE).min(FARTHEST)).unwrap_or(0)
+}
 
 /// A backup that was restored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -53,7 +65,7 @@ pub async fn restore(
     let place = Place::parse(url)?;
     let restored = match &place {
         Place::Sqlite(path) => of_sqlite(path, from, replace, now).await?,
-        Place::Postgres(place) => of_postgres(url, place, from).await?,
+        Place::Postgres(place) => of_postgres(url, place, from, now).await?,
     };
     note(url, &restored, by, now).await?;
     Ok(restored)
@@ -83,43 +95,46 @@ async fn of_sqlite(path: &Path, from: &Path, replace: bool, now: UnixMillis) -> 
     let partial = beside(&path, ".restoring");
     drop(std::fs::remove_file(&partial));
     let shown = path.display().to_string();
-    let copied = sqlite::offline::copy(&mut backup, &partial).await;
+    let copied = sqlite::offline::copy(&mut backup, &partial, Owner::OfFolder).await;
     copied.map_err(|error| UpkeepError::copy(&partial, &shown, error))?;
     sqlite::offline::close(backup).await;
     let mut held = Held::hold(&Place::Sqlite(partial.clone())).await?;
-    let moved = move_on(&mut held).await.map_err(UpkeepError::says(&shown, "moving its numbers on"));
+    let moved = move_on(&mut held, now).await.map_err(UpkeepError::says(&shown, "moving its numbers on"));
     held.close().await;
     drop(std::fs::remove_file(beside(&partial, ".lock")));
-    let replaced = moved.and_then(|()| swap(&partial, &path, there, now));
+    if there && moved.is_ok() {
+        sqlite::offline::fold(&path).await;
+    }
+    let replaced = moved.and_then(|by| Ok((by, swap(&partial, &path, there, now)?)));
     if replaced.is_err() {
         drop(std::fs::remove_file(&partial));
     }
     drop(lock);
-    let replaced = replaced?;
-    Ok(Restored { from: from.to_owned(), database: shown, backup_version, zone, replaced, moved_on_by: LEAP })
+    let (moved_on_by, replaced) = replaced?;
+    Ok(Restored { from: from.to_owned(), database: shown, backup_version, zone, replaced, moved_on_by })
 }
 
-/// Gives the new file its name; what had it, and its logs, are put aside.
+/// Gives the new file its name in one step; what had it has another by then. A log that could not be folded into its file goes
+/// with that one, and is gone here before the new file comes, to which it does not belong.
 fn swap(partial: &Path, path: &Path, there: bool, now: UnixMillis) -> Result<Option<PathBuf>, UpkeepError> {
     let aside = beside(path, &format!(".replaced-{}", now.0));
-    let moved = |from: &Path, to: &Path| {
-        let moved = std::fs::rename(from, to);
-        moved.map_err(|source| UpkeepError::File { path: from.to_owned(), verb: "moved", source })
+    let failed = |path: &Path, verb| {
+        let path = path.to_owned();
+        move |source| UpkeepError::File { path, verb, source }
     };
-    for log in ["-wal", "-shm"] {
-        let log_of = beside(path, log);
-        if log_of.exists() {
-            moved(&log_of, &beside(&aside, log))?;
-        }
-    }
+    let (log, index) = (beside(path, "-wal"), beside(path, "-shm"));
     if there {
-        moved(path, &aside)?;
+        if log.exists() {
+            std::fs::hard_link(&log, beside(&aside, "-wal")).map_err(failed(&log, "put aside"))?;
+        }
+        std::fs::hard_link(path, &aside).map_err(failed(path, "put aside"))?;
+        sync_folder_of(path)?;
     }
-    moved(partial, path)?;
-    // The names, too, are on the disk before anybody builds on them.
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|source| UpkeepError::File { path: folder.to_owned(), verb: "written", source })?;
+    for left in [log, index].iter().filter(|left| left.exists()) {
+        std::fs::remove_file(left).map_err(failed(left, "removed"))?;
+    }
+    std::fs::rename(partial, path).map_err(failed(partial, "moved"))?;
+    sync_folder_of(path)?;
     Ok(there.then_some(aside))
 }
 
@@ -140,7 +155,12 @@ fn known(path: &Path, version: Option<i64>) -> Result<i64, UpkeepError> {
     }
 }
 
-async fn of_postgres(url: &str, place: &postgres::Place, from: &Path) -> Result<Restored, UpkeepError> {
+async fn of_postgres(
+    url: &str,
+    place: &postgres::Place,
+    from: &Path,
+    now: UnixMillis,
+) -> Result<Restored, UpkeepError> {
     let shown = place.shown().to_owned();
     let says = UpkeepError::says(&shown, "restoring it");
     let backup_version = known(from, dumped_version(from).await?)?;
@@ -170,9 +190,10 @@ async fn of_postgres(url: &str, place: &postgres::Place, from: &Path) -> Result<
         return Err(UpkeepError::NotABackup { path: from.to_owned(), problem });
     }
     let zone = zone(&mut held).await.map_err(&says)?;
-    move_on(&mut held).await.map_err(&says)?;
+    let moved = move_on(&mut held, now).await;
+    let moved_on_by = moved.map_err(|source| UpkeepError::NotMovedOn { place: shown.clone(), source })?;
     held.close().await;
-    Ok(Restored { from: from.to_owned(), database: shown, backup_version, zone, replaced: None, moved_on_by: LEAP })
+    Ok(Restored { from: from.to_owned(), database: shown, backup_version, zone, replaced: None, moved_on_by })
 }
 
 /// The version of the schema in a dump, which is not restored for it.
@@ -203,18 +224,21 @@ fn is_dump(path: &Path) -> bool {
     File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *b"PGDMP"
 }
 
-/// In one transaction.
-async fn move_on(held: &mut Held) -> Result<(), sqlx::Error> {
+/// In one transaction; says how far.
+async fn move_on(held: &mut Held, now: UnixMillis) -> Result<u32, sqlx::Error> {
     held.tell("BEGIN").await?;
-    sql::move_on(held, LEAP).await?;
-    held.tell("COMMIT").await
+    let by = leap(sql::newest_event(held).await?, now);
+    sql::move_on(held, by, now).await?;
+    held.tell("COMMIT").await?;
+    Ok(by)
 }
 
 /// Brings the schema to this program's, and says in events and audit log what was done.
 async fn note(url: &str, restored: &Restored, by: &str, now: UnixMillis) -> Result<(), UpkeepError> {
-    let store = Store::open(url).await?;
+    let store = Store::open(url).await.map_err(UpkeepError::Reopening)?;
+    let by_numbers = restored.moved_on_by;
     let message = format!(
-        "the database was restored from a backup (schema version {}); generations, sessions and epochs go on {LEAP} later",
+        "the database was restored from a backup (schema version {}); generations, sessions and epochs go on {by_numbers} later",
         restored.backup_version
     );
     let subject = restored.zone.as_ref().map_or_else(String::new, |zone| zone.name.clone());
@@ -225,7 +249,7 @@ async fn note(url: &str, restored: &Restored, by: &str, now: UnixMillis) -> Resu
         action: "database_restored".into(),
         subject: subject.clone(),
         before: json!({ "generation": restored.zone.as_ref().map(|zone| zone.generation) }),
-        after: json!({ "moved_on_by": LEAP }),
+        after: json!({ "moved_on_by": by_numbers }),
     };
     let changes = [Change::Noted { kind: "database_restored", subject, message, at: now }, line.into()];
     let noted: Result<(), CommitError> = store.commit(&changes).await;
@@ -236,6 +260,17 @@ async fn note(url: &str, restored: &Restored, by: &str, now: UnixMillis) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_restores_the_same_backup_again_comes_further_than_before() {
+        let newest = Some(UnixMillis(1_000_000_000_000));
+        let after = |ms: u64| leap(newest, UnixMillis(1_000_000_000_000 + ms));
+        assert_eq!((after(0), leap(None, UnixMillis(5))), (LEAP, LEAP));
+        let (first, second) = (after(86_400_000), after(86_400_000 + 600_000));
+        assert_eq!((first, second - first), (LEAP + 8_640, 60), "ten minutes of starting anew every ten seconds");
+        assert!(after(u64::MAX / 2) < 1 << 20, "what the zone believes of a node");
+        assert_eq!(leap(newest, UnixMillis(0)), LEAP, "a clock that was put back");
+    }
 
     #[test]
     fn the_version_of_a_dump_is_read_from_its_rows() {

@@ -78,6 +78,7 @@ pub async fn transfer(
         return Err(UpkeepError::Same { place: source.shown() });
     }
     let source = held_at_newest(&source).await?;
+    refuse_other_versions(&target).await?;
     // Brings an empty target to this program's schema.
     Store::open(to).await?.close().await;
     let target = Held::hold(&target).await?;
@@ -109,6 +110,25 @@ impl Compared {
             source_sum: source.text(),
             target_sum: target.text(),
         }
+    }
+}
+
+/// A target that holds a topology of another version is not brought to this one on the way to being refused.
+async fn refuse_other_versions(place: &Place) -> Result<(), UpkeepError> {
+    let mut held = match Held::look(place).await {
+        Ok(held) => held,
+        Err(UpkeepError::Open(crate::OpenError::NoFile { .. })) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let found = version(&mut held).await.map_err(UpkeepError::says(&place.shown(), "asking its version"))?;
+    held.close().await;
+    match found.filter(|version| *version != sqlite::NEWEST) {
+        None => Ok(()),
+        Some(version) => Err(UpkeepError::NotEmpty {
+            place: place.shown(),
+            holds: format!("a topology of schema version {version}"),
+            hint: "name an empty database",
+        }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Servers that are not there, not ours, too new, or go away.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_store::{OpenError, Store};
@@ -98,7 +99,7 @@ async fn a_migration_that_is_killed_begins_anew() {
     let database = server().database();
     let url = server().url(&database);
     Store::open(&url).await.unwrap().close().await;
-    crate::postgres_upgrade::made_version_five(&database);
+    crate::postgres_upgrade::made_version_five(server(), &database);
     // Somebody holds a table the migration needs, so that it is caught in the middle.
     let holder = std::thread::spawn({
         let database = database.clone();
@@ -125,6 +126,42 @@ async fn a_migration_that_is_killed_begins_anew() {
     let store = Store::open(&url).await.unwrap();
     store.commit(&beginning(2)).await.unwrap();
     assert_eq!(one(&store, "SELECT count(*) FROM v_nodes").await, 2);
+}
+
+/// The same, and the whole server is killed with it.
+#[tokio::test]
+async fn a_server_killed_in_the_middle_of_a_migration_starts_again_cleanly() {
+    let server = Arc::new(Server::start());
+    let database = server.database();
+    let url = server.url(&database);
+    let store = Store::open(&url).await.unwrap();
+    store.commit(&beginning(2)).await.unwrap();
+    let before = everything(&store).await;
+    store.close().await;
+    crate::postgres_upgrade::made_version_five(&server, &database);
+    let holder = std::thread::spawn({
+        let (server, database) = (Arc::clone(&server), database.clone());
+        move || server.psql(&database, "BEGIN; LOCK TABLE audit; SELECT pg_sleep(60)")
+    });
+    let held = "SELECT count(*) FROM pg_locks WHERE relation = 'audit'::regclass AND granted";
+    while server.psql(&database, held) == "0\n" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let opening = tokio::spawn(async move { Store::open(&url).await.map(drop) });
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                   AND wait_event_type = 'Lock' AND application_name = 'rollcall zone-controller'";
+    while server.psql(&database, waiting) == "0\n" {
+        assert!(!opening.is_finished(), "the migration was not caught");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    server.kill();
+    opening.await.unwrap().unwrap_err();
+    // Its question ended with the server.
+    tokio::task::spawn_blocking(move || holder.join()).await.unwrap().unwrap_err();
+    server.start_again();
+    let store = Store::open(&server.url(&database)).await.unwrap();
+    assert_eq!(everything(&store).await, before);
+    store.commit(&[joined(1, 2, 1)]).await.unwrap();
 }
 
 #[tokio::test]

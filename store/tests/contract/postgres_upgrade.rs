@@ -2,18 +2,18 @@
 
 use rollcall_store::Store;
 
-use crate::server::server;
+use crate::server::{Server, server};
 
 /// Takes everything out of a database that came after version 5; the rows stay.
-pub fn made_version_five(database: &str) {
+pub fn made_version_five(server: &Server, database: &str) {
     let every = "DO $$ DECLARE it text; BEGIN \
          FOR it IN SELECT 'VIEW ' || oid::regclass FROM pg_class WHERE relkind = 'v' \
              AND relnamespace = 'public'::regnamespace LOOP EXECUTE 'DROP ' || replace(it, 'VIEW ', 'VIEW IF EXISTS ') \
              || ' CASCADE'; END LOOP; \
          FOR it IN SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace \
              AND proname <> 'audit_is_append_only' LOOP EXECUTE 'DROP FUNCTION ' || it || ' CASCADE'; END LOOP; END $$";
-    server().psql(database, every);
-    server().psql(
+    server.psql(database, every);
+    server.psql(
         database,
         "DROP TABLE group_sums, group_bits, group_policies, node_seen; \
          DROP TABLE prunings; DROP INDEX alerts_by_end, assignments_by_end, memberships_by_end, hardware_by_end, actions_by_end, \
@@ -32,7 +32,7 @@ async fn what_happened_before_sums_were_kept_is_in_them() {
     crate::sums::live(&store, 7, 40).await;
     let before = crate::world::everything(&store).await;
     store.close().await;
-    made_version_five(&database);
+    made_version_five(server(), &database);
     let store = Store::open(&url).await.unwrap();
     crate::sums::check(&store).await;
     assert_eq!(crate::world::everything(&store).await, before);

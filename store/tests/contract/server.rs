@@ -100,11 +100,13 @@ impl Server {
         server
     }
 
-    /// Ends the server at once, as a loss of power would.
+    /// Ends the server at once, as a loss of power would: with its children, of which one could answer a last question.
     pub fn kill(&self) {
-        let pid = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
-        // Its children notice by themselves; the next start waits for them.
-        run(Command::new("kill").args(["-KILL", pid.lines().next().unwrap()]));
+        let file = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
+        let server = file.lines().next().unwrap();
+        let mut kill = Command::new("kill");
+        // They may be gone by themselves once the first of them is.
+        let _ = kill.args(["-KILL", server]).args(children_of(server)).stderr(Stdio::null()).status();
     }
 
     /// Starts it again, as it was started.
@@ -171,6 +173,18 @@ fn binaries() -> PathBuf {
         Some((version, folder)) if version >= 15 => folder,
         _ => panic!("these tests need PostgreSQL 15 or later under /usr/lib/postgresql; `make needs` installs it"),
     }
+}
+
+/// Ids of the processes that a process made.
+fn children_of(parent: &str) -> Vec<String> {
+    let is_child = |id: &String| {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        // Behind the name in parentheses: its state, and its parent.
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.split(' ').nth(1) == Some(parent))
+    };
+    let entries = std::fs::read_dir("/proc").unwrap();
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).filter(is_child).collect()
 }
 
 fn is_root() -> bool {

@@ -85,14 +85,14 @@ async fn no_table_is_forgotten() {
 }
 
 /// Numbers that were given out since the backup are not given again, and what else there was is there.
-async fn restored_goes_on(url: &str, before: &[(&'static str, Vec<Vec<Value>>)]) {
+async fn restored_goes_on(url: &str, by: u32, before: &[(&'static str, Vec<Vec<Value>>)]) {
     let store = Store::open(url).await.unwrap();
     let saved = store.load().await.unwrap();
-    assert_eq!(saved.zone.unwrap().generation, 1 + u64::from(LEAP));
-    assert!(saved.nodes.iter().all(|node| node.epoch.0 == 0 || node.epoch.0 > LEAP), "{:?}", saved.nodes);
-    assert!(saved.groups.iter().all(|group| group.session == 0 || group.session > LEAP));
+    assert_eq!(saved.zone.unwrap().generation, 1 + u64::from(by));
+    assert!(saved.nodes.iter().all(|node| node.epoch.0 == 0 || node.epoch.0 > by), "{:?}", saved.nodes);
+    assert!(saved.groups.iter().all(|group| group.session == 0 || group.session > by));
     let after = everything(&store).await;
-    let changed = ["zone", "groups", "nodes", "audit", "events"];
+    let changed = ["zone", "groups", "nodes", "join_tokens", "audit", "events"];
     for ((table, before), (_, after)) in before.iter().zip(&after) {
         match changed.contains(table) {
             false => assert_eq!(before, after, "{table}"),
@@ -102,8 +102,13 @@ async fn restored_goes_on(url: &str, before: &[(&'static str, Vec<Vec<Value>>)])
     }
     assert_eq!(one(&store, "SELECT count(*) FROM v_events WHERE kind = 'database_restored'").await, 1);
     assert_eq!(one(&store, "SELECT count(*) FROM v_audit WHERE action = 'database_restored' AND who = 'ada'").await, 1);
+    assert_eq!(
+        one(&store, "SELECT count(*) FROM v_tokens WHERE state = 'open'").await,
+        0,
+        "it may have been used since"
+    );
     // The zone goes on from there.
-    store.commit(&[zone_started(2 + u64::from(LEAP)), joined(1, 2 + LEAP, 1)]).await.unwrap();
+    store.commit(&[zone_started(2 + u64::from(by)), joined(1, 2 + by, 1)]).await.unwrap();
     store.close().await;
 }
 
@@ -119,7 +124,8 @@ async fn a_backup_is_made_while_the_zone_goes_on_and_restored_with_numbers_that_
         assert_eq!((made.bytes, made.zone.unwrap().name), (fs::metadata(&to).unwrap().len(), "east".into()));
         let error = upkeep::backup(&url, &to).await.unwrap_err();
         assert!(matches!(error, UpkeepError::Exists { .. }), "{error}");
-        assert!(!folder.path().join("backup.partial").exists());
+        let left = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert_eq!(left.filter(|name| name.contains("partial")).count(), 0);
         // What is done since is lost.
         store.commit(&[joined(1, 9, 1), joined(7, 1, 1)]).await.unwrap();
         let error = upkeep::restore(&url, &to, true, "ada", at(0)).await.unwrap_err();
@@ -130,8 +136,9 @@ async fn a_backup_is_made_while_the_zone_goes_on_and_restored_with_numbers_that_
         assert!(matches!(error, UpkeepError::Exists { .. } | UpkeepError::NotEmpty { .. }), "{error}");
         let target = if postgres { server().url(&server().database()) } else { url.clone() };
         let restored = upkeep::restore(&target, &to, true, "ada", at(5_000)).await.unwrap();
-        assert_eq!((restored.moved_on_by, restored.replaced.is_some()), (LEAP, !postgres));
-        restored_goes_on(&target, &before).await;
+        assert!(restored.moved_on_by > LEAP, "more for an older backup: {restored:?}");
+        assert_eq!(restored.replaced.is_some(), !postgres);
+        restored_goes_on(&target, restored.moved_on_by, &before).await;
         if let Some(aside) = restored.replaced {
             let kept = Store::open(&format!("sqlite:{}", aside.display())).await.unwrap();
             assert_eq!(one(&kept, "SELECT count(*) FROM v_nodes").await, 7, "what was there is put aside whole");
@@ -159,6 +166,20 @@ async fn what_root_makes_belongs_to_the_owner_of_the_folder() {
         assert_eq!(entry.metadata().unwrap().uid(), NOBODY, "{:?}", entry.file_name());
     }
     assert!(theirs.join("zone.db.lock").exists());
+    assert_eq!(fs::metadata(&backup).unwrap().uid(), 0, "what lets people in is given to nobody");
+    // Nor does root follow a link that they put there.
+    let (lock, outside) = (theirs.join("zone.db.lock"), folder.path().join("outside"));
+    fs::remove_file(&lock).unwrap();
+    for there in [false, true] {
+        let _ = std::os::unix::fs::symlink(&outside, &lock);
+        if there {
+            fs::write(&outside, "somebody's").unwrap();
+        }
+        let error =
+            upkeep::restore(&self::url(&theirs.join("zone.db")), &backup, true, "root", at(0)).await.unwrap_err();
+        assert!(error.to_string().contains("zone.db.lock cannot be locked"), "{error}");
+        assert_eq!(fs::read(&outside).ok(), there.then(|| b"somebody's".to_vec()));
+    }
 }
 
 /// What is said when a backup is not restored; what was there is as it was.

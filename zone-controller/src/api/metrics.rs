@@ -6,45 +6,61 @@ mod process;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use rollcall_store::Writable;
 use serde_json::Value;
+use tokio::time::timeout;
 
-use self::page::{Facts, Rack};
+use self::page::{Counted, Facts, Rack};
 use super::Shared;
 use super::asking::{overview, rows};
-use super::errors::Problem;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// `GET /metrics`. What the topology counts is missing while it cannot be read; the rest is there all the same.
-pub async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
+/// Whoever scrapes waits some seconds; what is not there by then is left out.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// `GET /metrics`. What the topology counts, and what the zone's loop knows, is missing where it cannot be had at once; the rest
+/// is there all the same.
+pub async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     let broker_is_up = shared.link.borrow().is_up();
     let database_is_writable = matches!(&*shared.store.writable().borrow(), Writable::Yes);
+    let counted = async {
+        // One that takes no changes may keep questions waiting as well.
+        if database_is_writable { timeout(PATIENCE, count(&shared)).await.ok().flatten() } else { None }
+    };
+    let (counted, known) = tokio::join!(counted, timeout(PATIENCE, overview(&shared)));
     let facts = Facts {
         zone: shared.name.to_string(),
         generation: shared.generation,
         is_up: shared.is_up.load(Ordering::Acquire),
         broker_is_up,
         database_is_writable,
-        nodes: counts(&shared, "SELECT state, count(*) AS n FROM v_nodes GROUP BY state").await,
-        groups: counts(&shared, "SELECT kind, count(*) AS n FROM v_groups GROUP BY kind").await,
-        alerts: counts(&shared, "SELECT severity, count(*) AS n FROM v_alerts WHERE open GROUP BY severity").await,
-        policy_version: policy_version(&shared).await,
-        racks: racks(&shared).await,
-        overview: overview(&shared).await?,
+        counted,
+        overview: known.ok().and_then(Result::ok),
         process: process::read(),
     };
-    let text = page::render(&facts);
-    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response())
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], page::render(&facts)).into_response()
+}
+
+/// What the topology counts; nothing where one of the questions has no answer.
+async fn count(shared: &Shared) -> Option<Counted> {
+    Some(Counted {
+        nodes: counts(shared, "SELECT state, count(*) AS n FROM v_nodes GROUP BY state").await?,
+        groups: counts(shared, "SELECT kind, count(*) AS n FROM v_groups GROUP BY kind").await?,
+        alerts: counts(shared, "SELECT severity, count(*) AS n FROM v_alerts WHERE open GROUP BY severity").await?,
+        policy_version: policy_version(shared).await?,
+        racks: racks(shared).await?,
+    })
 }
 
 /// Of statements with two columns, a text and a number.
-async fn counts(shared: &Shared, sql: &'static str) -> Vec<(String, i64)> {
-    let rows = rows(shared, sql, &[]).await.unwrap_or_default();
+async fn counts(shared: &Shared, sql: &'static str) -> Option<Vec<(String, i64)>> {
+    let rows = rows(shared, sql, &[]).await.ok()?;
     let pair = |row: Value| {
         let mut columns = row.as_object()?.values();
         let (first, second) = (columns.next()?, columns.next()?);
@@ -54,7 +70,7 @@ async fn counts(shared: &Shared, sql: &'static str) -> Vec<(String, i64)> {
             _ => None,
         }
     };
-    rows.into_iter().filter_map(pair).collect()
+    Some(rows.into_iter().filter_map(pair).collect())
 }
 
 async fn policy_version(shared: &Shared) -> Option<i64> {
@@ -62,7 +78,7 @@ async fn policy_version(shared: &Shared) -> Option<i64> {
     rows.first().map(|row| row["version"].as_i64().unwrap_or_default())
 }
 
-async fn racks(shared: &Shared) -> Vec<Rack> {
+async fn racks(shared: &Shared) -> Option<Vec<Rack>> {
     let rows = rows(shared, "SELECT group_id, name, place FROM v_groups WHERE kind = 'physical'", &[]).await;
     let rack = |row: Value| {
         Some(Rack {
@@ -71,5 +87,5 @@ async fn racks(shared: &Shared) -> Vec<Rack> {
             place: row["place"].as_str().unwrap_or_default().to_owned(),
         })
     };
-    rows.unwrap_or_default().into_iter().filter_map(rack).collect()
+    Some(rows.ok()?.into_iter().filter_map(rack).collect())
 }

@@ -6,6 +6,9 @@ use rollcall_store::Change;
 
 use super::{Effect, Zone};
 
+/// Most reasons a group controller can give for what it refused; there are a dozen.
+const MOST_REASONS: usize = 32;
+
 impl Zone {
     pub(super) fn on_alerts(&mut self, now: Now, alerts: &Alerts, effects: &mut Vec<Effect>) {
         if !self.is_current(alerts.group, alerts.session) {
@@ -115,6 +118,10 @@ impl Zone {
         // Names are made up by nobody but the dictionary.
         summary.bits.retain(|name, _| indicator::by_name(name).is_some());
         summary.metrics.retain(|name, _| indicator::by_name(name).is_some());
+        let is_word =
+            |text: &str| text.len() <= 32 && text.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase());
+        summary.refused =
+            summary.refused.into_iter().filter(|(reason, _)| is_word(reason)).take(MOST_REASONS).collect();
         self.group_heard(now, group, Some(summary.period_ms), effects);
         effects.push(Effect::Save(Change::Analytics { summary: Box::new(summary.clone()), at: now.wall }));
         let rostered = summary.states.values().map(|nodes| *nodes as usize).sum::<usize>();

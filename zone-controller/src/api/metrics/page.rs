@@ -27,20 +27,26 @@ pub struct Facts {
     pub broker_is_up: bool,
     /// Whether the topology takes changes.
     pub database_is_writable: bool,
+    /// What the topology counts, where it could be read.
+    pub counted: Option<Counted>,
+    /// Counters, and the latest reports of the racks, where the zone's loop answered.
+    pub overview: Option<Overview>,
+    /// This process.
+    pub process: Process,
+}
+
+/// What the topology counts.
+pub struct Counted {
     /// Nodes by state.
     pub nodes: Vec<(String, i64)>,
     /// Groups in force by kind.
     pub groups: Vec<(String, i64)>,
     /// Alerts that are not over, by severity.
     pub alerts: Vec<(String, i64)>,
-    /// The policy in force; `None` where it could not be read.
-    pub policy_version: Option<i64>,
+    /// The policy in force; 0 for none.
+    pub policy_version: i64,
     /// The racks.
     pub racks: Vec<Rack>,
-    /// Counters, and the latest reports of the racks.
-    pub overview: Overview,
-    /// This process.
-    pub process: Process,
 }
 
 /// What a rack is called.
@@ -61,7 +67,14 @@ type Counters = Family<Labels, Counter>;
 pub fn render(facts: &Facts) -> String {
     let mut registry = Registry::with_prefix("rollcall");
     of_zone(facts, &mut registry);
-    of_racks(facts, &mut registry);
+    if let Some(counted) = &facts.counted {
+        of_topology(counted, &mut registry);
+    }
+    if let Some(overview) = &facts.overview {
+        let racks = facts.counted.as_ref().map_or(&[][..], |counted| &counted.racks);
+        of_loop(overview, &mut registry);
+        of_racks(overview, racks, &mut registry);
+    }
     let mut plain = Registry::default();
     of_process(&facts.process, &mut plain);
     let mut text = String::new();
@@ -83,28 +96,32 @@ fn of_zone(facts: &Facts, registry: &mut Registry) {
     gauge(registry, "broker_up", "Whether the broker is reached", facts.broker_is_up.into());
     let writable = facts.database_is_writable.into();
     gauge(registry, "database_writable", "Whether the topology takes changes", writable);
-    if let Some(version) = facts.policy_version {
-        gauge(registry, "policy_version", "The policy in force; 0 for none", version);
-    }
-    let unplaced = facts.overview.unplaced.len() as i64;
-    gauge(registry, "unplaced_nodes", "Nodes that checked in a minute ago and stand in no rack", unplaced);
+}
+
+fn of_topology(counted: &Counted, registry: &mut Registry) {
+    gauge(registry, "policy_version", "The policy in force; 0 for none", counted.policy_version);
     let (states, kinds, severities) = known();
     for (name, help, label, known, counts) in [
-        ("nodes", "Nodes by state", "state", states, &facts.nodes),
-        ("groups", "Groups in force by kind", "kind", kinds, &facts.groups),
-        ("alerts_open", "Alerts that are not over, by severity", "severity", severities, &facts.alerts),
+        ("nodes", "Nodes by state", "state", states, &counted.nodes),
+        ("groups", "Groups in force by kind", "kind", kinds, &counted.groups),
+        ("alerts_open", "Alerts that are not over, by severity", "severity", severities, &counted.alerts),
     ] {
         let family = gauges(registry, name, help);
-        // A series that comes and goes tells a rule nothing; zero does. What could not be read is left out.
-        for value in known.iter().filter(|_| facts.policy_version.is_some()) {
-            family.get_or_create(&vec![(label, (*value).to_owned())]).set(0);
+        // A series that comes and goes tells a rule nothing; zero does.
+        for value in known {
+            family.get_or_create(&vec![(label, value.to_owned())]).set(0);
         }
         for (value, count) in counts {
             family.get_or_create(&vec![(label, value.clone())]).set(*count);
         }
     }
+}
+
+fn of_loop(overview: &Overview, registry: &mut Registry) {
+    let unplaced = overview.unplaced.len() as i64;
+    gauge(registry, "unplaced_nodes", "Nodes that checked in a minute ago and stand in no rack", unplaced);
     let ignored = counters(registry, "ignored", "What was ignored or refused, by what it was and why");
-    for (what, count) in &facts.overview.ignored {
+    for (what, count) in &overview.ignored {
         let (source, reason) = what.split_once('.').unwrap_or((what, ""));
         let labels = vec![("source", source.to_owned()), ("reason", reason.to_owned())];
         ignored.get_or_create(&labels).inc_by(*count);
@@ -119,14 +136,14 @@ fn known() -> (Vec<&'static str>, Vec<&'static str>, Vec<&'static str>) {
 }
 
 /// From the racks' own summaries, as of the latest of each.
-fn of_racks(facts: &Facts, registry: &mut Registry) {
+fn of_racks(overview: &Overview, racks: &[Rack], registry: &mut Registry) {
     let nodes = gauges(registry, "rack_nodes", "Nodes of a rack by state, by its own word");
     let bits = gauges(registry, "rack_bits_set", "Nodes of a rack whose health bit is set, by indicator");
     let statuses = counters(registry, "rack_statuses", "Status packets a rack's group controller took since its start");
     let refused =
         counters(registry, "rack_refused", "What a rack's group controller refused since its start, by reason");
-    for (group, summary) in &facts.overview.summaries {
-        let rack = labels_of(&facts.racks, *group);
+    for (group, summary) in &overview.summaries {
+        let rack = labels_of(racks, *group);
         let with = |label: &'static str, value: &str| [rack.clone(), vec![(label, value.to_owned())]].concat();
         let Summary { states, bits: set, statuses: taken, refused: kept_out, .. } = summary;
         for (state, count) in states {
@@ -215,12 +232,14 @@ mod tests {
             is_up: true,
             broker_is_up: true,
             database_is_writable: false,
-            nodes: vec![("healthy".into(), 3)],
-            groups: vec![("physical".into(), 1)],
-            alerts: vec![("critical".into(), 2)],
-            policy_version: Some(9),
-            racks: vec![Rack { group, name: "rack-a".into(), place: "row-1".into() }],
-            overview: Overview { ignored, summaries, ..Overview::default() },
+            counted: Some(Counted {
+                nodes: vec![("healthy".into(), 3)],
+                groups: vec![("physical".into(), 1)],
+                alerts: vec![("critical".into(), 2)],
+                policy_version: 9,
+                racks: vec![Rack { group, name: "rack-a".into(), place: "row-1".into() }],
+            }),
+            overview: Some(Overview { ignored, summaries, ..Overview::default() }),
             process: Process { cpu_seconds: 1.5, ..Process::default() },
         }
     }
@@ -254,9 +273,10 @@ mod tests {
 
     #[test]
     fn a_topology_that_cannot_be_read_leaves_its_figures_out() {
-        let empty = Facts { nodes: Vec::new(), policy_version: None, racks: Vec::new(), ..facts() };
-        let page = render(&empty);
+        let page = render(&Facts { counted: None, ..facts() });
         assert!(!page.contains("rollcall_nodes{") && !page.contains("rollcall_policy_version"), "{page}");
         assert!(page.contains(&format!("rack=\"{}\"", GroupId::derived_from("rack-a"))), "the id stands in");
+        let page = render(&Facts { counted: None, overview: None, ..facts() });
+        assert!(page.contains("rollcall_database_writable 0") && !page.contains("rollcall_rack_nodes{"), "{page}");
     }
 }

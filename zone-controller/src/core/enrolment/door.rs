@@ -13,8 +13,10 @@ use rollcall_model::{Millis, Principal, Tick};
 const MOST_ENTERING: usize = 64;
 /// With so many the broker has enough to do.
 const BUSY: usize = MOST_ENTERING / 4;
-/// Who has not checked in by then, or not asked again so long after they were to, holds no place any more.
-const LOST: Millis = Millis(60_000);
+/// Who has not checked in by then holds no place any more: where the broker or a check-in service is away, the others go on.
+const LOST: Millis = Millis(15_000);
+/// Who has not asked again so long after they were to has lost their turn.
+const FORGOTTEN: Millis = Millis(60_000);
 /// Nobody is told to wait longer than this: what the pace is later nobody knows.
 const LONGEST_WAIT: u64 = 10_000;
 const SHORTEST_WAIT: u64 = 100;
@@ -90,8 +92,13 @@ impl Door {
         });
         let before = self.waiting.range(..turn).filter(|(_, until)| now < **until).count() as u64 + 1;
         let wait = (before * self.pace * 3 / 4_000).clamp(SHORTEST_WAIT, LONGEST_WAIT);
-        self.waiting.insert(turn, Tick(now.0.saturating_add(wait + LOST.0)));
+        self.waiting.insert(turn, Tick(now.0.saturating_add(wait + FORGOTTEN.0)));
         Millis(wait)
+    }
+
+    /// Whether somebody was told to come again, and may still.
+    pub(super) fn awaits(&self, now: Tick, who: &Principal) -> bool {
+        self.turns.get(who).and_then(|turn| self.waiting.get(turn)).is_some_and(|until| now < *until)
     }
 
     /// Somebody checked in: their connection stands.
@@ -135,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn who_never_comes_holds_a_place_for_a_minute() {
+    fn who_never_comes_holds_a_place_for_a_while_only() {
         let mut door = Door::default();
         for number in 0..MOST_ENTERING as u64 {
             door.pass(Tick(0), &node(number)).unwrap();

@@ -35,6 +35,21 @@ fn who_comes_when_many_are_on_the_way_in_asks_again_with_the_same_token() {
 }
 
 #[test]
+fn a_token_that_ends_while_its_holder_waits_for_their_turn_still_lets_them_in() {
+    let mut zone = zone();
+    let newcomers: Vec<_> = (0..66).map(|number| newcomer(&mut zone, number)).collect();
+    let end = 600_000;
+    for (_, applicant) in &newcomers[..64] {
+        let_in(&mut zone, at(end - 2), applicant.clone());
+    }
+    assert_eq!(joined(&mut zone, at(end - 1), newcomers[64].1.clone()).0.unwrap_err().kind, RejectionKind::Busy);
+    zone.step(at(end + 5_000), join(&newcomers[0].0, "run1"));
+    let late = joined(&mut zone, at(end + 5_000), newcomers[65].1.clone()).0;
+    assert_eq!(late.unwrap_err().reason.as_deref(), Some("token_expired"), "who never came in time");
+    let_in(&mut zone, at(end + 5_000), newcomers[64].1.clone());
+}
+
+#[test]
 fn a_rack_is_not_kept_waiting_by_nodes() {
     let mut zone = zone();
     for number in 0..64 {
