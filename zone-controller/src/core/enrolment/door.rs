@@ -97,7 +97,7 @@ impl Door {
     }
 
     /// Whether somebody was told to come again, and may still.
-    pub(super) fn awaits(&self, now: Tick, who: &Principal) -> bool {
+    pub(super) fn expects(&self, now: Tick, who: &Principal) -> bool {
         self.turns.get(who).and_then(|turn| self.waiting.get(turn)).is_some_and(|until| now < *until)
     }
 
