@@ -17,7 +17,6 @@ pub(crate) struct Mark(pub Vec<String>);
 /// What one step did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pruned {
-    pub looked_at: u64,
     pub removed: u64,
     /// Where the next step begins; `None` at the end.
     pub next: Option<Mark>,
@@ -144,7 +143,7 @@ mod tests {
     use super::*;
 
     fn pruned(removed: u64, more: bool) -> Pruned {
-        Pruned { looked_at: removed, removed, next: more.then(|| Mark(vec!["1".into(), "2".into()])) }
+        Pruned { removed, next: more.then(|| Mark(vec!["1".into(), "2".into()])) }
     }
 
     #[test]

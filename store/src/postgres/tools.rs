@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::process::Stdio;
 
+use percent_encoding::percent_decode_str;
 use tokio::process::Command;
 
 use super::place::Place;
@@ -65,25 +66,7 @@ fn without_password(base: &str) -> (String, Option<String>) {
 
 /// `%20` and its like, as what they stand for.
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let coded = (*first == b'%').then(|| after.get(..2)).flatten().and_then(|digits| {
-            let digits = std::str::from_utf8(digits).ok()?;
-            u8::from_str_radix(digits, 16).ok()
-        });
-        match coded {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// Runs one of the programs; gives what it writes to its standard output.

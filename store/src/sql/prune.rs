@@ -115,7 +115,7 @@ async fn remove(link: &mut impl Link, step: Step<'_>) -> Result<Pruned, sqlx::Er
     let binds = binds.into_iter().take(if leaving.unless.contains("$2") { 2 } else { 1 }).collect();
     let removed = link.run(AssertSqlSafe(leaving.removal(dialect)).into_sql_str(), binds).await?;
     let next = is_more.then(|| Mark(last.iter().map(plain).collect()));
-    Ok(Pruned { looked_at: page.len() as u64, removed, next })
+    Ok(Pruned { removed, next })
 }
 
 static PRUNINGS_FOUND: Sql = Sql::new(|d| format!("SELECT {} FROM prunings t", d.row(&PRUNINGS)));

@@ -50,26 +50,19 @@ pub async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
 /// What the topology counts; nothing where one of the questions has no answer.
 async fn count(shared: &Shared) -> Option<Counted> {
     Some(Counted {
-        nodes: counts(shared, "SELECT state, count(*) AS n FROM v_nodes GROUP BY state").await?,
-        groups: counts(shared, "SELECT kind, count(*) AS n FROM v_groups GROUP BY kind").await?,
-        alerts: counts(shared, "SELECT severity, count(*) AS n FROM v_alerts WHERE open GROUP BY severity").await?,
+        nodes: counts(shared, "SELECT state AS name, count(*) AS n FROM v_nodes GROUP BY state").await?,
+        groups: counts(shared, "SELECT kind AS name, count(*) AS n FROM v_groups GROUP BY kind").await?,
+        alerts: counts(shared, "SELECT severity AS name, count(*) AS n FROM v_alerts WHERE open GROUP BY severity")
+            .await?,
         policy_version: policy_version(shared).await?,
         racks: racks(shared).await?,
     })
 }
 
-/// Of statements with two columns, a text and a number.
+/// Of statements with the columns `name` and `n`.
 async fn counts(shared: &Shared, sql: &'static str) -> Option<Vec<(String, i64)>> {
     let rows = rows(shared, sql, &[]).await.ok()?;
-    let pair = |row: Value| {
-        let mut columns = row.as_object()?.values();
-        let (first, second) = (columns.next()?, columns.next()?);
-        match (first.as_str(), second.as_str()) {
-            (Some(text), _) => Some((text.to_owned(), second.as_i64()?)),
-            (_, Some(text)) => Some((text.to_owned(), first.as_i64()?)),
-            _ => None,
-        }
-    };
+    let pair = |row: Value| Some((row["name"].as_str()?.to_owned(), row["n"].as_i64()?));
     Some(rows.into_iter().filter_map(pair).collect())
 }
 

@@ -67,6 +67,8 @@ struct Token {
     record: TokenRecord,
     /// The key is not saved with the token: the certificate has it.
     used_with: Option<Sha256>,
+    /// Who came in time with it, with which key, and was told to come again.
+    expected: Option<(Principal, Sha256)>,
 }
 
 impl Enrolment {
@@ -90,7 +92,7 @@ impl Enrolment {
         for record in saved.tokens {
             let id = record.hash.short().to_owned();
             let used_with = used_with.get(&rollcall_store::IssuedBy::Token(id.clone()).text()).cloned();
-            enrolment.tokens.insert(id, Token { record, used_with });
+            enrolment.tokens.insert(id, Token { record, used_with, expected: None });
         }
         enrolment
     }

@@ -62,7 +62,12 @@ impl Zone {
                 }
             };
         }
-        self.pass_the_door(now, &applicant.principal)?;
+        if let Err(busy) = self.pass_the_door(now, &applicant.principal) {
+            if let Some(known) = self.enrolment.tokens.get_mut(token) {
+                known.expected = Some((applicant.principal, applicant.key));
+            }
+            return Err(busy);
+        }
         let principal = applicant.principal.clone();
         let created_by = self.enrolment.tokens.get_mut(token).map(|known| {
             known.record.used_by = Some(principal.clone());

@@ -73,7 +73,7 @@ impl Zone {
         effects.push(line(now, by, "token_created", &token, Value::Null, told.clone()));
         let (used_by, revoked) = (None, false);
         let record = TokenRecord { hash, kind, name, place, created_by, not_before, expires, used_by, revoked };
-        self.enrolment.tokens.insert(token, Token { record, used_with: None });
+        self.enrolment.tokens.insert(token, Token { record, used_with: None, expected: None });
         Ok(told)
     }
 

@@ -3,7 +3,7 @@
 use rollcall_model::{Principal, TokenKind};
 
 use super::asking::{at, id_of};
-use super::enrolment::{applicant, joined, let_in, token, trusted};
+use super::enrolment::{applicant, digest, joined, let_in, reason, token, trusted};
 use super::*;
 
 /// With a token of its own.
@@ -46,6 +46,8 @@ fn a_token_that_ends_while_its_holder_waits_for_their_turn_still_lets_them_in() 
     zone.step(at(end + 5_000), join(&newcomers[0].0, "run1"));
     let late = joined(&mut zone, at(end + 5_000), newcomers[65].1.clone()).0;
     assert_eq!(late.unwrap_err().reason.as_deref(), Some("token_expired"), "who never came in time");
+    let thief = Applicant { key: digest("another key"), ..newcomers[64].1.clone() };
+    assert_eq!(reason(joined(&mut zone, at(end + 5_000), thief).0), "token_expired", "who never came in time with it");
     let_in(&mut zone, at(end + 5_000), newcomers[64].1.clone());
 }
 
