@@ -36,7 +36,8 @@ packages: ## Debian packages of the daemons and the command, in target/packages
 	scripts/packages
 
 test-compose: ## the cluster of docker-compose.yml, for real, under a Docker daemon of its own (wants root)
-	@tests/compose/roots >/dev/null & $(CARGO) build --workspace --bins; wait
+	@tests/compose/roots >/dev/null & \
+	$(CARGO) build -p rollcall-cli -p rollcall-zone-controller -p rollcall-group-controller -p rollcall-checkin -p rollcall-node-agent; wait
 	tests/compose/run
 
 fuzz: ## a minute of mutated bytes for every decoder that meets strangers; corpora in tests/corpus
