@@ -12,9 +12,9 @@ impl Plan {
         match change {
             TrustChange::TokenCreated { .. } => self.token_created(change),
             TrustChange::TokenUsed { token, principal, at } => self.token_used(token, principal, written(*at))?,
-            TrustChange::TokenRevoked { token, by, at } => self.token_revoked(token, by, written(*at))?,
+            TrustChange::TokenRevoked { token, by, at } => self.token_revoked(token, by, written(*at)),
             TrustChange::JoinHeld { .. } => self.join_held(change),
-            TrustChange::JoinDecided { .. } => self.join_decided(change)?,
+            TrustChange::JoinDecided { .. } => self.join_decided(change),
             TrustChange::JoinIssued { join } => {
                 if let Some(row) = self.stored.joins.get_mut(join).filter(|row| row.state == JoinState::Approved) {
                     row.state = JoinState::Issued;
@@ -70,7 +70,8 @@ impl Plan {
 
     /// No event of its own: what it was used for has one. Used by the same again is a repetition.
     fn token_used(&mut self, token: &str, principal: &Principal, at: UnixMillis) -> Result<(), CommitError> {
-        let row = self.token(token, "a join")?;
+        let missing = || CommitError::Missing { what: "token", id: token.to_owned(), wanted_by: "a join" };
+        let row = self.stored.tokens.get_mut(token).ok_or_else(missing)?;
         if row.used_by.as_ref() == Some(principal) {
             return Ok(());
         }
@@ -83,21 +84,16 @@ impl Plan {
         Ok(())
     }
 
-    fn token_revoked(&mut self, token: &str, by: &str, at: UnixMillis) -> Result<(), CommitError> {
-        let row = self.token(token, "a revocation")?;
+    /// One whose row was pruned meanwhile has expired long ago: there is nothing left to revoke.
+    fn token_revoked(&mut self, token: &str, by: &str, at: UnixMillis) {
+        let Some(row) = self.stored.tokens.get_mut(token) else { return };
         if row.used_ms.is_some() || row.revoked_ms.is_some() {
-            return Ok(());
+            return;
         }
         (row.revoked_ms, row.revoked_by) = (Some(at), Some(by.to_owned()));
         self.writes.touched.tokens.insert(token.to_owned());
         let message = format!("token {token} revoked by {by}");
         self.event(at, "token_revoked", ("other", token.to_owned()), message, &json!({ "by": by }));
-        Ok(())
-    }
-
-    fn token(&mut self, token: &str, wanted_by: &'static str) -> Result<&mut TokenRow, CommitError> {
-        let missing = || CommitError::Missing { what: "token", id: token.to_owned(), wanted_by };
-        self.stored.tokens.get_mut(token).ok_or_else(missing)
     }
 
     fn join_held(&mut self, change: &TrustChange) {
@@ -130,17 +126,16 @@ impl Plan {
         self.event(at, "join_held", subject(principal), message, &detail);
     }
 
-    /// The same decision again changes nothing, nor does any on one that has its certificate.
-    fn join_decided(&mut self, change: &TrustChange) -> Result<(), CommitError> {
-        let TrustChange::JoinDecided { join, approved, by, reason, at } = change else { return Ok(()) };
-        let missing = || CommitError::Missing { what: "join", id: join.to_string(), wanted_by: "a decision" };
-        let row = self.stored.joins.get_mut(join).ok_or_else(missing)?;
+    /// The same decision again changes nothing, nor does any on one that has its certificate, or whose row was pruned.
+    fn join_decided(&mut self, change: &TrustChange) {
+        let TrustChange::JoinDecided { join, approved, by, reason, at } = change else { return };
+        let Some(row) = self.stored.joins.get_mut(join) else { return };
         let (state, kind) = match approved {
             true => (JoinState::Approved, "join_approved"),
             false => (JoinState::Denied, "join_denied"),
         };
         if row.state == state || row.state == JoinState::Issued {
-            return Ok(());
+            return;
         }
         let at = written(*at);
         row.state = state;
@@ -150,7 +145,6 @@ impl Plan {
         let (about, detail) = (subject(&row.principal), json!({ "join": join, "by": by, "reason": reason }));
         self.writes.touched.joins.insert(*join);
         self.event(at, kind, about, message, &detail);
-        Ok(())
     }
 
     /// Somebody who comes in is an event; who renews is not, they are many.

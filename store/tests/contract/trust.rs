@@ -61,8 +61,9 @@ pub async fn a_join_waits_until_somebody_decides(store: &Store) {
     assert_eq!(found[1][1], "pending", "nobody approved it");
     let kinds = column(store, "SELECT kind FROM v_events ORDER BY event_id").await;
     assert_eq!(kinds, ["join_held", "join_held", "join_denied", "join_approved"]);
-    let error = fails(store, &[join_decided(7, true, 3)]).await;
-    assert!(error.to_string().starts_with("a decision needs join"), "{error}");
+    // Rows that were pruned while the zone ran leave nothing to decide or revoke, and are no error that starts it anew.
+    store.commit(&[join_decided(7, true, 3), token_revoked(7, 3)]).await.unwrap();
+    assert_eq!(column(store, "SELECT kind FROM v_events ORDER BY event_id").await, kinds);
 }
 
 pub async fn a_serial_number_is_one_certificates(store: &Store) {
