@@ -53,7 +53,7 @@ pub async fn run(scene: &Scene) {
         .args(["--header", &format!("Authorization: Bearer {token}")])
         .arg("--tls-verify")
         .arg(roots)
-        .args(["--checks", CHECKS, "--max-examples", "30", "--seed", "1", "--no-shrink", "--continue-on-failure"])
+        .args(["--checks", CHECKS, "--max-examples", "12", "--seed", "1", "--no-shrink", "--continue-on-failure"])
         // Administrators have 100 a second; and names that lead to nothing are as good as others here.
         .args(["--rate-limit", "95/s", "--warnings", "off", "--suppress-health-check", "all"])
         .args(["--generation-database", "none"])
