@@ -7,9 +7,10 @@ use axum::extract::State;
 use rollcall_model::{Capability, Name};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::Shared;
-use super::asking::{Answer, command, listed, overview, rows};
+use super::asking::{Answer, command, overview, rows};
 use super::caller::Author;
 use super::receiving::Body;
 use crate::core::Command;
@@ -35,19 +36,16 @@ fn unheard(name: &Name, place: &Name, message: &str) -> Value {
     })
 }
 
-/// `GET /v1/combinations`: those that waited for a decision, newest first.
-pub async fn combinations(State(shared): State<Arc<Shared>>) -> Answer {
-    listed(&shared, "SELECT * FROM v_combinations ORDER BY held_at DESC, capability LIMIT 1000", &[]).await
-}
-
 /// Body of `POST /v1/combinations`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
+    #[schema(value_type = String)]
     capability: Capability,
     approve: bool,
     /// Name of its group; without it one is made of the capability.
     #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,63}$")]
     name: Option<Name>,
 }
 
