@@ -321,7 +321,7 @@ pub enum AuditError {
 #[error("the database did not answer {sql:?}: {source}")]
 pub struct QueryError {
     /// The statement.
-    pub sql: &'static str,
+    pub sql: String,
     /// What the database says.
     pub source: sqlx::Error,
 }

@@ -16,6 +16,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that fails says where"))]
 
 mod audit;
+mod built;
 mod change;
 mod error;
 mod plan;
@@ -36,9 +37,11 @@ mod writable;
 
 use std::sync::Arc;
 
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use tokio::sync::watch;
 
 pub use crate::audit::{AuditMark, AuditStep};
+pub use crate::built::Sql;
 pub use crate::change::{Change, GroupKind, GroupRule, IssuedBy, TrustChange};
 pub use crate::error::{AskError, AuditError, CommitError, Damaged, LoadError, OpenError, QueryError};
 pub use crate::prune::{HistoryPruned, Pruning};
@@ -163,6 +166,19 @@ impl Store {
     /// # Errors
     /// When the database does not answer or the statement does not fit the schema.
     pub async fn select(&self, sql: &'static str, binds: &[Bind]) -> Result<Table, QueryError> {
+        self.answer(sql.into_sql_str(), binds).await
+    }
+
+    /// Answers a statement that was put together; see [`Sql`]. Never writes.
+    ///
+    /// # Errors
+    /// As [`Self::select`].
+    pub async fn select_built(&self, sql: &Sql) -> Result<Table, QueryError> {
+        // Safe: a `Sql` is made of the program's own text and of binds, and of nothing else.
+        self.answer(AssertSqlSafe(sql.text().to_owned()).into_sql_str(), sql.binds()).await
+    }
+
+    async fn answer(&self, sql: SqlStr, binds: &[Bind]) -> Result<Table, QueryError> {
         match &self.backend {
             Backend::Sqlite(store) => store.select(sql, binds).await,
             Backend::Postgres(store) => store.select(sql, binds).await,

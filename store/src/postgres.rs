@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use rollcall_model::UnixMillis;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, SqlStr};
 use tokio::sync::Mutex;
 
 pub(crate) use self::place::Place;
@@ -141,15 +141,15 @@ impl Topology for PostgresStore {
         Ok(audit::walk(from, &rows, rows.len() < sql::AUDIT_STEP))
     }
 
-    async fn select(&self, sql: &'static str, binds: &[Bind]) -> Result<Table, QueryError> {
+    async fn select(&self, sql: SqlStr, binds: &[Bind]) -> Result<Table, QueryError> {
         let answered = self.read(&self.select, PATIENCE, async |connection: &mut PgConnection| {
-            answer::table(connection, sql, binds).await
+            answer::table(connection, sql.clone(), binds).await
         });
         let answered = match answered.await {
             Ok(answered) => answered,
             Err(error) => Err(error),
         };
-        answered.map_err(|source| QueryError { sql, source })
+        answered.map_err(|source| QueryError { sql: sql.as_str().to_owned(), source })
     }
 
     async fn ask(&self, sql: &str, limits: AskLimits) -> Result<Table, AskError> {

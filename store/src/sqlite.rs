@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rollcall_model::UnixMillis;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqlStr, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) use self::open::{APPLICATION_ID, NEWEST};
@@ -170,22 +170,23 @@ impl Topology for SqliteStore {
         Ok(audit::walk(from, &rows, rows.len() < sql::AUDIT_STEP))
     }
 
-    async fn select(&self, sql: &'static str, binds: &[Bind]) -> Result<Table, QueryError> {
+    async fn select(&self, sql: SqlStr, binds: &[Bind]) -> Result<Table, QueryError> {
+        let asked = sql.clone();
         let result = match &self.readers {
             None => match self.sole(true).await {
-                Ok(mut connection) => answer::table(&mut connection, sql.into_sql_str(), binds, usize::MAX).await,
+                Ok(mut connection) => answer::table(&mut connection, sql, binds, usize::MAX).await,
                 Err(error) => Err(error),
             },
             Some(readers) => match readers.select.take().await {
                 Ok(mut lent) => {
-                    let result = answer::table(lent.connection(), sql.into_sql_str(), binds, usize::MAX).await;
+                    let result = answer::table(lent.connection(), sql, binds, usize::MAX).await;
                     lent.give_back();
                     result
                 }
                 Err(error) => Err(error),
             },
         };
-        result.map_err(|source| QueryError { sql, source })
+        result.map_err(|source| QueryError { sql: asked.as_str().to_owned(), source })
     }
 
     async fn ask(&self, sql: &str, limits: AskLimits) -> Result<Table, AskError> {

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use rollcall_model::UnixMillis;
+use sqlx::SqlStr;
 
 use crate::prune::{Pruned, Step};
 use crate::{
@@ -31,7 +32,7 @@ pub(crate) trait Topology: Sized + Send + Sync {
     fn verify_audit(&self, from: AuditMark) -> impl Future<Output = Result<AuditStep, AuditError>> + Send;
 
     /// See [`Store::select`](crate::Store::select).
-    fn select(&self, sql: &'static str, binds: &[Bind]) -> impl Future<Output = Result<Table, QueryError>> + Send;
+    fn select(&self, sql: SqlStr, binds: &[Bind]) -> impl Future<Output = Result<Table, QueryError>> + Send;
 
     /// See [`Store::ask`](crate::Store::ask); `sql` has passed the check of statements already.
     fn ask(&self, sql: &str, limits: AskLimits) -> impl Future<Output = Result<Table, AskError>> + Send;

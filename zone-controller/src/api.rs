@@ -12,12 +12,15 @@ mod asking;
 mod caller;
 mod channels;
 mod checkins;
+mod conditions;
 mod credentials;
 mod errors;
 mod gate;
 mod groups;
+mod idempotency;
 mod limits;
 pub mod listener;
+mod lists;
 mod metrics;
 mod nodes;
 mod notices;
@@ -27,6 +30,7 @@ mod resources;
 mod routes;
 mod status;
 mod trust;
+mod writes;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -46,9 +50,12 @@ pub use self::caller::{Caller, Means};
 pub use self::credentials::Credentials;
 pub use self::gate::{Paced, Paces};
 pub use self::limits::Pace;
+use self::lists::catalogue;
+use self::lists::listed;
 pub use self::notices::Notices;
 use self::routes::Routes;
 pub use self::routes::{Access, Route};
+pub use self::writes::Writes;
 use crate::driver::Ask;
 use crate::trust::{BrokerUsers, Trust};
 
@@ -77,6 +84,8 @@ pub struct Shared {
     pub credentials: Credentials,
     /// How often they asked.
     pub paced: Arc<Paced>,
+    /// What writes have in common.
+    pub writes: Arc<Writes>,
     /// What the log tells of those who were turned away.
     pub notices: Arc<Notices>,
     /// Whether the zone is up, and takes commands.
@@ -113,7 +122,7 @@ const ADMINISTRATOR: Access = Access::Role(Role::Administrator);
 
 /// Reading takes a viewer, changing something an operator, deciding who may join or may what an administrator.
 fn all() -> Routes {
-    of_trust(of_topology(Routes::default()))
+    of_lists(of_trust(of_topology(Routes::default())))
 }
 
 fn of_trust(routes: Routes) -> Routes {
@@ -123,15 +132,19 @@ fn of_trust(routes: Routes) -> Routes {
         .on(Access::Open, Method::GET, "/v1/join/{join}", joins::collect)
         .with_body(joins::MAX_JOIN, Access::Certified, Method::POST, "/v1/renew", joins::renew)
         .with_body(joins::MAX_JOIN, Access::Group, Method::POST, "/v1/checkin-certificate", joins::checkin)
-        .on(ADMINISTRATOR, Method::GET, "/v1/joins", joins::list)
+        .on(ADMINISTRATOR, Method::GET, "/v1/joins", listed(&catalogue::JOINS))
+        .on(ADMINISTRATOR, Method::GET, "/v1/joins/{join}", joins::one)
         .on(ADMINISTRATOR, Method::POST, "/v1/joins/{join}/approve", joins::approve)
         .on(ADMINISTRATOR, Method::POST, "/v1/joins/{join}/deny", joins::deny)
-        .on(ADMINISTRATOR, Method::GET, "/v1/tokens", tokens::list)
+        .on(ADMINISTRATOR, Method::GET, "/v1/tokens", listed(&catalogue::TOKENS))
+        .on(ADMINISTRATOR, Method::GET, "/v1/tokens/{token}", tokens::one)
         .on(ADMINISTRATOR, Method::POST, "/v1/tokens", tokens::create)
         .on(ADMINISTRATOR, Method::DELETE, "/v1/tokens/{token}", tokens::revoke)
-        .on(VIEWER, Method::GET, "/v1/certificates", joins::certificates)
+        .on(VIEWER, Method::GET, "/v1/certificates", listed(&catalogue::CERTIFICATES))
+        .on(VIEWER, Method::GET, "/v1/certificates/{serial}", joins::certificate_of)
         .on(ADMINISTRATOR, Method::POST, "/v1/revoke", joins::revoke)
-        .on(ADMINISTRATOR, Method::GET, "/v1/users", users::list)
+        .on(ADMINISTRATOR, Method::GET, "/v1/users", listed(&catalogue::USERS))
+        .on(ADMINISTRATOR, Method::GET, "/v1/users/{name}", users::one)
         .on(ADMINISTRATOR, Method::POST, "/v1/users", users::set)
         .on(ADMINISTRATOR, Method::DELETE, "/v1/users/{name}", users::remove)
         .on(VIEWER, Method::GET, "/v1/audit", audit::list)
@@ -145,31 +158,48 @@ fn of_topology(routes: Routes) -> Routes {
         .on(Access::Open, Method::GET, "/readyz", status::ready)
         .on(VIEWER, Method::GET, "/metrics", metrics::metrics)
         .on(VIEWER, Method::GET, "/v1/status", status::status)
-        .on(VIEWER, Method::GET, "/v1/nodes", nodes::list)
+        .on(VIEWER, Method::GET, "/v1/nodes", listed(&catalogue::NODES))
         .on(VIEWER, Method::GET, "/v1/nodes/{node}", nodes::one)
         .on(VIEWER, Method::GET, "/v1/nodes/{node}/readings", nodes::readings)
-        .on(VIEWER, Method::GET, "/v1/groups", groups::list)
+        .on(VIEWER, Method::GET, "/v1/nodes/{node}/health", nodes::health)
+        .on(VIEWER, Method::GET, "/v1/nodes/{node}/hardware", nodes::hardware)
+        .on(VIEWER, Method::GET, "/v1/nodes/{node}/assignments", nodes::assignments)
+        .on(VIEWER, Method::GET, "/v1/groups", listed(&catalogue::GROUPS))
         .on(OPERATOR, Method::POST, "/v1/groups", groups::set)
         .on(VIEWER, Method::GET, "/v1/groups/{group}", groups::one)
         .on(OPERATOR, Method::DELETE, "/v1/groups/{group}", groups::dissolve)
         .on(VIEWER, Method::POST, "/v1/rules/test", groups::test)
         .on(VIEWER, Method::GET, "/v1/policy", policy::current)
         .with_body(policy::MAX_DOCUMENT, OPERATOR, Method::PUT, "/v1/policy", policy::set)
-        .on(VIEWER, Method::GET, "/v1/policy/history", policy::history)
+        .on(VIEWER, Method::GET, "/v1/policy/history", listed(&catalogue::POLICIES))
         .on(OPERATOR, Method::POST, "/v1/policy/rollback", policy::rollback)
         .on(VIEWER, Method::GET, "/v1/policy/{version}", policy::version)
-        .on(VIEWER, Method::GET, "/v1/channels", channels::list)
+        .on(VIEWER, Method::GET, "/v1/channels", listed(&catalogue::CHANNELS))
         .on(VIEWER, Method::GET, "/v1/channels/{channel}/messages", channels::messages)
         .on(OPERATOR, Method::POST, "/v1/channels/{channel}/messages", channels::send)
         .on(VIEWER, Method::GET, "/v1/checkins", checkins::list)
-        .on(VIEWER, Method::GET, "/v1/combinations", checkins::combinations)
+        .on(VIEWER, Method::GET, "/v1/combinations", listed(&catalogue::COMBINATIONS))
         .on(OPERATOR, Method::POST, "/v1/combinations", checkins::decide)
-        .on(VIEWER, Method::GET, "/v1/alerts", alerts::list)
+        .on(VIEWER, Method::GET, "/v1/alerts", listed(&catalogue::ALERTS))
+        .on(VIEWER, Method::GET, "/v1/alerts/{alert}", alerts::one)
         .on(OPERATOR, Method::POST, "/v1/alerts/{alert}/acknowledge", alerts::acknowledge)
-        .on(VIEWER, Method::GET, "/v1/actions", actions::list)
+        .on(VIEWER, Method::GET, "/v1/actions", listed(&catalogue::ACTIONS))
         .on(OPERATOR, Method::POST, "/v1/actions", actions::order)
         .on(VIEWER, Method::GET, "/v1/actions/{action}", actions::one)
         .on(VIEWER, Method::GET, "/v1/analytics", analytics::list)
         .on(VIEWER, Method::GET, "/v1/events", resources::events)
         .on(VIEWER, Method::POST, "/v1/sql", resources::sql)
+}
+
+/// Lists, and nothing beside them.
+fn of_lists(routes: Routes) -> Routes {
+    routes
+        .on(VIEWER, Method::GET, "/v1/zones", listed(&catalogue::ZONES))
+        .on(VIEWER, Method::GET, "/v1/rules", listed(&catalogue::RULES))
+        .on(VIEWER, Method::GET, "/v1/memberships", listed(&catalogue::MEMBERSHIPS))
+        .on(VIEWER, Method::GET, "/v1/assignments", listed(&catalogue::ASSIGNMENTS))
+        .on(VIEWER, Method::GET, "/v1/hardware", listed(&catalogue::HARDWARE))
+        .on(VIEWER, Method::GET, "/v1/health/history", listed(&catalogue::HEALTH_HISTORY))
+        .on(VIEWER, Method::GET, "/v1/capabilities", listed(&catalogue::CAPABILITIES))
+        .on(VIEWER, Method::GET, "/v1/indicators", listed(&catalogue::INDICATORS))
 }

@@ -203,6 +203,7 @@ pub async fn run(
         trust: trust.clone(),
         users,
         credentials: trust.clone().map_or(api::Credentials::OwnMachine, api::Credentials::Site),
+        writes: Arc::default(),
         notices: Arc::default(),
         is_up: Arc::clone(&is_up),
         paced: Arc::new(api::Paced::new(config.api.paces())),

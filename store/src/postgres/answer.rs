@@ -6,7 +6,7 @@ use std::time::Instant;
 use futures::TryStreamExt;
 use serde_json::Value;
 use sqlx::postgres::{PgArguments, PgTypeInfo, types::Oid};
-use sqlx::{AssertSqlSafe, Column, Connection, Executor, PgConnection, Postgres, Row, SqlSafeStr, Statement};
+use sqlx::{AssertSqlSafe, Column, Connection, Executor, PgConnection, Postgres, Row, SqlSafeStr, SqlStr, Statement};
 
 use super::failure;
 use super::values::{binary, size, text};
@@ -22,16 +22,12 @@ const PORTION: usize = 1_000;
 static CURSOR: AtomicU64 = AtomicU64::new(0);
 
 /// The rows of one of the program's own statements.
-pub(super) async fn table(
-    connection: &mut PgConnection,
-    sql: &'static str,
-    binds: &[Bind],
-) -> Result<Table, sqlx::Error> {
-    let query = binds.iter().fold(sqlx::query(sql), bind);
+pub(super) async fn table(connection: &mut PgConnection, sql: SqlStr, binds: &[Bind]) -> Result<Table, sqlx::Error> {
+    let query = binds.iter().fold(sqlx::query(sql.clone()), bind);
     let rows = query.fetch_all(&mut *connection).await?;
     let columns = match rows.first() {
         Some(row) => names(row.columns()),
-        None => names(connection.prepare(sql.into_sql_str()).await?.columns()),
+        None => names(connection.prepare(sql).await?.columns()),
     };
     let rows = rows.iter().map(|row| (0..row.len()).map(|at| binary(row, at)).collect());
     Ok(Table { columns, rows: rows.collect::<Result<_, sqlx::Error>>()?, truncated: false })

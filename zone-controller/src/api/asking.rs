@@ -1,6 +1,7 @@
 //! What the handlers ask: the store's views, and the core.
 
 use axum::Json;
+use axum::response::Response;
 use rollcall_store::{Bind, Table};
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
@@ -10,11 +11,11 @@ use super::errors::Problem;
 use crate::core::{Command, Overview, PolicyProgress};
 use crate::driver::Ask;
 
-/// Most rows of one answer.
-pub const MOST_ROWS: i64 = 100_000;
-
 /// What a handler answers.
 pub type Answer = Result<Json<Value>, Problem>;
+
+/// The same where the answer has headers of its own.
+pub type Told = Result<Response, Problem>;
 
 /// Runs one of our own statements and makes an object of each row.
 pub async fn rows(shared: &Shared, sql: &'static str, binds: &[Bind]) -> Result<Vec<Value>, Problem> {
@@ -37,11 +38,6 @@ pub fn unfold(rows: &mut [Value], columns: &[&str]) {
             }
         }
     }
-}
-
-/// A text, empty where there is none: the statements take an empty one for "any".
-pub fn text(value: Option<String>) -> Bind {
-    Bind::Text(value.unwrap_or_default())
 }
 
 /// Has the core carry out a command; its answer comes once everything it caused is saved.

@@ -3,24 +3,24 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use rollcall_model::Purpose;
 use rollcall_store::Bind;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::Shared;
-use super::asking::{Answer, command, listed, rows, unfold};
+use super::asking::{Answer, command, rows, unfold};
 use super::caller::Author;
 use super::errors::Problem;
-use super::receiving::{Body, Params};
+use super::receiving::{Body, InPath, Params, one_line};
 use super::resources::wait_for;
 use crate::core::Command;
 
-/// `GET /v1/channels`
-pub async fn list(State(shared): State<Arc<Shared>>) -> Answer {
-    listed(&shared, "SELECT * FROM v_channels ORDER BY group_name, purpose", &[]).await
-}
+/// Longest word and subject of a message, characters.
+const LONGEST_WORD: usize = 200;
+/// Longest message, characters.
+const LONGEST_MESSAGE: usize = 2_000;
 
 /// Filters of `/v1/channels/{channel}/messages`.
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ pub struct Filter {
 /// `GET /v1/channels/{channel}/messages?after=&limit=&wait_ms=`, oldest first.
 pub async fn messages(
     State(shared): State<Arc<Shared>>,
-    Path(channel): Path<String>,
+    InPath(channel): InPath<String>,
     Params(filter): Params<Filter>,
 ) -> Answer {
     let channel = Bind::Text(known(&shared, &channel)?.as_str().to_owned());
@@ -99,10 +99,13 @@ fn note() -> String {
 pub async fn send(
     State(shared): State<Arc<Shared>>,
     Author(by): Author,
-    Path(channel): Path<String>,
+    InPath(channel): InPath<String>,
     Body(sent): Body<Message>,
 ) -> Answer {
-    let channel: Purpose = channel.parse().map_err(|error| Problem::bad_request(format!("{error}")))?;
+    let channel: Purpose = channel.parse().map_err(|error| Problem::at("channel", format!("{error}")))?;
     let Message { what, subject, message } = sent;
+    one_line("what", &what, LONGEST_WORD)?;
+    one_line("subject", &subject, LONGEST_WORD)?;
+    one_line("message", &message, LONGEST_MESSAGE)?;
     command(&shared, Command::Send { channel, what, subject, message, by }).await
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::asking::{Answer, command, listed, overview, rows};
+use super::asking::{Answer, command, overview, rows};
 use super::caller::Author;
 use super::receiving::Body;
 use crate::core::Command;
@@ -33,11 +33,6 @@ fn unheard(name: &Name, place: &Name, message: &str) -> Value {
         "last_seen_at": null, "place": null, "running_group": null, "running_group_id": null, "running": 0,
         "message": message, "placed_at": null, "configured_place": place,
     })
-}
-
-/// `GET /v1/combinations`: those that waited for a decision, newest first.
-pub async fn combinations(State(shared): State<Arc<Shared>>) -> Answer {
-    listed(&shared, "SELECT * FROM v_combinations ORDER BY held_at DESC, capability LIMIT 1000", &[]).await
 }
 
 /// Body of `POST /v1/combinations`.

@@ -4,8 +4,10 @@ use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rollcall_model::Millis;
+use serde::Serialize;
 use serde_json::json;
 
+use super::lists::Fault;
 use crate::core::{Rejection, RejectionKind};
 use crate::driver::CommandError;
 
@@ -20,12 +22,41 @@ pub struct Problem {
     retry_after: Option<Millis>,
     /// More of it, one by one: each problem of a policy, say.
     details: Vec<String>,
+    /// Which parts of body, query, path or headers are wrong, and how.
+    errors: Vec<AtFault>,
+}
+
+/// A part of a request that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AtFault {
+    /// A key of the body (`action.seconds`), a parameter, or the name of a header.
+    pub field: String,
+    /// What is wrong with it.
+    pub message: String,
 }
 
 impl Problem {
     /// A problem of any kind.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), reason: None, retry_after: None, details: Vec::new() }
+        let (details, errors) = (Vec::new(), Vec::new());
+        Self { status, detail: detail.into(), reason: None, retry_after: None, details, errors }
+    }
+
+    /// A part of the request cannot be read.
+    pub fn at(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::of_field(StatusCode::BAD_REQUEST, field, message)
+    }
+
+    /// A part of the request is wrong.
+    pub fn of_field(status: StatusCode, field: impl Into<String>, message: impl Into<String>) -> Self {
+        let (field, message) = (field.into(), message.into());
+        let problem = Self::new(status, format!("{field}: {message}"));
+        Self { errors: vec![AtFault { field, message }], ..problem }
+    }
+
+    /// It was another one than whoever asks believes.
+    pub fn stale(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, detail).because("stale")
     }
 
     /// What is wrong, for people.
@@ -98,6 +129,12 @@ impl From<Rejection> for Problem {
     }
 }
 
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Self::at(fault.parameter, fault.message)
+    }
+}
+
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         match error {
@@ -116,6 +153,9 @@ impl IntoResponse for Problem {
             json!({ "type": "about:blank", "title": title, "status": self.status.as_u16(), "detail": self.detail });
         if !self.details.is_empty() {
             body["details"] = json!(self.details);
+        }
+        if !self.errors.is_empty() {
+            body["errors"] = json!(self.errors);
         }
         if let Some(reason) = self.reason {
             body["reason"] = json!(reason);

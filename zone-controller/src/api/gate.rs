@@ -1,10 +1,12 @@
 //! What every request passes before its handler: who asks, may they, do they ask too often, and is what they send within
 //! its bounds of size and time. In that order, so that a stranger's body is not even read where none is wanted.
 
+mod once;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -13,12 +15,13 @@ use rollcall_model::Role;
 use rollcall_startup::Clock;
 use tokio::time::timeout;
 
-use super::Shared;
+use self::once::{Checked, Named};
 use super::caller::{Caller, Means};
 use super::errors::Problem;
 use super::limits::{Buckets, Pace, origin};
 use super::listener::Peer;
 use super::routes::{Access, Route};
+use super::{Shared, conditions, idempotency};
 
 /// Time to send a body.
 const BODY: Duration = Duration::from_secs(10);
@@ -73,12 +76,12 @@ const fn pace(role: Role) -> Pace {
 /// Lets a request through to its handler, or answers it.
 pub(super) async fn pass(route: &Route, request: Request, next: Next) -> Response {
     match check(route, request).await {
-        Ok(request) => next.run(request).await,
+        Ok(checked) => once::carry_out(checked, next).await,
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn check(route: &Route, request: Request) -> Result<Request, Problem> {
+async fn check(route: &Route, request: Request) -> Result<Checked, Problem> {
     let (mut parts, body) = request.into_parts();
     let (Some(shared), Some(peer)) = (parts.extensions.get::<Arc<Shared>>(), parts.extensions.get::<Peer>()) else {
         return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "nobody told the gate who asks"));
@@ -95,9 +98,16 @@ async fn check(route: &Route, request: Request) -> Result<Request, Problem> {
     shared.paced.take(&caller, route.access)?;
     caller.may(route.access)?;
     refuse_web_pages(&route.method, &parts.headers)?;
+    conditions::refuse_unhonoured(&route.method, route.path, &parts.headers)?;
+    let key = if idempotency::is_taken_by(route) { idempotency::key(&parts.headers)? } else { None };
     let body = read(body, route.body).await?;
+    let named = key.map(|key| Named {
+        key: (caller.who.clone(), key),
+        request: idempotency::request(parts.uri.path_and_query().map_or("", |it| it.as_str()), &body),
+        shared: Arc::clone(shared),
+    });
     parts.extensions.insert(caller);
-    Ok(Request::from_parts(parts, body))
+    Ok(Checked { request: Request::from_parts(parts, Body::from(body)), named })
 }
 
 /// A browser shows a certificate for whatever page asks: no page may change anything by it.
@@ -108,13 +118,13 @@ fn refuse_web_pages(method: &Method, headers: &HeaderMap) -> Result<(), Problem>
     Ok(())
 }
 
-async fn read(body: Body, most: usize) -> Result<Body, Problem> {
+async fn read(body: Body, most: usize) -> Result<Bytes, Problem> {
     let too_long = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {most} bytes"));
     if body.size_hint().lower() > most as u64 {
         return Err(too_long());
     }
     match timeout(BODY, to_bytes(body, most)).await {
-        Ok(Ok(bytes)) => Ok(Body::from(bytes)),
+        Ok(Ok(bytes)) => Ok(bytes),
         // The connection ended, or the body is too long; nobody reads the answer to the former.
         Ok(Err(_)) => Err(too_long()),
         Err(_) => {

@@ -2,30 +2,29 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use rollcall_model::{Millis, Name};
 use rollcall_store::{Bind, GroupKind};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Shared;
-use super::asking::{Answer, command, listed, rows};
+use super::asking::{Answer, Told, command, rows};
 use super::caller::Author;
+use super::conditions::{Conditions, Tag};
 use super::errors::Problem;
-use super::receiving::Body;
+use super::lists::catalogue::{GROUPS, RULES};
+use super::lists::rows_of;
+use super::receiving::{Body, InPath, one_line};
 use crate::core::Command;
 
-/// `GET /v1/groups`
-pub async fn list(State(shared): State<Arc<Shared>>) -> Answer {
-    listed(&shared, "SELECT * FROM v_groups ORDER BY kind DESC, name", &[]).await
-}
+/// Longest rule, characters.
+const LONGEST_RULE: usize = 4_096;
 
 /// `GET /v1/groups/{name or id}`: the group, its rule where it has one, its members and open alerts.
-pub async fn one(State(shared): State<Arc<Shared>>, Path(wanted): Path<String>) -> Answer {
-    let by_name = [Bind::Text(wanted.clone())];
-    let sql = "SELECT * FROM v_groups WHERE group_id = $1 OR name = $1 ORDER BY group_id LIMIT 2";
-    let group = match rows(&shared, sql, &by_name).await?.as_slice() {
+pub async fn one(State(shared): State<Arc<Shared>>, conditions: Conditions, InPath(wanted): InPath<String>) -> Told {
+    let named = ("(r.group_id = ? OR r.name = ?)", wanted.clone());
+    let group = match rows_of(&shared, &GROUPS, named, 2).await?.as_slice() {
         [group] => group.clone(),
         [] => return Err(Problem::missing(format!("there is no group {wanted:?} in this zone"))),
         _ => return Err(Problem::bad_request(format!("{wanted:?} names more than one group; give its id"))),
@@ -35,7 +34,24 @@ pub async fn one(State(shared): State<Arc<Shared>>, Path(wanted): Path<String>) 
     let members = "SELECT node_id, node, since, reason FROM v_memberships WHERE group_id = $1 ORDER BY node, node_id";
     let members = rows(&shared, members, &id).await?;
     let alerts = rows(&shared, "SELECT * FROM v_group_alerts WHERE group_id = $1 ORDER BY severity", &id).await?;
-    Ok(Json(json!({ "group": group, "rule": rule.first(), "members": members, "alerts": alerts })))
+    let state = rule.first().map_or(Value::Null, written);
+    let answer = json!({ "group": group, "rule": rule.first(), "members": members, "alerts": alerts });
+    Ok(conditions.answer(&Tag::of(&state, &answer), answer))
+}
+
+/// What a write of a group by rule overwrites.
+fn written(rule: &Value) -> Value {
+    json!([rule["group_id"], rule["kind"], rule["rule"], rule["enter_dwell_ms"], rule["leave_dwell_ms"]])
+}
+
+/// Whether a group by rule, by name or id, may be written.
+async fn allow(shared: &Shared, conditions: &Conditions, group: &str) -> Result<(), Problem> {
+    if conditions.are_none() {
+        return Ok(());
+    }
+    let named = ("r.dissolved_at IS NULL AND (r.name = ? OR r.group_id = ?)", group.to_owned());
+    let rule = rows_of(shared, &RULES, named, 1).await?.pop();
+    conditions.allow(rule.map(|rule| Tag::of(&written(&rule), &Value::Null)).as_ref())
 }
 
 /// Body of `POST /v1/groups`.
@@ -62,8 +78,16 @@ const fn leave_dwell_ms() -> u64 {
 }
 
 /// `POST /v1/groups {name, kind, rule, enter_dwell_ms, leave_dwell_ms}`: makes a group by rule, or changes its rule.
-pub async fn set(State(shared): State<Arc<Shared>>, Author(by): Author, Body(group): Body<RuleGroup>) -> Answer {
+pub async fn set(
+    State(shared): State<Arc<Shared>>,
+    Author(by): Author,
+    conditions: Conditions,
+    Body(group): Body<RuleGroup>,
+) -> Answer {
     let RuleGroup { name, kind, rule, enter_dwell_ms, leave_dwell_ms } = group;
+    one_line("rule", &rule, LONGEST_RULE)?;
+    let _one_at_a_time = shared.writes.turn().await;
+    allow(&shared, &conditions, name.as_str()).await?;
     let set = Command::SetRuleGroup {
         name,
         kind: kind.unwrap_or(GroupKind::Logical),
@@ -76,7 +100,14 @@ pub async fn set(State(shared): State<Arc<Shared>>, Author(by): Author, Body(gro
 }
 
 /// `DELETE /v1/groups/{name or id}`: dissolves a group by rule.
-pub async fn dissolve(State(shared): State<Arc<Shared>>, Author(by): Author, Path(group): Path<String>) -> Answer {
+pub async fn dissolve(
+    State(shared): State<Arc<Shared>>,
+    Author(by): Author,
+    conditions: Conditions,
+    InPath(group): InPath<String>,
+) -> Answer {
+    let _one_at_a_time = shared.writes.turn().await;
+    allow(&shared, &conditions, &group).await?;
     command(&shared, Command::DissolveGroup { group, by }).await
 }
 
@@ -89,5 +120,6 @@ pub struct RuleText {
 
 /// `POST /v1/rules/test {rule}`: who would be in a group of this rule. Changes nothing, so anybody may ask.
 pub async fn test(State(shared): State<Arc<Shared>>, Body(asked): Body<RuleText>) -> Answer {
+    one_line("rule", &asked.rule, LONGEST_RULE)?;
     command(&shared, Command::TestRule { rule: asked.rule }).await
 }

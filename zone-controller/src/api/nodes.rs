@@ -2,52 +2,28 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::{Path, State};
-use rollcall_model::NodeState;
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::Response;
 use rollcall_store::Bind;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::asking::{Answer, MOST_ROWS, command, listed, rows, text};
+use super::asking::{Answer, Told, command, rows};
+use super::conditions::{Conditions, Tag};
 use super::errors::Problem;
-use super::receiving::Params;
+use super::lists::catalogue::{ASSIGNMENTS, HARDWARE, NODE_BITS, NODES};
+use super::lists::{List, page, rows_of};
+use super::receiving::InPath;
 use crate::core::Command;
 
-/// Filters of `/v1/nodes`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Filter {
-    state: Option<String>,
-    group: Option<String>,
-    bit: Option<String>,
-}
-
-/// `GET /v1/nodes?state=&group=&bit=`: a group of any kind, by name or id.
-pub async fn list(State(shared): State<Arc<Shared>>, Params(filter): Params<Filter>) -> Answer {
-    if let Some(state) = &filter.state {
-        state.parse::<NodeState>().map_err(|error| Problem::bad_request(format!("state: {error}")))?;
-    }
-    if let Some(bit) = &filter.bit
-        && rollcall_model::indicator::by_name(bit).is_none()
-    {
-        return Err(Problem::bad_request(format!("bit: there is no indicator {bit:?}")));
-    }
-    let sql = "SELECT * FROM v_nodes AS n WHERE ($1 = '' OR state = $1) \
-               AND ($2 = '' OR EXISTS (SELECT 1 FROM v_memberships AS m \
-                    WHERE m.node_id = n.node_id AND (m.group_name = $2 OR m.group_id = $2))) \
-               AND ($3 = '' OR EXISTS (SELECT 1 FROM v_node_health_bits AS b \
-                    WHERE b.node_id = n.node_id AND b.indicator = $3 AND b.state = 'set')) \
-               ORDER BY physical_group, name, node_id LIMIT $4";
-    let binds = [text(filter.state), text(filter.group), text(filter.bit), Bind::Integer(MOST_ROWS)];
-    listed(&shared, sql, &binds).await
-}
+/// Rows that belong to a node.
+const OF_IT: &str = "r.node_id = ?";
 
 /// `GET /v1/nodes/{id or name}`: facts, hardware, bits, groups, history.
-pub async fn one(State(shared): State<Arc<Shared>>, Path(wanted): Path<String>) -> Answer {
+pub async fn one(State(shared): State<Arc<Shared>>, conditions: Conditions, InPath(wanted): InPath<String>) -> Told {
     let node = find(&shared, &wanted).await?;
-    let id = [Bind::Text(node["node_id"].as_str().unwrap_or_default().to_owned())];
+    let id = [Bind::Text(id_of(&node))];
     let bits = "SELECT bit, indicator, state, since FROM v_node_health_bits WHERE node_id = $1 ORDER BY bit";
     let bits = rows(&shared, bits, &id).await?;
     let memberships = "SELECT group_id, group_name, kind, by_rule, since, reason FROM v_memberships \
@@ -63,7 +39,7 @@ pub async fn one(State(shared): State<Arc<Shared>>, Path(wanted): Path<String>) 
         .and_then(|row| row["topology"].as_str())
         .and_then(|text| serde_json::from_str::<Value>(text).ok());
     let policy_version = node["policy_version"].clone();
-    Ok(Json(json!({
+    let answer = json!({
         "node": node,
         "bits": bits,
         "memberships": memberships,
@@ -71,16 +47,18 @@ pub async fn one(State(shared): State<Arc<Shared>>, Path(wanted): Path<String>) 
         "assignments": assignments,
         "events": events,
         "hardware": hardware,
-    })))
+    });
+    Ok(conditions.answer(&Tag::of(&Value::Null, &answer), answer))
+}
+
+fn id_of(node: &Value) -> String {
+    node["node_id"].as_str().unwrap_or_default().to_owned()
 }
 
 async fn find(shared: &Shared, wanted: &str) -> Result<Value, Problem> {
-    let found = rows(
-        shared,
-        "SELECT * FROM v_nodes WHERE node_id = $1 OR name = $1 OR substr(node_id, 1, length($1)) = $1 ORDER BY node_id LIMIT 3",
-        &[Bind::Text(wanted.to_owned())],
-    )
-    .await?;
+    let named = "r.node_id IN (SELECT node_id FROM v_nodes WHERE name = ? \
+                 UNION SELECT node_id FROM v_nodes WHERE node_id >= ? AND node_id < ? || '\u{10ffff}')";
+    let found = rows_of(shared, &NODES, (named, wanted.to_owned()), 3).await?;
     let exact: Vec<&Value> = found.iter().filter(|row| row["node_id"] == *wanted || row["name"] == *wanted).collect();
     match (exact.as_slice(), found.as_slice()) {
         ([one], _) => Ok(Value::clone(one)),
@@ -90,7 +68,28 @@ async fn find(shared: &Shared, wanted: &str) -> Result<Value, Problem> {
     }
 }
 
+/// A list of what belongs to a node.
+async fn of_node(shared: &Shared, list: &'static List, wanted: &str, uri: &Uri) -> Result<Response, Problem> {
+    let node = find(shared, wanted).await?;
+    page(shared, list, Some((OF_IT, id_of(&node))), uri).await
+}
+
+/// `GET /v1/nodes/{node}/health`: its 24 indicators.
+pub async fn health(State(shared): State<Arc<Shared>>, InPath(node): InPath<String>, uri: Uri) -> Told {
+    of_node(&shared, &NODE_BITS, &node, &uri).await
+}
+
+/// `GET /v1/nodes/{node}/hardware`: what it is and was made of.
+pub async fn hardware(State(shared): State<Arc<Shared>>, InPath(node): InPath<String>, uri: Uri) -> Told {
+    of_node(&shared, &HARDWARE, &node, &uri).await
+}
+
+/// `GET /v1/nodes/{node}/assignments`: where it stood, newest first.
+pub async fn assignments(State(shared): State<Arc<Shared>>, InPath(node): InPath<String>, uri: Uri) -> Told {
+    of_node(&shared, &ASSIGNMENTS, &node, &uri).await
+}
+
 /// `GET /v1/nodes/{id or name}/readings`: what the node measures right now, asked of the node itself; waits at most 2 s.
-pub async fn readings(State(shared): State<Arc<Shared>>, Path(node): Path<String>) -> Answer {
+pub async fn readings(State(shared): State<Arc<Shared>>, InPath(node): InPath<String>) -> Answer {
     command(&shared, Command::Readings { node }).await
 }

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Path, Request, State};
+use axum::extract::{FromRequest, Request, State};
 use rollcall_store::Bind;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::asking::{Answer, command, listed, progress, rows};
+use super::asking::{Answer, Told, command, progress, rows};
 use super::caller::Author;
+use super::conditions::{Conditions, Tag};
 use super::errors::Problem;
-use super::receiving::{Body, Params};
+use super::receiving::{Body, InPath, Params, one_line};
 use crate::core::Command;
 
 /// Longest policy taken, bytes.
@@ -22,26 +22,34 @@ pub const MAX_DOCUMENT: usize = 256 * 1024;
 const LONGEST_COMMENT: usize = 500;
 
 /// `GET /v1/policy`: the policy in force and who obeys it; version 0 where none was ever set.
-pub async fn current(State(shared): State<Arc<Shared>>) -> Answer {
+pub async fn current(State(shared): State<Arc<Shared>>, conditions: Conditions) -> Told {
     let sql =
         "SELECT version, document, set_at, set_by AS \"by\", comment FROM v_policies ORDER BY version DESC LIMIT 1";
     let none = json!({ "version": 0, "document": "", "set_at": null, "by": null, "comment": null });
     let mut policy = rows(&shared, sql, &[]).await?.pop().unwrap_or(none);
     policy["groups"] = json!(progress(&shared).await?);
-    Ok(Json(policy))
+    Ok(conditions.answer(&Tag::of(&policy["version"], &policy), policy))
 }
 
-/// `GET /v1/policy/history`: every version, newest first, without the texts.
-pub async fn history(State(shared): State<Arc<Shared>>) -> Answer {
-    let sql = "SELECT version, current, set_at, set_by AS \"by\", comment, nodes, refused FROM v_policies \
-               ORDER BY version DESC LIMIT 1000";
-    listed(&shared, sql, &[]).await
+/// Whether the policy in force may be replaced.
+async fn allow(shared: &Shared, conditions: &Conditions) -> Result<(), Problem> {
+    if conditions.are_none() {
+        return Ok(());
+    }
+    let sql = "SELECT coalesce(max(version), 0) AS version FROM v_policies";
+    let version = rows(shared, sql, &[]).await?.pop().map_or(json!(0), |row| row["version"].clone());
+    conditions.allow(Some(&Tag::of(&version, &Value::Null)))
 }
 
 /// `GET /v1/policy/{version}`
-pub async fn version(State(shared): State<Arc<Shared>>, Path(version): Path<String>) -> Answer {
-    let version = version.parse().map_err(|_| Problem::bad_request(format!("{version:?} is not a policy version")))?;
-    former(&shared, version).await.map(Json)
+pub async fn version(
+    State(shared): State<Arc<Shared>>,
+    conditions: Conditions,
+    InPath(version): InPath<String>,
+) -> Told {
+    let wanted = version.parse().map_err(|_| Problem::at("version", format!("{version:?} is not a policy version")))?;
+    let policy = former(&shared, wanted).await?;
+    Ok(conditions.answer(&Tag::of(&policy["version"], &policy), policy))
 }
 
 async fn former(shared: &Shared, version: u64) -> Result<Value, Problem> {
@@ -68,13 +76,14 @@ pub struct Setting {
 pub async fn set(
     State(shared): State<Arc<Shared>>,
     Author(by): Author,
+    conditions: Conditions,
     Params(setting): Params<Setting>,
     Document(document): Document,
 ) -> Answer {
     let Setting { comment, dry_run } = setting;
-    if comment.chars().count() > LONGEST_COMMENT {
-        return Err(Problem::bad_request(format!("comment has more than {LONGEST_COMMENT} characters")));
-    }
+    one_line("comment", &comment, LONGEST_COMMENT)?;
+    let _one_at_a_time = shared.writes.turn().await;
+    allow(&shared, &conditions).await?;
     command(&shared, Command::SetPolicy { document, comment, by, dry_run }).await
 }
 
@@ -86,7 +95,14 @@ pub struct Rollback {
 }
 
 /// `POST /v1/policy/rollback {version}`: a former text as a new version.
-pub async fn rollback(State(shared): State<Arc<Shared>>, Author(by): Author, Body(to): Body<Rollback>) -> Answer {
+pub async fn rollback(
+    State(shared): State<Arc<Shared>>,
+    Author(by): Author,
+    conditions: Conditions,
+    Body(to): Body<Rollback>,
+) -> Answer {
+    let _one_at_a_time = shared.writes.turn().await;
+    allow(&shared, &conditions).await?;
     let policy = former(&shared, to.version).await?;
     let document = policy["document"].as_str().unwrap_or_default().to_owned();
     command(&shared, Command::RollbackPolicy { version: to.version, document, by }).await

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use rollcall_identity::{Token, TokenUse, Validity};
 use rollcall_model::{JoinId, Name, Principal, Serial, Sha256};
 use rollcall_startup::Clock;
-use rollcall_store::Bind;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -18,15 +17,20 @@ use tokio::time::timeout;
 
 use super::{certificate, draw_serial, hand_out, identity, key_of, order, read, unsigned};
 use crate::api::Shared;
-use crate::api::asking::{Answer, listed, text};
+use crate::api::asking::{Answer, Told};
 use crate::api::caller::{Author, Caller};
+use crate::api::conditions::{Conditions, Tag};
 use crate::api::errors::Problem;
-use crate::api::receiving::{Body, Params};
+use crate::api::lists::catalogue::{CERTIFICATES, JOINS};
+use crate::api::lists::one as one_of;
+use crate::api::receiving::{Body, InPath, one_line};
 use crate::core::{Applicant, By, JoinAnswer, Trust as Order};
 use crate::trust::UsersError;
 
 /// Longest body of a request to join, bytes: a request for a certificate and a few names.
 pub const MAX_JOIN: usize = 16 * 1024;
+/// Longest reason, characters.
+const LONGEST_REASON: usize = 500;
 /// How long an answer waits for the broker to let go of somebody who was thrown out.
 const CUT: Duration = Duration::from_secs(5);
 
@@ -82,28 +86,39 @@ async fn answer_join(shared: &Shared, answer: Value, csr: &str) -> Coded {
 }
 
 /// `GET /v1/join/{join}`: how a join stands that waited; its certificate once it is approved.
-pub async fn collect(State(shared): State<Arc<Shared>>, Path(join): Path<JoinId>) -> Coded {
+pub async fn collect(State(shared): State<Arc<Shared>>, InPath(join): InPath<JoinId>) -> Coded {
     identity(&shared)?;
     let collect = Order::Collect { join, serial: draw_serial()? };
     answer_join(&shared, order(&shared, collect).await?, "").await
 }
 
-/// Filters of `/v1/joins`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct JoinFilter {
-    state: Option<String>,
+/// `GET /v1/joins/{join}`
+pub async fn one(State(shared): State<Arc<Shared>>, conditions: Conditions, InPath(join): InPath<JoinId>) -> Told {
+    let row = find(&shared, join).await?;
+    Ok(conditions.answer(&Tag::of_row(&row, &["state"]), row))
 }
 
-/// `GET /v1/joins?state=`, newest first.
-pub async fn list(State(shared): State<Arc<Shared>>, Params(filter): Params<JoinFilter>) -> Answer {
-    let sql = "SELECT join_id, principal, name, place, address, origin, state, requested_at, decided_at, decided_by, \
-               reason, key_sha256 FROM v_joins WHERE ($1 = '' OR state = $1) ORDER BY requested_at DESC, join_id LIMIT 1000";
-    listed(&shared, sql, &[text(filter.state)]).await
+async fn find(shared: &Shared, join: JoinId) -> Result<Value, Problem> {
+    let missing = || format!("nobody asked to join as {join}; /v1/joins lists those who wait");
+    one_of(shared, &JOINS, ("r.join_id = ?", join.to_string()), missing).await
+}
+
+async fn allow(shared: &Shared, conditions: &Conditions, join: JoinId) -> Result<(), Problem> {
+    if conditions.are_none() {
+        return Ok(());
+    }
+    conditions.allow(Some(&Tag::of_row(&find(shared, join).await?, &["state"])))
 }
 
 /// `POST /v1/joins/{join}/approve`
-pub async fn approve(State(shared): State<Arc<Shared>>, Author(by): Author, Path(join): Path<JoinId>) -> Answer {
+pub async fn approve(
+    State(shared): State<Arc<Shared>>,
+    Author(by): Author,
+    conditions: Conditions,
+    InPath(join): InPath<JoinId>,
+) -> Answer {
+    let _one_at_a_time = shared.writes.turn().await;
+    allow(&shared, &conditions, join).await?;
     order(&shared, Order::ApproveJoin { join, by }).await.map(Json)
 }
 
@@ -119,9 +134,13 @@ pub struct Denial {
 pub async fn deny(
     State(shared): State<Arc<Shared>>,
     Author(by): Author,
-    Path(join): Path<JoinId>,
+    conditions: Conditions,
+    InPath(join): InPath<JoinId>,
     Body(denial): Body<Denial>,
 ) -> Answer {
+    one_line("reason", &denial.reason, LONGEST_REASON)?;
+    let _one_at_a_time = shared.writes.turn().await;
+    allow(&shared, &conditions, join).await?;
     order(&shared, Order::DenyJoin { join, reason: denial.reason, by }).await.map(Json)
 }
 
@@ -179,20 +198,15 @@ pub async fn checkin(State(shared): State<Arc<Shared>>, caller: Caller, Body(ask
     hand_out(&shared, &grant, &asked.csr).await.map(Json)
 }
 
-/// Filters of `/v1/certificates`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CertificateFilter {
-    state: Option<String>,
-    principal: Option<String>,
-}
-
-/// `GET /v1/certificates?state=&principal=`, newest first; `principal` is one, or a name.
-pub async fn certificates(State(shared): State<Arc<Shared>>, Params(filter): Params<CertificateFilter>) -> Answer {
-    let sql = "SELECT * FROM v_certificates WHERE ($1 = '' OR state = $1) AND ($2 = '' OR principal = $2 OR name = $2) \
-               ORDER BY issued_at DESC, serial LIMIT $3";
-    let most = Bind::Integer(crate::api::asking::MOST_ROWS);
-    listed(&shared, sql, &[text(filter.state), text(filter.principal), most]).await
+/// `GET /v1/certificates/{serial}`
+pub async fn certificate_of(
+    State(shared): State<Arc<Shared>>,
+    conditions: Conditions,
+    InPath(serial): InPath<String>,
+) -> Told {
+    let missing = || format!("there is no certificate {serial:?}; /v1/certificates lists them");
+    let row = one_of(&shared, &CERTIFICATES, ("r.serial = ?", serial.to_ascii_lowercase()), missing).await?;
+    Ok(conditions.answer(&Tag::of_row(&row, &["state"]), row))
 }
 
 /// Body of `POST /v1/revoke`.
@@ -212,6 +226,7 @@ pub async fn revoke(
     Body(revocation): Body<Revocation>,
 ) -> Answer {
     let Revocation { principal: whom, reason } = revocation;
+    one_line("reason", &reason, LONGEST_REASON)?;
     let mut answer = order(&shared, Order::Revoke { whom, reason, by: by.clone() }).await?;
     let also = answer["also"].as_array().cloned().unwrap_or_default();
     let users = also.iter().chain([&answer["user"]]).filter_map(Value::as_str).map(str::to_owned);

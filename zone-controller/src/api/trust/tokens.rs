@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use rollcall_identity::{Token, TokenUse};
 use rollcall_model::{Millis, Name, TokenKind, UnixMillis};
@@ -12,15 +12,24 @@ use serde_json::{Value, json};
 
 use super::{identity, no_randomness, order};
 use crate::api::Shared;
-use crate::api::asking::{Answer, listed};
+use crate::api::asking::{Answer, Told};
 use crate::api::caller::Author;
+use crate::api::conditions::{Conditions, Tag};
 use crate::api::errors::Problem;
-use crate::api::receiving::Body;
+use crate::api::lists::catalogue::TOKENS;
+use crate::api::lists::one as one_of;
+use crate::api::receiving::{Body, InPath};
 use crate::core::Trust as Order;
 
-/// `GET /v1/tokens`, newest first.
-pub async fn list(State(shared): State<Arc<Shared>>) -> Answer {
-    listed(&shared, "SELECT * FROM v_tokens ORDER BY created_at DESC, token LIMIT 1000", &[]).await
+/// `GET /v1/tokens/{token}`
+pub async fn one(State(shared): State<Arc<Shared>>, conditions: Conditions, InPath(token): InPath<String>) -> Told {
+    let row = find(&shared, &token).await?;
+    Ok(conditions.answer(&Tag::of_row(&row, &["state"]), row))
+}
+
+async fn find(shared: &Shared, token: &str) -> Result<Value, Problem> {
+    let missing = || format!("there is no token {token:?}; /v1/tokens lists them");
+    one_of(shared, &TOKENS, ("r.token = ?", token.to_owned()), missing).await
 }
 
 /// Body of `POST /v1/tokens`.
@@ -61,6 +70,15 @@ pub async fn create(
 }
 
 /// `DELETE /v1/tokens/{token}`
-pub async fn revoke(State(shared): State<Arc<Shared>>, Author(by): Author, Path(token): Path<String>) -> Answer {
+pub async fn revoke(
+    State(shared): State<Arc<Shared>>,
+    Author(by): Author,
+    conditions: Conditions,
+    InPath(token): InPath<String>,
+) -> Answer {
+    let _one_at_a_time = shared.writes.turn().await;
+    if !conditions.are_none() {
+        conditions.allow(Some(&Tag::of_row(&find(&shared, &token).await?, &["state"])))?;
+    }
     order(&shared, Order::RevokeToken { token, by }).await.map(Json)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use rollcall_identity::{Token, TokenUse, Validity};
 use rollcall_model::{Name, Principal, Role};
@@ -13,15 +13,27 @@ use serde_json::{Value, json};
 
 use super::{certificate, identity, key_of, no_randomness, order, unsigned};
 use crate::api::Shared;
-use crate::api::asking::{Answer, listed};
+use crate::api::asking::{Answer, Told};
 use crate::api::caller::Author;
+use crate::api::conditions::{Conditions, Tag};
 use crate::api::errors::Problem;
-use crate::api::receiving::Body;
+use crate::api::lists::catalogue::USERS;
+use crate::api::lists::one as one_of;
+use crate::api::receiving::{Body, InPath};
 use crate::core::Trust as Order;
 
-/// `GET /v1/users`
-pub async fn list(State(shared): State<Arc<Shared>>) -> Answer {
-    listed(&shared, "SELECT * FROM v_users WHERE removed_at IS NULL ORDER BY name", &[]).await
+/// What a write of a user overwrites.
+const STATE: [&str; 2] = ["role", "changed_at"];
+
+/// `GET /v1/users/{name}`
+pub async fn one(State(shared): State<Arc<Shared>>, conditions: Conditions, InPath(name): InPath<Name>) -> Told {
+    let row = find(&shared, &name).await?;
+    Ok(conditions.answer(&Tag::of_row(&row, &STATE), row))
+}
+
+async fn find(shared: &Shared, name: &Name) -> Result<Value, Problem> {
+    let missing = || format!("there is no user {name}; /v1/users lists them");
+    one_of(shared, &USERS, ("r.name = ?", name.to_string()), missing).await
 }
 
 /// Body of `POST /v1/users`.
@@ -68,6 +80,15 @@ fn merge(answer: &mut Value, more: Value) {
 }
 
 /// `DELETE /v1/users/{name}`
-pub async fn remove(State(shared): State<Arc<Shared>>, Author(by): Author, Path(name): Path<Name>) -> Answer {
+pub async fn remove(
+    State(shared): State<Arc<Shared>>,
+    Author(by): Author,
+    conditions: Conditions,
+    InPath(name): InPath<Name>,
+) -> Answer {
+    let _one_at_a_time = shared.writes.turn().await;
+    if !conditions.are_none() {
+        conditions.allow(Some(&Tag::of_row(&find(&shared, &name).await?, &STATE)))?;
+    }
     order(&shared, Order::RemoveUser { name, by }).await.map(Json)
 }
