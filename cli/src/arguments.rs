@@ -26,7 +26,7 @@ pub use self::context::{ContextCommand, NewContext};
 pub use self::db::{DatabaseAt, DbCommand, Kept};
 pub use self::doing::{AlertCommand, Alerts, Analytics, ChannelCommand, CombinationCommand, Deed, DoOn};
 pub use self::groups::{GroupCommand, Rule};
-pub use self::listing::Listing;
+pub use self::listing::{AnyList, LISTS, Listing, OneThing};
 pub use self::live::{Top, Waits, Watch};
 pub use self::looking::{Explain, History};
 pub use self::making::{Completions, Manual};

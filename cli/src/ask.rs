@@ -5,6 +5,7 @@
 pub mod actions;
 pub mod analytics;
 pub mod answer;
+pub mod anything;
 pub mod audit;
 pub mod channel;
 pub mod client;
@@ -87,6 +88,8 @@ pub async fn run(question: Question, settings: &Settings) -> Result<(), Failure>
         Question::User(command) => users::run(&asker, command).await,
         Question::Audit(asked) => audit::run(&asker, asked).await,
         Question::Whoami => asker.show(&asker.client.whoami().await?, trust::whoami),
+        Question::List(asked) => anything::list(&asker, asked).await,
+        Question::Show(asked) => anything::show(&asker, &asked.what, &asked.id).await,
         Question::Api(asked) => raw::run(&asker.client, asked, settings).await,
         list => asker.listed(list).await,
     }

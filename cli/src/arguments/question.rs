@@ -8,7 +8,7 @@ use rollcall_model::indicator::INDICATORS;
 use super::api::RawRequest;
 use super::doing::{Alerts, Analytics, ChannelCommand, CombinationCommand, DoOn};
 use super::groups::GroupCommand;
-use super::listing::Listing;
+use super::listing::{AnyList, Listing, OneThing};
 use super::live::{Top, Waits, Watch};
 use super::looking::{Explain, History};
 use super::policy::PolicyCommand;
@@ -155,6 +155,10 @@ pub enum Question {
     Audit(Audit),
     /// Who the zone takes you for
     Whoami,
+    /// Any list of the zone: hardware, assignments, capabilities, rules, changes of health, …
+    List(AnyList),
+    /// One thing by its id: an alert, an action, a certificate, a token, a join, a user
+    Show(OneThing),
     /// One request to the API, as it is: what has no command of its own yet
     Api(RawRequest),
     /// The dictionary of the 24 health indicators; asks no zone

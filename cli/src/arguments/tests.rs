@@ -65,6 +65,8 @@ fn what_people_type_is_understood() {
         "rollcall watch --node web-3 --group rack-a --only nodes,alerts -o json",
         "rollcall wait --for node=web-3,state=healthy --for alert=3,state=cleared --timeout 2m",
         "rollcall explain web-3 -o yaml",
+        "rollcall list hardware --node web-3 --where current=true --sort -since",
+        "rollcall show alert 12",
         "rollcall history rack-a --at 03:12 --around 1h",
         "rollcall readings web-3",
         "rollcall context add east --api https://x:1 --identity ./ada --use",
@@ -81,6 +83,8 @@ fn what_people_type_is_understood() {
         "rollcall action web-3 explode",
         "rollcall nodes -o xml",
         "rollcall nodes --limit 0",
+        "rollcall list everything",
+        "rollcall show node x",
         "rollcall wait --timeout 5s",
         "rollcall api TRACE /",
         "rollcall token create --for node",
@@ -124,6 +128,8 @@ fn every_command_that_changes_something_teaches_by_examples() {
         &["history"],
         &["context", "add"],
         &["api"],
+        &["list"],
+        &["show"],
     ] {
         let mut command = CommandLine::command();
         let found = path.iter().fold(&mut command, |at, name| at.find_subcommand_mut(name).unwrap());

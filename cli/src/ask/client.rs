@@ -161,6 +161,14 @@ impl Client {
         self.get(&["nodes", node], &[]).await
     }
 
+    /// One thing of a list, `GET /v1/alerts/{id}` and the like.
+    ///
+    /// # Errors
+    /// As [`Self::status`]; refused where there is no such thing.
+    pub async fn one(&self, list: &str, id: &str) -> Result<Answer, ClientError> {
+        self.get(&[list, id], &[]).await
+    }
+
     /// A whole list, `GET /v1/groups` and the like, with those filters that have a value.
     ///
     /// # Errors

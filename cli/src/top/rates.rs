@@ -8,6 +8,8 @@ use jiff::Timestamp;
 const SPAN_MS: i64 = 10_000;
 /// More moments than this are not remembered: a zone that does more is busy, and its rate is told as at least this.
 const MOST: usize = 20_000;
+/// Changes of a counter that are remembered.
+const CHANGES: usize = 6;
 
 /// Rates of a zone.
 #[derive(Clone, Debug, Default)]
@@ -16,43 +18,48 @@ pub struct Rates {
     events: VecDeque<(i64, u32)>,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// What a counter was at the moments it was seen to have changed, oldest first.
+#[derive(Clone, Debug, Default)]
 struct Counter {
-    value: u64,
-    at_ms: i64,
-    per_second: Option<f64>,
+    seen: VecDeque<(i64, u64)>,
+}
+
+impl Counter {
+    /// Between the first change that is remembered and the last: when a counter is looked at and when it is told do not
+    /// fall together, which a longer time evens out.
+    fn per_second(&self) -> Option<f64> {
+        let ((from, was), (until, is)) = (self.seen.front()?, self.seen.back()?);
+        let passed = until - from;
+        (passed > 0).then(|| is.saturating_sub(*was) as f64 * 1_000.0 / passed as f64)
+    }
 }
 
 impl Rates {
     /// A counter has this value now. It starts again when its owner does, and stands still between two reports.
     pub fn counted(&mut self, id: &str, value: u64, now: Timestamp) {
         let at_ms = now.as_millisecond();
-        match self.counters.get_mut(id) {
-            None => {
-                self.counters.insert(id.to_owned(), Counter { value, at_ms, per_second: None });
-            }
-            Some(known) if value == known.value => {}
-            Some(known) if value < known.value => *known = Counter { value, at_ms, per_second: None },
-            Some(known) => {
-                let passed = at_ms.saturating_sub(known.at_ms);
-                if passed > 0 {
-                    let per_second = (value - known.value) as f64 * 1_000.0 / passed as f64;
-                    *known = Counter { value, at_ms, per_second: Some(per_second) };
-                }
-            }
+        let counter = self.counters.entry(id.to_owned()).or_default();
+        match counter.seen.back() {
+            Some((_, known)) if value == *known => return,
+            Some((_, known)) if value < *known => counter.seen.clear(),
+            _ => {}
+        }
+        counter.seen.push_back((at_ms, value));
+        while counter.seen.len() > CHANGES {
+            counter.seen.pop_front();
         }
     }
 
     /// How often a counter counts, per second; nothing before it was seen twice.
     #[must_use]
     pub fn of(&self, id: &str) -> Option<f64> {
-        self.counters.get(id).and_then(|counter| counter.per_second)
+        self.counters.get(id).and_then(Counter::per_second)
     }
 
     /// All counters together, per second.
     #[must_use]
     pub fn all(&self) -> Option<f64> {
-        let known: Vec<f64> = self.counters.values().filter_map(|counter| counter.per_second).collect();
+        let known: Vec<f64> = self.counters.values().filter_map(Counter::per_second).collect();
         if known.is_empty() { None } else { Some(known.iter().sum()) }
     }
 

@@ -82,9 +82,7 @@ fn asked(filters: &[(&str, String)], listing: &Listing) -> Vec<(String, String)>
     if let Some(sort) = &listing.sort {
         query.push(("sort".into(), sort.clone()));
     }
-    if let Some(limit) = listing.limit {
-        query.push(("limit".into(), limit.min(PAGE).to_string()));
-    }
+    query.push(("limit".into(), listing.limit.unwrap_or(PAGE).min(PAGE).to_string()));
     query
 }
 
