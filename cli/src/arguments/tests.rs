@@ -145,3 +145,51 @@ fn the_help_teaches_by_examples() {
     let sql = CommandLine::command().find_subcommand_mut("sql").unwrap().render_help().to_string();
     assert!(sql.contains("rollcall sql --csv") && sql.contains("v_node_health_bits"), "{sql}");
 }
+
+/// A line as a shell splits it, up to what ends a command.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    let mut is_word = false;
+    let mut letters = line.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match (quote, letter) {
+            (Some(open), _) if letter == open => quote = None,
+            (Some('"'), '\\') => word.extend(letters.next()),
+            (Some(_), _) => word.push(letter),
+            (None, '\'' | '"') => (quote, is_word) = (Some(letter), true),
+            (None, '|' | ';' | '&' | '>' | '<' | '#') => break,
+            (None, ' ') => {
+                if std::mem::take(&mut is_word) || !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+            }
+            _ => word.push(letter),
+        }
+    }
+    if is_word || !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+#[test]
+fn every_command_in_the_guide_is_understood() {
+    let guide = include_str!("../../../docs/cli.md");
+    let mut seen = 0;
+    let mut is_code = false;
+    for line in guide.lines() {
+        if line.starts_with("```") {
+            is_code = line == "```" && !is_code;
+            continue;
+        }
+        for part in
+            line.split("&& ").flat_map(|part| part.split("; ")).filter(|part| is_code && part.starts_with("rollcall "))
+        {
+            let words = words(part);
+            let parsed = CommandLine::try_parse_from(&words);
+            assert!(parsed.is_ok(), "{words:?}: {}", parsed.unwrap_err());
+            seen += 1;
+        }
+    }
+    assert!(seen > 40, "the examples were found: {seen}");
+}

@@ -5,7 +5,7 @@ mod sse;
 
 use std::time::Duration;
 
-use reqwest::{Response, header};
+use reqwest::{Response, StatusCode, header};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -123,6 +123,10 @@ impl Events {
         }
         let body = timeout(ANSWER, response.bytes()).await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
+        if is_full(status, &body) {
+            self.source = Source::Asked;
+            return Ok(Vec::new());
+        }
         if !status.is_success() {
             return Err(refusal(status, &body, &url));
         }
@@ -132,6 +136,12 @@ impl Events {
         self.source = Source::Asked;
         Ok(rows(document))
     }
+}
+
+/// Whether there is no place for one more stream; whoever asks again and again needs none.
+fn is_full(status: StatusCode, body: &[u8]) -> bool {
+    let reason = || serde_json::from_slice::<Value>(body).ok().map(|problem| problem["reason"] == "too_many_streams");
+    status == StatusCode::SERVICE_UNAVAILABLE && reason().unwrap_or_default()
 }
 
 fn rows(document: Value) -> Vec<Value> {
