@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DEMO ?=
 
-.PHONY: help demo test test-compose test-packages packages fuzz verify fix bench deny needs
+.PHONY: help demo test test-api test-compose test-packages packages fuzz verify fix bench deny needs
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -27,6 +27,12 @@ test: needs ## every test: unit, property, contract, simulation, end to end, pac
 	tests/packages/run
 	store/tests/postgres17
 	tests/compose/run
+
+test-api: ## the API from outside: the examples of its guide, and thousands of requests made up from docs/openapi.json
+	scripts/needs rabbitmq-server curl jq python3-venv
+	scripts/schemathesis >/dev/null
+	$(CARGO) build -p rollcall-zone-controller -p rollcall-group-controller -p rollcall-checkin -p rollcall-node-agent
+	ROLLCALL_E2E_BUILT=1 $(CARGO) test -p rollcall-tests --test api
 
 test-packages: ## the Debian packages, installed into a Debian 13 of their own (wants root)
 	$(CARGO) build --workspace --bins

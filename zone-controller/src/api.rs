@@ -24,6 +24,7 @@ mod lists;
 mod metrics;
 mod nodes;
 mod notices;
+mod openapi;
 mod policy;
 mod receiving;
 mod resources;
@@ -157,6 +158,7 @@ fn of_topology(routes: Routes) -> Routes {
         .on(Access::Open, Method::GET, "/healthz", async || "ok\n")
         .on(Access::Open, Method::GET, "/readyz", status::ready)
         .on(VIEWER, Method::GET, "/metrics", metrics::metrics)
+        .on(Access::Open, Method::GET, "/v1/openapi.json", openapi::serve)
         .on(VIEWER, Method::GET, "/v1/status", status::status)
         .on(VIEWER, Method::GET, "/v1/nodes", listed(&catalogue::NODES))
         .on(VIEWER, Method::GET, "/v1/nodes/{node}", nodes::one)

@@ -6,6 +6,8 @@ use axum::extract::State;
 use rollcall_model::Millis;
 use rollcall_model::packet::Action;
 use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
 
 use super::Shared;
 use super::asking::{Answer, Told, command};
@@ -24,16 +26,37 @@ pub async fn one(State(shared): State<Arc<Shared>>, conditions: Conditions, InPa
 }
 
 /// Body of `POST /v1/actions`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
     /// Name, id, or beginning of the id.
+    #[schema(min_length = 1)]
     node: String,
     /// e.g. `{"kind": "identify", "seconds": 60}`.
+    #[schema(schema_with = action)]
     action: Action,
     /// Not begun after so many seconds.
     #[serde(default = "deadline_s")]
+    #[schema(minimum = 1)]
     deadline_s: u64,
+}
+
+/// What can be done to a node, each with what belongs to it.
+fn action() -> OneOfBuilder {
+    let of = |kind: &str| {
+        let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([kind]));
+        ObjectBuilder::new().schema_type(Type::Object).property("kind", word).required("kind")
+    };
+    let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(3_600));
+    OneOfBuilder::new()
+        .item(of("identify").property("seconds", seconds).required("seconds"))
+        .item(of("drain"))
+        .item(
+            of("restart_service")
+                .property("service", ObjectBuilder::new().schema_type(Type::String))
+                .required("service"),
+        )
+        .item(of("reboot"))
 }
 
 const fn deadline_s() -> u64 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::Shared;
 use super::asking::{Answer, Told, command};
@@ -37,10 +38,11 @@ fn tag(alert: &Value) -> Tag {
 }
 
 /// Body of `POST /v1/alerts/{alert}/acknowledge`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seen {
     #[serde(default)]
+    #[schema(max_length = 500, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
     comment: String,
 }
 

@@ -8,6 +8,7 @@ use rollcall_model::Purpose;
 use rollcall_store::Bind;
 use serde::Deserialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::Shared;
 use super::asking::{Answer, command, rows, unfold};
@@ -79,7 +80,7 @@ fn known(shared: &Shared, channel: &str) -> Result<Purpose, Problem> {
 }
 
 /// Body of `POST /v1/channels/{channel}/messages`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Message {
     /// Short word for what it is.

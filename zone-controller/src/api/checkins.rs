@@ -7,6 +7,7 @@ use axum::extract::State;
 use rollcall_model::{Capability, Name};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::Shared;
 use super::asking::{Answer, command, overview, rows};
@@ -36,13 +37,15 @@ fn unheard(name: &Name, place: &Name, message: &str) -> Value {
 }
 
 /// Body of `POST /v1/combinations`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
+    #[schema(value_type = String)]
     capability: Capability,
     approve: bool,
     /// Name of its group; without it one is made of the capability.
     #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,63}$")]
     name: Option<Name>,
 }
 

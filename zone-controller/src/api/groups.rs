@@ -7,6 +7,7 @@ use rollcall_model::{Millis, Name};
 use rollcall_store::{Bind, GroupKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::Shared;
 use super::asking::{Answer, Told, command, rows};
@@ -55,17 +56,22 @@ async fn allow(shared: &Shared, conditions: &Conditions, group: &str) -> Result<
 }
 
 /// Body of `POST /v1/groups`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleGroup {
+    #[schema(value_type = String, pattern = "^[A-Za-z0-9._-]{1,63}$")]
     name: Name,
     /// `logical` (so without it) or `health`.
     #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^(logical|health)$")]
     kind: Option<GroupKind>,
+    #[schema(min_length = 1, max_length = 4096)]
     rule: String,
     #[serde(default = "enter_dwell_ms")]
+    #[schema(maximum = 86_400_000)]
     enter_dwell_ms: u64,
     #[serde(default = "leave_dwell_ms")]
+    #[schema(maximum = 86_400_000)]
     leave_dwell_ms: u64,
 }
 
@@ -112,9 +118,10 @@ pub async fn dissolve(
 }
 
 /// Body of `POST /v1/rules/test`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleText {
+    #[schema(min_length = 1, max_length = 4096)]
     rule: String,
 }
 

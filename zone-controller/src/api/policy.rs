@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, Request, State};
 use rollcall_store::Bind;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::Shared;
 use super::asking::{Answer, Told, command, progress, rows};
@@ -88,7 +89,7 @@ pub async fn set(
 }
 
 /// Body of `POST /v1/policy/rollback`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rollback {
     version: u64,

@@ -9,6 +9,7 @@ use axum::extract::State;
 use rollcall_store::{AskError, AskLimits, Bind};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::Shared;
 use super::asking::{Answer, listed, rows};
@@ -65,7 +66,7 @@ pub async fn events(State(shared): State<Arc<Shared>>, Params(filter): Params<Ev
 }
 
 /// Body of `/v1/sql`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
     query: String,

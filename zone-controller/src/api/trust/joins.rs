@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use super::{certificate, draw_serial, hand_out, identity, key_of, order, read, unsigned};
 use crate::api::Shared;
@@ -38,15 +39,19 @@ const CUT: Duration = Duration::from_secs(5);
 type Coded = Result<(StatusCode, Json<Value>), Problem>;
 
 /// Body of `POST /v1/join`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Joining {
     csr: String,
+    #[schema(value_type = String)]
     principal: Principal,
+    #[schema(value_type = String, pattern = "^[A-Za-z0-9._-]{1,63}$")]
     name: Name,
     #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,63}$")]
     place: Option<Name>,
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     address: Option<IpAddr>,
     #[serde(default)]
     token: Option<String>,
@@ -123,7 +128,7 @@ pub async fn approve(
 }
 
 /// Body of `POST /v1/joins/{join}/deny`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Denial {
     #[serde(default)]
@@ -145,7 +150,7 @@ pub async fn deny(
 }
 
 /// Body of `POST /v1/renew`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Renewal {
     csr: String,
@@ -176,10 +181,11 @@ fn certified(caller: &Caller) -> Result<(Principal, Serial), Problem> {
 }
 
 /// Body of `POST /v1/checkin-certificate`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckinRequest {
     csr: String,
+    #[schema(value_type = String, pattern = "^[A-Za-z0-9._-]{1,63}$")]
     name: Name,
 }
 
@@ -210,7 +216,7 @@ pub async fn certificate_of(
 }
 
 /// Body of `POST /v1/revoke`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Revocation {
     principal: String,

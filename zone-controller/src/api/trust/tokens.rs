@@ -9,6 +9,7 @@ use rollcall_identity::{Token, TokenUse};
 use rollcall_model::{Millis, Name, TokenKind, UnixMillis};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{identity, no_randomness, order};
 use crate::api::Shared;
@@ -33,14 +34,17 @@ async fn find(shared: &Shared, token: &str) -> Result<Value, Problem> {
 }
 
 /// Body of `POST /v1/tokens`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     #[serde(rename = "for")]
+    #[schema(value_type = String, pattern = "^(node|group|checkin)$")]
     kind: TokenKind,
     #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,63}$")]
     name: Option<Name>,
     #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9._-]{1,63}$")]
     place: Option<Name>,
     #[serde(default)]
     not_before_ms: Option<u64>,

@@ -10,6 +10,7 @@ use rollcall_model::{Name, Principal, Role};
 use rollcall_startup::Clock;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{certificate, identity, key_of, no_randomness, order, unsigned};
 use crate::api::Shared;
@@ -37,10 +38,12 @@ async fn find(shared: &Shared, name: &Name) -> Result<Value, Problem> {
 }
 
 /// Body of `POST /v1/users`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
+    #[schema(value_type = String, pattern = "^[A-Za-z0-9._-]{1,63}$")]
     name: Name,
+    #[schema(value_type = String, pattern = "^(viewer|operator|administrator)$")]
     role: Role,
     /// A request for a certificate (PEM); without one there is a token.
     #[serde(default)]

@@ -32,7 +32,7 @@ pub const TOKENS: List = List {
             "tokens in one of these states",
             words!("state": "open", "used", "revoked", "expired", "not_yet_valid"),
         ),
-        filter("kind", "tokens for nodes, or for groups", words!("kind": "node", "group")),
+        filter("kind", "tokens for nodes, or for groups", words!("kind": "node", "group", "checkin")),
         filter("name", "tokens for somebody of this name", Check::Text("r.name = ?")),
         filter("place", "tokens for somebody at this place", Check::Text("r.place = ?")),
     ],
