@@ -11,11 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::RawQuery;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use futures::{Stream, StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -23,8 +25,14 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 fn event(id: u64, kind: &str) -> Value {
-    json!({ "event_id": id, "at": "2026-11-20T08:15:30.250Z", "kind": kind, "subject_type": "node", "subject_id": "x",
+    json!({ "event_id": id, "at": "2026-11-20T08:15:30.250Z", "kind": kind,
+            "subject_type": if kind == "user_set" { "other" } else { "node" }, "subject_id": "x",
             "message": format!("event {id}"), "detail": {} })
+}
+
+/// What is said, and then nothing more.
+fn endless(text: String) -> impl Stream<Item = Result<String, std::io::Error>> {
+    stream::once(async { Ok(text) }).chain(stream::pending())
 }
 
 /// A zone with one node, which is well from the third look on, and a stream of events.
@@ -44,7 +52,7 @@ async fn zone() -> String {
                 format!("id: {id}\nevent: x\ndata: {}\n\n", event(id, if id == 4 { "user_set" } else { "node_state" }))
             })
             .collect();
-        ([(header::CONTENT_TYPE, "text/event-stream")], text).into_response()
+        ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(endless(text))).into_response()
     };
     let nodes = async || Json(json!([{ "name": "web,3", "state": "down" }, { "name": "web-4", "state": null }]));
     let missing = async || {

@@ -176,12 +176,13 @@ fn words(line: &str) -> Vec<String> {
 fn every_command_in_the_guide_is_understood() {
     let guide = include_str!("../../../docs/cli.md");
     let mut seen = 0;
-    let mut is_code = false;
+    let mut fence = None;
     for line in guide.lines() {
-        if line.starts_with("```") {
-            is_code = line == "```" && !is_code;
+        if let Some(info) = line.strip_prefix("```") {
+            fence = if fence.is_none() { Some(info) } else { None };
             continue;
         }
+        let is_code = fence == Some("");
         for part in
             line.split("&& ").flat_map(|part| part.split("; ")).filter(|part| is_code && part.starts_with("rollcall "))
         {
@@ -191,5 +192,5 @@ fn every_command_in_the_guide_is_understood() {
             seen += 1;
         }
     }
-    assert!(seen > 40, "the examples were found: {seen}");
+    assert!(seen > 30, "the examples were found: {seen}");
 }

@@ -111,7 +111,7 @@ fn show(name: Option<&str>, mut contexts: Contexts, path: &Path, global: &Global
     .map(|(name, _)| *name)
     .collect();
     if !beats.is_empty() {
-        text.push_str(&format!("note        {} is set, and counts more\n", beats.join(", ")));
+        text.push_str(&format!("note        set, and counting more: {}\n", beats.join(", ")));
     }
     say(&text)
 }

@@ -73,7 +73,7 @@ async fn show(
     let mut clock = interval(SECOND);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut offset = SignedDuration::ZERO;
-    let size = screen.terminal.size().map_err(terminal_failure)?;
+    let size = screen.terminal.size().map_err(|error| terminal_failure(&error))?;
     let mut effects = state.step(Event::Size(size.width, size.height));
     loop {
         for effect in effects.drain(..) {
@@ -83,7 +83,7 @@ async fn show(
                 other => drop(want.try_send(Want::of(other))),
             }
         }
-        screen.terminal.draw(|frame| view::draw(state, frame, palette)).map_err(terminal_failure)?;
+        screen.terminal.draw(|frame| view::draw(state, frame, palette)).map_err(|error| terminal_failure(&error))?;
         let first = tokio::select! {
             biased;
             () = shutdown.requested() => return Ok(()),
@@ -104,7 +104,7 @@ async fn show(
     }
 }
 
-fn terminal_failure(error: std::io::Error) -> Failure {
+fn terminal_failure(error: &std::io::Error) -> Failure {
     Failure::other(format!("the terminal cannot be used: {error}"))
 }
 
@@ -121,7 +121,7 @@ fn watch_keys(tell: Sender<Told>, is_over: Arc<AtomicBool>) -> thread::JoinHandl
                 Ok(crossterm::event::Event::Resize(width, height)) => Some(Told::Event(Event::Size(width, height))),
                 Ok(event) => input::read(&event).map(|input| Told::Event(Event::Input(input))),
                 // Whoever sat there has gone.
-                Err(error) => Some(Told::Fatal(terminal_failure(error))),
+                Err(error) => Some(Told::Fatal(terminal_failure(&error))),
             };
             let is_last = matches!(told, Some(Told::Fatal(_)));
             if told.is_some_and(|told| tell.blocking_send(told).is_err()) || is_last {
