@@ -20,8 +20,8 @@ use super::palette::Palette;
 use super::state::{Effect, Event, State};
 use super::terminal::Screen;
 use super::view;
-use crate::ask::client::Client;
 use crate::ask::client::stream::Events;
+use crate::ask::client::{Client, ClientError};
 use crate::ask::follow::is_passing;
 
 /// Nobody sees more pictures a second than this allows.
@@ -131,6 +131,14 @@ fn watch_keys(tell: Sender<Told>, is_over: Arc<AtomicBool>) -> thread::JoinHandl
     })
 }
 
+/// Why the zone cannot be heard, on one line.
+fn shortly(error: &ClientError) -> String {
+    match error {
+        ClientError::Unreachable { url, reason } => format!("{url}: {reason}"),
+        other => other.to_string(),
+    }
+}
+
 /// Tells what happens in the zone, and when it cannot be heard.
 async fn follow(client: Client, newest: i64, tell: Sender<Told>) {
     let mut events = Events::after(&client, newest);
@@ -145,7 +153,7 @@ async fn follow(client: Client, newest: i64, tell: Sender<Told>) {
             Ok(rows) => vec![Told::Event(Event::Happened(rows))],
             Err(error) if is_passing(&error) => {
                 is_lost = true;
-                vec![Told::Event(Event::Lost(error.to_string()))]
+                vec![Told::Event(Event::Lost(shortly(&error)))]
             }
             Err(error) => vec![Told::Fatal(error.into())],
         };

@@ -22,6 +22,8 @@ pub struct Rates {
 #[derive(Clone, Debug, Default)]
 struct Counter {
     seen: VecDeque<(i64, u64)>,
+    /// Whether the first of them was seen to change: what was there at the beginning was told at a time nobody knows.
+    is_anchored: bool,
 }
 
 impl Counter {
@@ -41,7 +43,10 @@ impl Rates {
         let counter = self.counters.entry(id.to_owned()).or_default();
         match counter.seen.back() {
             Some((_, known)) if value == *known => return,
-            Some((_, known)) if value < *known => counter.seen.clear(),
+            Some((_, known)) if value < *known || !counter.is_anchored => {
+                counter.seen.clear();
+                counter.is_anchored = true;
+            }
             _ => {}
         }
         counter.seen.push_back((at_ms, value));
@@ -50,7 +55,7 @@ impl Rates {
         }
     }
 
-    /// How often a counter counts, per second; nothing before it was seen twice.
+    /// How often a counter counts, per second; nothing before it was seen to change twice.
     #[must_use]
     pub fn of(&self, id: &str) -> Option<f64> {
         self.counters.get(id).and_then(Counter::per_second)
@@ -92,15 +97,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_told_once_a_counter_was_seen_twice_and_not_over_a_restart() {
+    fn a_rate_is_told_once_a_counter_was_seen_to_change_twice_and_not_over_a_restart() {
         let at = |ms: i64| Timestamp::from_millisecond(ms).unwrap();
         let mut rates = Rates::default();
         rates.counted("a", 100, at(0));
         assert_eq!(rates.of("a"), None);
         rates.counted("a", 100, at(1_000));
-        rates.counted("a", 160, at(2_000));
+        rates.counted("a", 160, at(1_500));
+        assert_eq!(rates.of("a"), None, "nobody knows when the first was told");
+        rates.counted("a", 220, at(3_500));
         assert_eq!((rates.of("a"), rates.all()), (Some(30.0), Some(30.0)));
-        rates.counted("a", 5, at(3_000));
+        rates.counted("a", 310, at(6_500));
+        assert_eq!(rates.of("a"), Some(30.0));
+        rates.counted("a", 5, at(7_000));
         assert_eq!(rates.of("a"), None, "it began anew");
     }
 
