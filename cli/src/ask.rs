@@ -5,15 +5,19 @@
 pub mod actions;
 pub mod analytics;
 pub mod answer;
+pub mod anything;
 pub mod audit;
 pub mod channel;
 pub mod client;
 pub mod combinations;
 pub mod events;
-mod follow;
+pub mod explain;
+pub(crate) mod follow;
+pub mod format;
 pub(crate) mod grid;
 pub mod groups;
 pub(crate) mod hardware;
+pub mod history;
 pub mod indicators;
 pub mod lists;
 pub mod look;
@@ -21,12 +25,15 @@ pub mod node;
 pub mod nodes;
 pub(crate) mod output;
 pub mod policy;
+pub mod raw;
 pub mod readings;
 mod renewal;
 pub mod sql;
 pub mod status;
 pub mod trust;
 pub mod users;
+pub mod wait;
+pub mod watch;
 pub mod when;
 
 use std::io::{self, Read, Write};
@@ -37,69 +44,64 @@ use serde_json::Value;
 
 use self::answer::{Alert, Checkin, Group, NodeDetail, NodeReadings, Table};
 use self::client::credential::Credential;
-use self::client::{Answer, Client, ClientError, NodeFilter};
+use self::client::{Answer, Client, ClientError};
 use self::look::Look;
 use self::readings::Known;
-use crate::arguments::{AlertCommand, Alerts, Analytics, Global, Question};
+use crate::arguments::{AlertCommand, Alerts, Analytics, Listing, Question};
+use crate::progress::Progress;
+use crate::settings::{Format, Settings};
+use crate::top;
 
 /// Asks, and writes the answer to standard output.
 ///
 /// # Errors
-/// Exit code 3 where the zone cannot be reached, 2 where the arguments are wrong, 1 where the zone refuses or knows
-/// no such thing.
-pub async fn run(question: Question, global: &Global) -> Result<(), Failure> {
+/// Exit code 3 where the zone cannot be reached, 2 where the arguments are wrong, 4 where what is waited for does not come
+/// true in time, 1 where the zone refuses or knows no such thing.
+pub async fn run(question: Question, settings: &Settings) -> Result<(), Failure> {
     if matches!(question, Question::Indicators) {
-        let text = match global.json {
-            true => output::document(&indicators::document()),
-            false => indicators::render(&output::look(global.no_color, None)),
-        };
+        let text = format::written(settings.format, &indicators::document(), &[]);
+        let text = text.unwrap_or_else(|| indicators::render(&output::look(settings, None)));
         return output::print(&text).map(drop);
     }
-    let asker = Asker { client: client(global).await?, global };
+    let asker = Asker { client: client(settings).await?, settings };
     match question {
         Question::Status => asker.status().await,
-        Question::Nodes { state, group, bit } => asker.nodes(NodeFilter { state, group, bit }).await,
+        Question::Top(asked) => top::run(asker.client, asked, settings).await,
+        Question::Watch(asked) => watch::run(&asker, asked).await,
+        Question::Wait(asked) => wait::run(&asker, asked).await,
+        Question::Explain(asked) => explain::run(&asker, &asked.node).await,
+        Question::History(asked) => history::run(&asker, asked).await,
         Question::Node { node } => asker.node(&node).await,
-        Question::Groups => asker.list("groups", lists::groups).await,
-        Question::Channels => asker.list("channels", lists::channels).await,
-        Question::Checkins => asker.list("checkins", lists::checkins).await,
+        Question::Readings { node } => asker.show(&asker.client.readings(&node).await?, readings::alone),
         Question::Alerts(alerts) => asker.alerts(alerts).await,
         Question::Group(command) => groups::run(&asker, command).await,
         Question::Policy(command) => policy::flow::run(&asker, command).await,
         Question::Action(what) => actions::order(&asker, what).await,
-        Question::Actions { node, state } => {
-            asker.show_list(&asker.client.actions(node.as_deref(), state.as_deref()).await?, actions::list)
-        }
         Question::Channel(command) => channel::run(&asker, command).await,
         Question::Analytics(what) => asker.analytics(what).await,
-        Question::Combinations { command: None } => asker.list("combinations", combinations::list).await,
-        Question::Combinations { command: Some(command) } => combinations::decide(&asker, command).await,
-        Question::Events { follow: true, limit } => asker.follow(limit).await,
-        Question::Events { follow: false, limit } => {
-            asker.show_list(&asker.client.latest_events(limit).await?, events::render)
-        }
+        Question::Combinations { command: Some(command), .. } => combinations::decide(&asker, command).await,
+        Question::Events { follow, limit, kind } => follow::events(&asker, follow, limit, &kind).await,
         Question::Sql { query, csv } => asker.sql(query, csv).await,
         Question::Token(command) => trust::token(&asker, command).await,
         Question::Join(command) => trust::join(&asker, command).await,
         Question::Revoke(revocation) => trust::revoke(&asker, revocation).await,
-        Question::Certificates { state, of } => {
-            let answer = asker.client.certificates(state.as_deref(), of.as_deref()).await?;
-            asker.show_list(&answer, trust::certificates)
-        }
         Question::User(command) => users::run(&asker, command).await,
         Question::Audit(asked) => audit::run(&asker, asked).await,
         Question::Whoami => asker.show(&asker.client.whoami().await?, trust::whoami),
-        Question::Indicators => Ok(()),
+        Question::List(asked) => anything::list(&asker, asked).await,
+        Question::Show(asked) => anything::show(&asker, &asked.what, &asked.id).await,
+        Question::Api(asked) => raw::run(&asker.client, asked, settings).await,
+        list => asker.listed(list).await,
     }
 }
 
 /// A client that shows who asks; a certificate that grew old is renewed on the way.
-async fn client(global: &Global) -> Result<Client, Failure> {
-    let Global { identity, token, site, .. } = global;
+async fn client(settings: &Settings) -> Result<Client, Failure> {
+    let Settings { identity, token, site, .. } = settings;
     let credential = Credential::of(identity.clone(), token.clone(), site.clone())?;
-    let client = Client::new(&global.api, &credential)?;
+    let client = Client::new(&settings.api, &credential)?;
     match identity {
-        Some(directory) if renewal::renew(&client, directory).await => Ok(Client::new(&global.api, &credential)?),
+        Some(directory) if renewal::renew(&client, directory).await => Ok(Client::new(&settings.api, &credential)?),
         _ => Ok(client),
     }
 }
@@ -107,19 +109,19 @@ async fn client(global: &Global) -> Result<Client, Failure> {
 /// What every question and order needs.
 pub struct Asker<'a> {
     client: Client,
-    global: &'a Global,
+    settings: &'a Settings,
 }
 
 impl Asker<'_> {
-    /// The document itself with `--json`, otherwise what `render` makes of it.
+    /// The document itself for programs, otherwise what `render` makes of it.
     fn show<T: DeserializeOwned>(
         &self,
         answer: &Answer,
         render: impl FnOnce(&T, &Look) -> String,
     ) -> Result<(), Failure> {
-        let text = match self.global.json {
-            true => output::document(&answer.document),
-            false => render(&answer.read()?, &output::look(self.global.no_color, answer.clock)),
+        let text = match format::written(self.settings.format, &answer.document, &[]) {
+            Some(text) => text,
+            None => render(&answer.read()?, &output::look(self.settings, answer.clock)),
         };
         output::print(&text).map(drop)
     }
@@ -132,17 +134,64 @@ impl Asker<'_> {
         self.show(answer, |list: &Vec<T>, look: &Look| render(list, look))
     }
 
-    async fn list<T: DeserializeOwned>(&self, what: &str, render: fn(&[T], &Look) -> String) -> Result<(), Failure> {
-        self.show_list(&self.client.list(what).await?, render)
+    /// A list as it was asked for: columns that were chosen stand as they are.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        filters: &[(&str, Option<&str>)],
+        listing: &Listing,
+        render: impl FnOnce(&[T], &Look) -> String,
+    ) -> Result<(), Failure> {
+        let progress = Progress::new(self.settings.shows_progress());
+        let answer = self.client.rows(&[what], &client::given(filters), listing, &progress).await?;
+        drop(progress);
+        if listing.fields.is_empty() {
+            return self.show_list(&answer, render);
+        }
+        let text = format::written(self.settings.format, &answer.document, &listing.fields);
+        let look = output::look(self.settings, answer.clock);
+        output::print(&text.unwrap_or_else(|| sql::render(&sql::chosen(&answer.document, &listing.fields), &look)))
+            .map(drop)
+    }
+
+    async fn listed(&self, question: Question) -> Result<(), Failure> {
+        match question {
+            Question::Nodes { state, group, bit, listing } => {
+                let group = match group {
+                    Some(wanted) => {
+                        Some(group_id(&wanted, &self.client.list("groups", &[]).await?.read::<Vec<Group>>()?)?)
+                    }
+                    None => None,
+                };
+                let filters = [("state", state.as_deref()), ("group", group.as_deref()), ("bit", bit.as_deref())];
+                self.list("nodes", &filters, &listing, nodes::render).await
+            }
+            Question::Groups(listing) => self.list("groups", &[], &listing, lists::groups).await,
+            Question::Channels(listing) => self.list("channels", &[], &listing, lists::channels).await,
+            Question::Checkins(listing) => self.list("checkins", &[], &listing, lists::checkins).await,
+            Question::Actions { node, state, listing } => {
+                let filters = [("node", node.as_deref()), ("state", state.as_deref())];
+                self.list("actions", &filters, &listing, actions::list).await
+            }
+            Question::Combinations { listing, .. } => {
+                self.list("combinations", &[], &listing, combinations::list).await
+            }
+            Question::Certificates(asked) => {
+                let filters = [("state", asked.state.as_deref()), ("principal", asked.of.as_deref())];
+                self.list("certificates", &filters, &asked.listing, trust::certificates).await
+            }
+            // The others are no lists, and have their own arms above.
+            _ => Ok(()),
+        }
     }
 
     fn look(&self) -> Look {
-        output::look(self.global.no_color, None)
+        output::look(self.settings, None)
     }
 
-    /// Something to read on the way; nothing with `--json`, whose answer is one document.
+    /// Something to read on the way; nothing for programs, whose answer is one document.
     fn say(&self, text: &str) -> Result<(), Failure> {
-        if self.global.json { Ok(()) } else { output::print(text).map(drop) }
+        if self.settings.format.is_for_programs() { Ok(()) } else { output::print(text).map(drop) }
     }
 
     /// Something to know beside the answer, on standard error.
@@ -151,27 +200,19 @@ impl Asker<'_> {
         drop(writeln!(io::stderr(), "note: {text}"));
     }
 
-    /// The end of an order: the document with `--json`, otherwise the text.
+    /// The end of an order: the document for programs, otherwise the text.
     fn conclude(&self, document: &Value, text: &str) -> Result<(), Failure> {
-        let text = if self.global.json { output::document(document) } else { text.to_owned() };
-        output::print(&text).map(drop)
+        let written = format::written(self.settings.format, document, &[]);
+        output::print(written.as_deref().unwrap_or(text)).map(drop)
     }
 
     async fn status(&self) -> Result<(), Failure> {
         let answer = self.client.status().await?;
-        let (groups, checkins): (Vec<Group>, Vec<Checkin>) = match self.global.json {
+        let (groups, checkins): (Vec<Group>, Vec<Checkin>) = match self.settings.format.is_for_programs() {
             true => (Vec::new(), Vec::new()),
-            false => (self.client.list("groups").await?.read()?, self.client.list("checkins").await?.read()?),
+            false => (self.client.list("groups", &[]).await?.read()?, self.client.list("checkins", &[]).await?.read()?),
         };
         self.show(&answer, |status, look| status::render(status, &groups, &checkins, look))
-    }
-
-    async fn nodes(&self, mut filter: NodeFilter) -> Result<(), Failure> {
-        if let Some(wanted) = filter.group {
-            let groups: Vec<Group> = self.client.list("groups").await?.read()?;
-            filter.group = Some(group_id(&wanted, &groups)?);
-        }
-        self.show_list(&self.client.nodes(&filter).await?, nodes::render)
     }
 
     /// The saved facts, and what the node measures right now; where it does not answer, its saved bits.
@@ -192,18 +233,18 @@ impl Asker<'_> {
     }
 
     async fn alerts(&self, asked: Alerts) -> Result<(), Failure> {
-        let Alerts { all, group, node, command } = asked;
+        let Alerts { all, group, node, listing, command } = asked;
         let Some(AlertCommand::Ack { ids, comment }) = command else {
             let state = if all { None } else { Some("open") };
-            let answer = self.client.alerts(state, group.as_deref(), node.as_deref()).await?;
-            return self.show_list(&answer, |alerts: &[Alert], look: &Look| lists::alerts(alerts, look));
+            let filters = [("state", state), ("group", group.as_deref()), ("node", node.as_deref())];
+            return self.list("alerts", &filters, &listing, |it: &[Alert], look: &Look| lists::alerts(it, look)).await;
         };
         let mut done = Vec::new();
         for id in ids {
             done.push(self.client.acknowledge(id, &comment).await?.document);
             self.say(&format!("alert {id} is acknowledged\n"))?;
         }
-        if self.global.json { self.conclude(&Value::Array(done), "") } else { Ok(()) }
+        if self.settings.format.is_for_programs() { self.conclude(&Value::Array(done), "") } else { Ok(()) }
     }
 
     async fn analytics(&self, asked: Analytics) -> Result<(), Failure> {
@@ -215,33 +256,23 @@ impl Asker<'_> {
         }
     }
 
-    async fn follow(&self, limit: u16) -> Result<(), Failure> {
-        let look = output::look(self.global.no_color, None);
-        let show = |events: &[answer::Event], documents: &[serde_json::Value]| {
-            output::print(&match self.global.json {
-                true => documents.iter().map(output::json_line).collect::<String>(),
-                false => events::render(events, &look),
-            })
-        };
-        // Nobody is left to be told when stderr is closed.
-        let note = |text: &str| drop(writeln!(io::stderr(), "note: {text}"));
-        follow::follow(&self.client, limit, show, note).await
-    }
-
     async fn sql(&self, query: String, csv: bool) -> Result<(), Failure> {
-        if csv && self.global.json {
-            return Err(Failure::usage("--csv and --json exclude each other"));
+        if csv && self.settings.is_format_told && self.settings.format != Format::Csv {
+            return Err(Failure::usage(format!("--csv and -o {} exclude each other", self.settings.format.as_str())));
         }
         let query = if query == "-" { from_stdin()? } else { query };
-        let answer = self.client.sql(&query).await?;
-        if !csv {
+        let progress = Progress::new(self.settings.shows_progress());
+        let answer = progress.during("the zone looks for it", self.client.sql(&query)).await?;
+        drop(progress);
+        let format = if csv { Format::Csv } else { self.settings.format };
+        let Some(text) = format::written(format, &answer.document, &[]) else {
             return self.show(&answer, sql::render);
-        }
+        };
         let table: Table = answer.read()?;
-        if table.truncated {
-            let _ = writeln!(io::stderr(), "note: only the first {} rows; there are more", table.rows.len());
+        if format == Format::Csv && table.truncated {
+            self.note(&format!("only the first {} rows; there are more", table.rows.len()));
         }
-        output::print(&sql::csv(&table)).map(drop)
+        output::print(&text).map(drop)
     }
 }
 

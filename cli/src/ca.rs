@@ -13,14 +13,15 @@ use rollcall_model::{Name, UnixMillis};
 use rollcall_startup::{Exit, Failure};
 use serde_json::{Value, json};
 
-use crate::arguments::{CaCommand, Global};
-use crate::ask::output;
+use crate::arguments::CaCommand;
+use crate::ask::{format, output};
+use crate::settings::Settings;
 
 /// Does it, and tells what was done.
 ///
 /// # Errors
 /// Exit code 1 where it cannot be done, with what to do instead; nothing that is there is overwritten unasked.
-pub fn run(command: &CaCommand, global: &Global) -> Result<(), Failure> {
+pub fn run(command: &CaCommand, settings: &Settings) -> Result<(), Failure> {
     let now = now();
     let done = match command {
         CaCommand::Init { name, site, zone, zone_dir } => {
@@ -38,7 +39,8 @@ pub fn run(command: &CaCommand, global: &Global) -> Result<(), Failure> {
         }
         CaCommand::Broker(wanted) => broker::make(wanted, now)?,
     };
-    output::print(&if global.json { output::document(&done.document) } else { done.text })?;
+    let written = format::written(settings.format, &done.document, &[]);
+    output::print(&written.unwrap_or(done.text))?;
     match done.wrong {
         Some(wrong) => Err(Failure::other(wrong)),
         None => Ok(()),

@@ -1,6 +1,5 @@
 //! `rollcall db`: the upkeep of a zone's database, on the database itself. No zone is asked.
 
-mod progress;
 mod report;
 
 use std::path::Path;
@@ -13,9 +12,10 @@ use rollcall_store::{CommitError, OpenError, Pruning, Retention, Store};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::progress::Progress;
-use crate::arguments::{DatabaseAt, DbCommand, Global, Kept};
-use crate::ask::output;
+use crate::arguments::{DatabaseAt, DbCommand, Kept};
+use crate::ask::{format, output};
+use crate::progress::Progress;
+use crate::settings::Settings;
 
 /// Where a zone controller's configuration is where nobody says otherwise.
 const CONFIG: &str = "/etc/rollcall/zone-controller.toml";
@@ -25,16 +25,17 @@ const CONFIG: &str = "/etc/rollcall/zone-controller.toml";
 /// # Errors
 /// Exit code 3 where the database cannot be reached or is in use, 2 where the arguments or the configuration are wrong, 1
 /// where it is refused for what it is, and where a moved database differs.
-pub async fn run(command: DbCommand, global: &Global) -> Result<(), Failure> {
+pub async fn run(command: DbCommand, settings: &Settings) -> Result<(), Failure> {
     let done = match command {
-        DbCommand::Status { at } => status(&at, global).await?,
+        DbCommand::Status { at } => status(&at, settings).await?,
         DbCommand::Migrate { at, create } => migrate(&at, create).await?,
-        DbCommand::Prune { at, keep } => prune(&at, &keep, global).await?,
+        DbCommand::Prune { at, keep } => prune(&at, &keep, settings).await?,
         DbCommand::Backup { to, at } => backup(&at, &to).await?,
         DbCommand::Restore { from, at, replace } => restore(&at, &from, replace).await?,
-        DbCommand::Move { from, to } => transfer(&from, &to, global).await?,
+        DbCommand::Move { from, to } => transfer(&from, &to, settings).await?,
     };
-    output::print(&if global.json { output::document(&done.document) } else { done.text })?;
+    let written = format::written(settings.format, &done.document, &[]);
+    output::print(&written.unwrap_or(done.text))?;
     done.wrong.map_or(Ok(()), |wrong| Err(Failure::other(wrong)))
 }
 
@@ -128,10 +129,10 @@ async fn look(url: &str) -> Result<DatabaseStatus, Failure> {
     upkeep::status(url).await.map_err(|error| upkeep_failure(&error))
 }
 
-async fn status(at: &DatabaseAt, global: &Global) -> Result<Done, Failure> {
+async fn status(at: &DatabaseAt, settings: &Settings) -> Result<Done, Failure> {
     let Found { url, retention } = find(at)?;
     let found = look(&url).await?;
-    let text = report::status(&found, retention.as_ref(), &output::look(global.no_color, None));
+    let text = report::status(&found, retention.as_ref(), &output::look(settings, None));
     let mut done = Done::well(&found, text)?;
     if let Some(document) = done.document.as_object_mut() {
         document.insert("retention".into(), serde_json::to_value(retention).unwrap_or(Value::Null));
@@ -193,7 +194,7 @@ fn kept(configured: Option<Retention>, said: &[Kept]) -> Result<Retention, Failu
     Ok(retention)
 }
 
-async fn prune(at: &DatabaseAt, keep: &[Kept], global: &Global) -> Result<Done, Failure> {
+async fn prune(at: &DatabaseAt, keep: &[Kept], settings: &Settings) -> Result<Done, Failure> {
     let Found { url, retention } = find(at)?;
     let retention = kept(retention, keep)?;
     // Makes nothing, and tells who has it open.
@@ -209,7 +210,7 @@ async fn prune(at: &DatabaseAt, keep: &[Kept], global: &Global) -> Result<Done, 
         error => open_failure(&error),
     })?;
     let mut pruning = Pruning::new(&retention, now(), None);
-    let mut progress = Progress::new(global.json);
+    let progress = Progress::new(settings.shows_progress());
     let pruned = loop {
         if let Some(history) = pruning.at() {
             progress.say(&format!("pruning {}: {} rows removed", history.table(), pruning.removed()));
@@ -226,7 +227,7 @@ async fn prune(at: &DatabaseAt, keep: &[Kept], global: &Global) -> Result<Done, 
     let document = json!({
         "database": found.database, "removed": pruning.removed(), "histories": pruning.done(), "retention": retention,
     });
-    Done::well(&document, report::pruned(&found.database, &pruning, &retention, &output::look(global.no_color, None)))
+    Done::well(&document, report::pruned(&found.database, &pruning, &retention, &output::look(settings, None)))
 }
 
 async fn backup(at: &DatabaseAt, to: &Path) -> Result<Done, Failure> {
@@ -241,15 +242,15 @@ async fn restore(at: &DatabaseAt, from: &Path, replace: bool) -> Result<Done, Fa
     Done::well(&restored, report::restored(&restored))
 }
 
-async fn transfer(from: &str, to: &str, global: &Global) -> Result<Done, Failure> {
-    let mut progress = Progress::new(global.json);
+async fn transfer(from: &str, to: &str, settings: &Settings) -> Result<Done, Failure> {
+    let progress = Progress::new(settings.shows_progress());
     let moved = upkeep::transfer(from, to, |step| {
         progress.say(&format!("{} {}: {} of {} rows", step.doing, step.table, step.rows, step.of));
     });
     let moved = moved.await;
     progress.clear();
     let moved = moved.map_err(|error| upkeep_failure(&error))?;
-    let mut done = Done::well(&moved, report::moved(&moved, &output::look(global.no_color, None)))?;
+    let mut done = Done::well(&moved, report::moved(&moved, &output::look(settings, None)))?;
     if !moved.is_equal {
         let wrong: Vec<&str> = moved.tables.iter().filter(|one| !one.is_equal()).map(|one| one.table).collect();
         done.wrong = Some(format!("{} differs: nothing is kept in {}", wrong.join(", "), moved.target));

@@ -59,7 +59,12 @@ async fn zone() -> String {
 
 fn rollcall(api: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
-    command.args(arguments).env("ROLLCALL_API", api).stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .args(arguments)
+        .env("ROLLCALL_API", api)
+        .env("XDG_CONFIG_HOME", "/nonexistent")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     command
 }
 

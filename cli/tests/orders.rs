@@ -30,7 +30,12 @@ async fn serve(router: Router) -> String {
 
 async fn run(api: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
-    command.args(arguments).env("ROLLCALL_API", api).env_remove("SUDO_USER").env("USER", "ada");
+    command
+        .args(arguments)
+        .env("ROLLCALL_API", api)
+        .env("XDG_CONFIG_HOME", "/nonexistent")
+        .env_remove("SUDO_USER")
+        .env("USER", "ada");
     let Output { status, stdout, stderr } = command.stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }

@@ -18,6 +18,8 @@ pub enum Exit {
     Usage,
     /// 3: something that is needed cannot be reached or refuses.
     Unreachable,
+    /// 4: what was waited for did not come true in time; the command line alone.
+    TimedOut,
 }
 
 impl Exit {
@@ -29,6 +31,7 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Unreachable => 3,
+            Self::TimedOut => 4,
         }
     }
 }

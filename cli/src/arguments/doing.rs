@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use rollcall_model::indicator::INDICATORS;
 
+use super::listing::Listing;
 use super::span::span;
 
 const ACTION_EXAMPLES: &str = "\
@@ -81,6 +82,9 @@ pub struct Alerts {
     /// Only those of this node, by name or id
     #[arg(long)]
     pub node: Option<String>,
+    /// Columns, order, number
+    #[command(flatten)]
+    pub listing: Listing,
     /// Do something about them; without it they are listed
     #[command(subcommand)]
     pub command: Option<AlertCommand>,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
 
+use super::listing::Listing;
 use super::span::span;
 
 const TOKEN_EXAMPLES: &str = "\
@@ -54,7 +55,7 @@ pub enum TokenCommand {
     #[command(after_help = TOKEN_EXAMPLES)]
     Create(NewToken),
     /// Those there are, and what became of them
-    List,
+    List(Listing),
     /// Make one useless that was not used yet
     Revoke {
         /// Its id, as `token list` shows it
@@ -87,7 +88,7 @@ pub struct NewToken {
 #[derive(Clone, Debug, Subcommand)]
 pub enum JoinCommand {
     /// Those who wait, and what was decided
-    List,
+    List(Listing),
     /// Let one in
     Approve {
         /// Its id, as `join list` shows it; the beginning is enough
@@ -115,6 +116,20 @@ pub struct Revocation {
     pub reason: String,
 }
 
+/// `rollcall certificates`.
+#[derive(Clone, Debug, Args)]
+pub struct Certificates {
+    /// Only those that stand like this
+    #[arg(long, value_parser = ["valid", "expired", "revoked"])]
+    pub state: Option<String>,
+    /// Only those of this principal, or of this name
+    #[arg(long, value_name = "NAME")]
+    pub of: Option<String>,
+    /// Columns, order, number
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
 /// What can be done with users.
 #[derive(Clone, Debug, Subcommand)]
 pub enum UserCommand {
@@ -122,7 +137,7 @@ pub enum UserCommand {
     #[command(after_help = USER_EXAMPLES)]
     Add(NewUser),
     /// Those there are
-    List,
+    List(Listing),
     /// Remove one: their token and certificates are refused from now on
     Remove {
         /// Their name

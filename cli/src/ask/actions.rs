@@ -1,6 +1,6 @@
 //! `rollcall action` and `rollcall actions`: what was ordered to be done to nodes, and what came of it.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use rollcall_startup::Failure;
@@ -29,7 +29,7 @@ pub async fn order(asker: &Asker<'_>, what: DoOn) -> Result<(), Failure> {
             format!("ordered: `rollcall actions --node {}` says how it goes  [{}]\n", clean(&what.node), short(&id));
         return asker.conclude(&ordered.document, &text);
     }
-    let shows = io::stderr().is_terminal() && !asker.global.json;
+    let shows = asker.settings.shows_progress();
     let mut last = String::new();
     let ended = loop {
         let answer = asker.client.action(&id).await?;

@@ -8,8 +8,9 @@ use serde_json::Value;
 use super::Asker;
 use super::answer::trust::{AuditLine, Verified};
 use super::follow::is_passing;
+use super::format::Stream;
 use super::look::{Look, Tone, clean};
-use super::output::{self, Reader};
+use super::output::Reader;
 use super::when::moment;
 use crate::arguments::{Audit, AuditCommand};
 
@@ -55,15 +56,12 @@ async fn verify(asker: &Asker<'_>) -> Result<(), Failure> {
 async fn follow(asker: &Asker<'_>, limit: u16) -> Result<(), Failure> {
     let mut answer = asker.client.audit(None, Duration::ZERO, limit).await?;
     let (mut last, mut away) = (0, false);
+    let mut stream = Stream::new(asker.settings.format);
     loop {
         let lines: Vec<AuditLine> = answer.read()?;
         last = lines.last().map_or(last, |line| line.seq);
         let documents: &[Value] = answer.document.as_array().map_or(&[], Vec::as_slice);
-        let text = match asker.global.json {
-            true => documents.iter().map(output::json_line).collect(),
-            false => render(&lines, &asker.look()),
-        };
-        if !text.is_empty() && output::print(&text)? == Reader::Gone {
+        if stream.print(documents, || render(&lines, &asker.look()))? == Reader::Gone {
             return Ok(());
         }
         answer = loop {

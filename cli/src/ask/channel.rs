@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use super::Asker;
 use super::answer::Message;
 use super::follow::is_passing;
+use super::format::Stream;
 use super::look::{Look, Tone, clean};
-use super::output::{self, Reader};
+use super::output::Reader;
 use super::when::moment;
 use crate::arguments::ChannelCommand;
 
@@ -47,15 +48,12 @@ pub async fn run(asker: &Asker<'_>, command: ChannelCommand) -> Result<(), Failu
 async fn follow(asker: &Asker<'_>, name: &str, limit: u16) -> Result<(), Failure> {
     let mut answer = asker.client.messages(name, None, Duration::ZERO, limit).await?;
     let (mut last, mut away) = (0, false);
+    let mut stream = Stream::new(asker.settings.format);
     loop {
         let messages: Vec<Message> = answer.read()?;
         last = messages.last().map_or(last, |message| message.number);
         let documents: &[Value] = answer.document.as_array().map_or(&[], Vec::as_slice);
-        let text = match asker.global.json {
-            true => documents.iter().map(output::json_line).collect(),
-            false => render(&messages, &asker.look()),
-        };
-        if !text.is_empty() && output::print(&text)? == Reader::Gone {
+        if stream.print(documents, || render(&messages, &asker.look()))? == Reader::Gone {
             return Ok(());
         }
         answer = loop {

@@ -2,6 +2,9 @@
 
 pub mod credential;
 mod orders;
+mod pages;
+mod raw;
+pub mod stream;
 mod trust;
 
 use std::error::Error;
@@ -15,6 +18,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use self::credential::{Credential, CredentialError};
+pub use self::raw::Raw;
+use crate::arguments::Listing;
+use crate::progress::Progress;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -90,6 +96,8 @@ pub struct Answer {
     /// The zone's clock when it answered, to the second.
     pub clock: Option<Timestamp>,
     url: String,
+    /// What to ask for the next page with.
+    next: Option<Vec<(String, String)>>,
 }
 
 impl Answer {
@@ -101,17 +109,6 @@ impl Answer {
         T::deserialize(&self.document)
             .map_err(|error| ClientError::Foreign { url: self.url.clone(), reason: error.to_string() })
     }
-}
-
-/// Filters of [`Client::nodes`].
-#[derive(Clone, Debug, Default)]
-pub struct NodeFilter {
-    /// Only in this state.
-    pub state: Option<String>,
-    /// Only members of this group: name or full id.
-    pub group: Option<String>,
-    /// Only with this indicator set.
-    pub bit: Option<String>,
 }
 
 /// A zone's API.
@@ -156,16 +153,6 @@ impl Client {
         self.get(&["status"], &[]).await
     }
 
-    /// `GET /v1/nodes`.
-    ///
-    /// # Errors
-    /// As [`Self::status`].
-    pub async fn nodes(&self, filter: &NodeFilter) -> Result<Answer, ClientError> {
-        let NodeFilter { state, group, bit } = filter;
-        let query = [("state", state.as_deref()), ("group", group.as_deref()), ("bit", bit.as_deref())];
-        self.get(&["nodes"], &given(&query)).await
-    }
-
     /// `GET /v1/nodes/{name or id}`.
     ///
     /// # Errors
@@ -174,25 +161,20 @@ impl Client {
         self.get(&["nodes", node], &[]).await
     }
 
-    /// `GET /v1/groups`, `/v1/channels` or `/v1/checkins`.
+    /// One thing of a list, `GET /v1/alerts/{id}` and the like.
     ///
     /// # Errors
-    /// As [`Self::status`].
-    pub async fn list(&self, what: &str) -> Result<Answer, ClientError> {
-        self.get(&[what], &[]).await
+    /// As [`Self::status`]; refused where there is no such thing.
+    pub async fn one(&self, list: &str, id: &str) -> Result<Answer, ClientError> {
+        self.get(&[list, id], &[]).await
     }
 
-    /// `GET /v1/alerts`: the open ones, or all where `state` is `None`; of a group and of a node where named.
+    /// A whole list, `GET /v1/groups` and the like, with those filters that have a value.
     ///
     /// # Errors
     /// As [`Self::status`].
-    pub async fn alerts(
-        &self,
-        state: Option<&str>,
-        group: Option<&str>,
-        node: Option<&str>,
-    ) -> Result<Answer, ClientError> {
-        self.get(&["alerts"], &given(&[("state", state), ("group", group), ("node", node)])).await
+    pub async fn list(&self, what: &str, filters: &[(&str, Option<&str>)]) -> Result<Answer, ClientError> {
+        self.rows(&[what], &given(filters), &Listing::default(), &Progress::new(false)).await
     }
 
     /// `GET /v1/events`: the latest.
@@ -241,13 +223,13 @@ impl Client {
     async fn send(&self, request: RequestBuilder, url: &Url, patience: Duration) -> Result<Answer, ClientError> {
         let response = request.timeout(patience).send().await.map_err(|e| self.unreachable(&e))?;
         let status = response.status();
-        let clock = clock(&response);
+        let (clock, next) = (clock(&response), pages::next(response.headers(), url));
         let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
         if !status.is_success() {
             return Err(refusal(status, &body, url));
         }
         match serde_json::from_slice(&body) {
-            Ok(document) => Ok(Answer { document, clock, url: url.to_string() }),
+            Ok(document) => Ok(Answer { document, clock, url: url.to_string(), next }),
             Err(error) => Err(ClientError::Foreign { url: url.to_string(), reason: format!("no JSON: {error}") }),
         }
     }
@@ -263,7 +245,7 @@ impl Client {
 }
 
 /// The filters that have a value.
-fn given<'a>(filters: &[(&'a str, Option<&str>)]) -> Vec<(&'a str, String)> {
+pub(super) fn given<'a>(filters: &[(&'a str, Option<&str>)]) -> Vec<(&'a str, String)> {
     filters.iter().filter_map(|(key, value)| Some((*key, (*value)?.to_owned()))).collect()
 }
 

@@ -18,7 +18,7 @@ pub async fn decide(asker: &Asker<'_>, command: CombinationCommand) -> Result<()
         CombinationCommand::Approve { combination, name } => (combination, true, name),
         CombinationCommand::Deny { combination } => (combination, false, None),
     };
-    let known: Vec<Combination> = asker.client.list("combinations").await?.read()?;
+    let known: Vec<Combination> = asker.client.list("combinations", &[]).await?.read()?;
     let capability = meant(&wanted, &known)?;
     let answer = asker.client.decide(&capability, approve, name.as_deref()).await?;
     let group = answer.document["name"].as_str().map(|name| format!(" into group {}", clean(name))).unwrap_or_default();

@@ -1,75 +1,97 @@
-//! `rollcall events --follow`: on and on, through restarts of the zone controller.
-
-use std::time::Duration;
+//! `rollcall events`: the latest, and on and on through restarts of the zone controller.
 
 use rollcall_startup::Failure;
 use serde_json::Value;
 
+use super::Asker;
 use super::answer::Event;
-use super::client::{Answer, Client, ClientError};
+use super::client::stream::Events;
+use super::client::{Client, ClientError};
+use super::events::render;
+use super::format::Stream;
 use super::output::Reader;
 
-/// How long the zone is asked to wait for the next event.
-const WAIT: Duration = Duration::from_secs(20);
-/// How long to wait before a zone that went away is asked again.
-const RETRY: Duration = Duration::from_secs(1);
+/// Most events of one answer.
+const MOST: u16 = 1_000;
 
-/// Gives the latest `limit` events to `show`, then each that follows, until the reader is gone.
-/// `note` is told, once each time, that the zone went away and that it is back.
+/// The latest events of these kinds, all kinds where none is named; then, with `follow`, each that comes.
 ///
 /// # Errors
-/// When the zone cannot be reached at the beginning, refuses later, or `show` fails.
-pub async fn follow(
-    client: &Client,
-    limit: u16,
-    mut show: impl FnMut(&[Event], &[Value]) -> Result<Reader, Failure>,
-    mut note: impl FnMut(&str),
-) -> Result<(), Failure> {
-    let mut answer = client.latest_events(limit).await?;
-    let mut last = 0;
-    let mut away = false;
+/// When the zone cannot be reached at the beginning, or refuses later.
+pub async fn events(asker: &Asker<'_>, follow: bool, limit: u16, kinds: &[String]) -> Result<(), Failure> {
+    let is_wanted = |row: &Value| kinds.is_empty() || kinds.iter().any(|kind| row["kind"] == kind.as_str());
+    let mut answer = asker.client.latest_events(if kinds.is_empty() { limit } else { MOST }).await?;
+    let newest = newest(answer.document.as_array());
+    if let Some(rows) = answer.document.as_array_mut() {
+        rows.retain(is_wanted);
+        rows.drain(..rows.len().saturating_sub(usize::from(limit)));
+    }
+    if !follow {
+        return asker.show_list(&answer, render);
+    }
+    let mut stream = Stream::new(asker.settings.format);
+    let mut rows = answer.document.as_array().cloned().unwrap_or_default();
+    let mut events = Following::after(&asker.client, newest);
     loop {
-        let events: Vec<Event> = answer.read()?;
-        last = events.last().map_or(last, |event| event.event_id);
-        if !events.is_empty() && show(&events, documents(&answer))? == Reader::Gone {
+        let text = || render(&rows.iter().filter_map(read).collect::<Vec<Event>>(), &asker.look());
+        if stream.print(&rows, text)? == Reader::Gone {
             return Ok(());
         }
-        (last, answer) = loop {
-            match next(client, last, away).await {
-                Ok(next) => break next,
+        rows = events.next(|text| asker.note(text)).await?;
+        rows.retain(is_wanted);
+    }
+}
+
+/// An event, as far as it can be read.
+pub(super) fn read(row: &Value) -> Option<Event> {
+    serde_json::from_value(row.clone()).ok()
+}
+
+/// The id of the last of some events; 0 without any.
+pub(super) fn newest(rows: Option<&Vec<Value>>) -> i64 {
+    rows.and_then(|rows| rows.last()).and_then(|row| row["event_id"].as_i64()).unwrap_or_default()
+}
+
+/// Events that go on when the zone comes back.
+pub(super) struct Following {
+    events: Events,
+    away: bool,
+}
+
+impl Following {
+    /// Those after the event with this id.
+    pub fn after(client: &Client, last: i64) -> Self {
+        Self { events: Events::after(client, last), away: false }
+    }
+
+    /// The next ones. `note` is told, once each time, that the zone went away and that it is back.
+    ///
+    /// # Errors
+    /// When the zone refuses for a reason that does not pass.
+    pub async fn next(&mut self, mut note: impl FnMut(&str)) -> Result<Vec<Value>, Failure> {
+        loop {
+            match self.events.next().await {
+                Ok(rows) => {
+                    if std::mem::take(&mut self.away) {
+                        note("the zone answers again");
+                    }
+                    return Ok(rows);
+                }
                 Err(error) if !is_passing(&error) => return Err(error.into()),
-                Err(error) if !away => note(&format!("{error}; trying again")),
+                Err(error) if !self.away => note(&format!("{error}; trying again")),
                 Err(_) => {}
             }
-            away = true;
-            tokio::time::sleep(RETRY).await;
-        };
-        if std::mem::take(&mut away) {
-            note("the zone answers again");
+            self.away = true;
+            tokio::time::sleep(self.events.pause()).await;
         }
     }
-}
-
-fn documents(answer: &Answer) -> &[Value] {
-    answer.document.as_array().map_or(&[], Vec::as_slice)
-}
-
-/// The events after `last`. A zone that was `away` is not asked to wait, and is asked first whether it still numbers
-/// its events as before: with a new database it begins anew, and so does what is shown.
-async fn next(client: &Client, last: i64, away: bool) -> Result<(i64, Answer), ClientError> {
-    if !away {
-        return Ok((last, client.events_after(last, WAIT).await?));
-    }
-    let newest = client.latest_events(1).await?.read::<Vec<Event>>()?.last().map_or(0, |event| event.event_id);
-    let last = if newest < last { 0 } else { last };
-    Ok((last, client.events_after(last, Duration::ZERO).await?))
 }
 
 /// Whether it may be over in a moment: the zone is restarting.
-pub(super) fn is_passing(error: &ClientError) -> bool {
+pub(crate) fn is_passing(error: &ClientError) -> bool {
     match error {
         ClientError::Unreachable { .. } => true,
-        ClientError::Refused { status, .. } => status.is_server_error(),
+        ClientError::Refused { status, .. } => status.is_server_error() || status.as_u16() == 429,
         ClientError::Url { .. } | ClientError::Credential(_) | ClientError::Foreign { .. } => false,
     }
 }

@@ -8,6 +8,7 @@ use rollcall_startup::Failure;
 use serde_json::Value;
 
 use super::look::Look;
+use crate::settings::{Format, Settings};
 
 /// Whether somebody still reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,19 +51,21 @@ pub fn json_line(value: &Value) -> String {
     format!("{value}\n")
 }
 
-/// How this process's standard output looks. `clock` is the zone's, where it told.
+/// How this process's standard output looks. `clock` is the zone's, where it told. A wide table has all its columns on
+/// any terminal.
 #[must_use]
-pub fn look(no_color: bool, clock: Option<Timestamp>) -> Look {
+pub fn look(settings: &Settings, clock: Option<Timestamp>) -> Look {
     let terminal = io::stdout().is_terminal();
     Look {
-        width: if terminal { Table::new().width() } else { None },
-        colour: terminal && !no_color && !colours_refused(|name| std::env::var(name).ok()),
+        width: if terminal && settings.format != Format::Wide { Table::new().width() } else { None },
+        colour: terminal && !settings.no_color && !colours_refused(|name| std::env::var(name).ok()),
         now: now(Timestamp::now(), clock),
     }
 }
 
 /// `NO_COLOR` set to anything, or a terminal that says it is dumb.
-fn colours_refused(variable: impl Fn(&str) -> Option<String>) -> bool {
+#[must_use]
+pub fn colours_refused(variable: impl Fn(&str) -> Option<String>) -> bool {
     variable("NO_COLOR").is_some_and(|value| !value.is_empty()) || variable("TERM").as_deref() == Some("dumb")
 }
 

@@ -35,6 +35,12 @@ pub fn render(node: &Node, bits: &[Bit], known: &Known, look: &Look) -> String {
     format!("{}\n{row}  {legend}\n{table}", look.paint(&note, Tone::Faint))
 }
 
+/// The readings of a node by themselves.
+#[must_use]
+pub fn alone(readings: &NodeReadings, look: &Look) -> String {
+    format!("{}\n{}", look.paint(&now(readings), Tone::Faint), measured(readings, &[], look))
+}
+
 fn now(readings: &NodeReadings) -> String {
     let policy = match readings.policy_version {
         0 => "no policy".to_owned(),

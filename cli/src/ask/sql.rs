@@ -32,26 +32,12 @@ fn text(value: &Value) -> Text {
     }
 }
 
-/// The rows as CSV (RFC 4180) with a line of names. Nothing (`NULL`) is an empty field, an empty text is `""`.
+/// The columns that were chosen of a list.
 #[must_use]
-pub fn csv(table: &Table) -> String {
-    let names = table.columns.iter().map(|name| field(name)).collect();
-    let rows = table.rows.iter().map(|row| row.iter().map(csv_field).collect());
-    let lines = std::iter::once(names).chain(rows).map(|fields: Vec<String>| format!("{}\r\n", fields.join(",")));
-    lines.collect()
-}
-
-fn csv_field(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => field(text),
-        other => other.to_string(),
-    }
-}
-
-fn field(text: &str) -> String {
-    let plain = !text.is_empty() && !text.contains([',', '"', '\r', '\n']);
-    if plain { text.to_owned() } else { format!("\"{}\"", text.replace('"', "\"\"")) }
+pub fn chosen(rows: &Value, columns: &[String]) -> Table {
+    let row = |row: &Value| columns.iter().map(|name| row.get(name).cloned().unwrap_or_default()).collect();
+    let rows = rows.as_array().map(|rows| rows.iter().map(row).collect()).unwrap_or_default();
+    Table { columns: columns.to_vec(), rows, truncated: false }
 }
 
 #[cfg(test)]
@@ -101,8 +87,9 @@ db,1    12  say \"hi\"
     }
 
     #[test]
-    fn csv_quotes_what_must_be_quoted_and_tells_null_from_empty() {
-        let expected = "name,n,note\r\nweb-1,3,\r\n\"db,1\",12,\"say \"\"hi\"\"\nagain\"\r\n\"\",0.5,\"\"\r\n";
-        assert_eq!(csv(&table(false)), expected);
+    fn chosen_columns_stand_as_they_are() {
+        let rows = json!([{ "name": "web-1", "epoch": 3, "state": "down" }, { "name": "web-2" }]);
+        let text = render(&chosen(&rows, &["epoch".into(), "name".into()]), &look());
+        assert_eq!(text, "epoch  name\n    3  web-1\n NULL  web-2\n(2 rows)\n");
     }
 }

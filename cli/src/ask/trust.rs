@@ -18,7 +18,7 @@ use crate::arguments::{JoinCommand, NewToken, Revocation, TokenCommand};
 /// As the zone answers.
 pub async fn token(asker: &Asker<'_>, command: TokenCommand) -> Result<(), Failure> {
     match command {
-        TokenCommand::List => asker.list("tokens", tokens).await,
+        TokenCommand::List(listing) => asker.list("tokens", &[], &listing, tokens).await,
         TokenCommand::Create(new) => create(asker, new).await,
         TokenCommand::Revoke { token } => {
             let answer = asker.client.revoke_token(&token).await?;
@@ -88,11 +88,11 @@ pub fn tokens(tokens: &[Token], look: &Look) -> String {
 /// As the zone answers; exit code 1 where no join, or more than one, is meant.
 pub async fn join(asker: &Asker<'_>, command: JoinCommand) -> Result<(), Failure> {
     let (wanted, denied) = match command {
-        JoinCommand::List => return asker.list("joins", joins).await,
+        JoinCommand::List(listing) => return asker.list("joins", &[], &listing, joins).await,
         JoinCommand::Approve { join } => (join, None),
         JoinCommand::Deny { join, reason } => (join, Some(reason)),
     };
-    let known: Vec<Join> = asker.client.list("joins").await?.read()?;
+    let known: Vec<Join> = asker.client.list("joins", &[]).await?.read()?;
     let it = meant(&wanted, &known)?;
     let answer = asker.client.decide_join(&it.join_id, denied.as_deref()).await?;
     let (name, principal) = (clean(&it.name), clean(&it.principal));

@@ -21,7 +21,7 @@ use crate::arguments::{NewUser, UserCommand};
 /// As the zone answers; exit code 2 where the directory cannot be used.
 pub async fn run(asker: &Asker<'_>, command: UserCommand) -> Result<(), Failure> {
     match command {
-        UserCommand::List => asker.list("users", list).await,
+        UserCommand::List(listing) => asker.list("users", &[], &listing, list).await,
         UserCommand::Add(NewUser { name, role, certificate: None }) => {
             let answer = asker.client.set_user(&json!({ "name": name, "role": role })).await?;
             let secret = clean(answer.document["secret"].as_str().unwrap_or_default());

@@ -92,6 +92,8 @@ impl Printer {
             command(question);
         }
         command(&format!("node {node}"));
+        command(&format!("explain {node}"));
+        command("top");
         command("sql \"SELECT capability, nodes FROM v_capabilities\"");
         self.title("change it:");
         command(&format!("policy set {}", policy.display()));

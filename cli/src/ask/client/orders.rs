@@ -105,14 +105,6 @@ impl Client {
         self.order(&["alerts", &alert.to_string(), "acknowledge"], &json!({ "comment": comment })).await
     }
 
-    /// `GET /v1/actions`.
-    ///
-    /// # Errors
-    /// As [`Self::policy`].
-    pub async fn actions(&self, node: Option<&str>, state: Option<&str>) -> Result<Answer, ClientError> {
-        self.get(&["actions"], &given(&[("node", node), ("state", state)])).await
-    }
-
     /// `GET /v1/actions/{action}`.
     ///
     /// # Errors

@@ -90,9 +90,9 @@ async fn somebody_else_at_that_address_is_not_taken_for_a_zone() {
     let client = serve(router).await;
     let (code, text) = failure(client.status().await);
     assert!(code == 3 && text.contains("no JSON") && text.contains("hint: is --api"), "{text}");
-    let (code, text) = failure(client.list("channels").await);
+    let (code, text) = failure(client.list("channels", &[]).await);
     assert!(code == 3 && text.contains("/v1/channels answered, but not as a zone's API"), "{text}");
-    let groups = client.list("groups").await.unwrap().read::<Vec<crate::ask::answer::Group>>();
+    let groups = client.list("groups", &[]).await;
     assert!(matches!(groups, Err(ClientError::Foreign { .. })), "{groups:?}");
 }
 
@@ -102,11 +102,10 @@ async fn names_and_filters_arrive_as_they_were_given() {
     let client = serve(Router::new().fallback(any(echo))).await;
     let node = client.node("a/b ?c").await.unwrap();
     assert_eq!(node.document, json!(["/v1/nodes/a%2Fb%20%3Fc", null]));
-    let filter = NodeFilter { state: Some("down".into()), group: Some("rack a&b".into()), bit: None };
-    assert_eq!(client.nodes(&filter).await.unwrap().document, json!(["/v1/nodes", "state=down&group=rack+a%26b"]));
-    let open = client.alerts(Some("open"), Some("rack a"), None).await.unwrap();
-    assert_eq!(open.document, json!(["/v1/alerts", "state=open&group=rack+a"]));
-    assert_eq!(client.alerts(None, None, None).await.unwrap().document, json!(["/v1/alerts", null]));
+    let filters = [("state", Some("down")), ("group", Some("rack a&b")), ("bit", None)];
+    let nodes = client.list("nodes", &filters).await.unwrap();
+    assert_eq!(nodes.document, json!(["/v1/nodes", "state=down&group=rack+a%26b&limit=10000"]));
+    assert_eq!(client.list("alerts", &[("state", None)]).await.unwrap().document, json!(["/v1/alerts", "limit=10000"]));
     assert!(node.clock.is_some(), "axum tells its clock");
 }
 
@@ -120,4 +119,43 @@ fn an_address_needs_no_scheme_but_the_right_one() {
         let failure = Failure::from(Client::new(wrong, &Credential::None).unwrap_err());
         assert_eq!(failure.exit().code(), 2, "{wrong}: {failure}");
     }
+}
+
+/// A zone of 25 rows in pages of ten, or of as many as are asked for.
+async fn in_pages(endless: bool) -> Client {
+    let list = async move |uri: Uri| {
+        let query: std::collections::HashMap<String, String> =
+            reqwest::Url::parse(&format!("http://x{uri}")).unwrap().query_pairs().into_owned().collect();
+        let from: usize = query.get("cursor").map_or(0, |cursor| cursor.parse().unwrap());
+        let number = query["limit"].parse::<usize>().unwrap().min(10);
+        let next = if endless { 0 } else { from + number };
+        let rows: Vec<_> =
+            (from..(from + number).min(25)).map(|row| json!({ "row": row, "query": uri.query() })).collect();
+        let link = format!("</v1/nodes?state=down&limit={number}&cursor={next}>; rel=\"next\"");
+        let headers = if next < 25 { vec![("link", link)] } else { vec![] };
+        (axum::response::AppendHeaders(headers), Json(json!(rows)))
+    };
+    serve(Router::new().route("/v1/nodes", get(list))).await
+}
+
+#[tokio::test]
+async fn a_list_is_read_page_by_page_until_all_or_enough_is_there() {
+    let client = in_pages(false).await;
+    let asked = async |listing: &Listing| {
+        let filters = [("state", "down".to_owned())];
+        let answer = client.rows(&["nodes"], &filters, listing, &Progress::new(false)).await.unwrap();
+        answer.document.as_array().unwrap().clone()
+    };
+    let all = asked(&Listing::default()).await;
+    assert_eq!(all.iter().map(|row| row["row"].as_u64().unwrap()).collect::<Vec<_>>(), (0..25).collect::<Vec<_>>());
+    let some = Listing { fields: vec!["row".into(), "query".into()], sort: Some("-row".into()), limit: Some(13) };
+    let rows = asked(&some).await;
+    assert_eq!((rows.len(), &rows[0]["query"]), (13, &json!("state=down&fields=row%2Cquery&sort=-row&limit=13")));
+}
+
+#[tokio::test]
+async fn pages_that_come_to_no_end_are_given_up() {
+    let client = in_pages(true).await;
+    let endless = client.list("nodes", &[]).await.unwrap_err();
+    assert!(endless.to_string().contains("no end"), "{endless}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{ANSWER, Answer, Client, ClientError, given};
+use super::{ANSWER, Answer, Client, ClientError};
 
 impl Client {
     /// `GET /v1/whoami`.
@@ -40,14 +40,6 @@ impl Client {
             None => self.order(&["joins", join, "approve"], &json!({})).await,
             Some(reason) => self.order(&["joins", join, "deny"], &json!({ "reason": reason })).await,
         }
-    }
-
-    /// `GET /v1/certificates`.
-    ///
-    /// # Errors
-    /// As [`Self::whoami`].
-    pub async fn certificates(&self, state: Option<&str>, of: Option<&str>) -> Result<Answer, ClientError> {
-        self.get(&["certificates"], &given(&[("state", state), ("principal", of)])).await
     }
 
     /// `POST /v1/renew`.

@@ -1,6 +1,5 @@
 //! Setting a policy: the differences first, then the order, then the wait until the nodes obey.
 
-use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use rollcall_startup::Failure;
@@ -8,8 +7,10 @@ use serde_json::json;
 
 use super::super::Asker;
 use super::super::answer::{Policy, PolicySet, PolicyVersion, Table};
+use super::super::client::{Client, ClientError};
 use super::{Obedience, differences, document, history};
 use crate::arguments::{PolicyCommand, Waiting};
+use crate::progress::Progress;
 
 /// How often the nodes are looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -101,29 +102,25 @@ async fn wait(
     began: Instant,
     patience: Duration,
 ) -> Result<(Obedience, Duration), Failure> {
-    let shows = io::stderr().is_terminal() && !asker.global.json;
-    let progress = |text: &str| {
-        if shows {
-            // Nobody is left to be told when stderr is closed.
-            let _ = write!(io::stderr(), "\r\u{1b}[K{text}").and_then(|()| io::stderr().flush());
-        }
-    };
+    let progress = Progress::new(asker.settings.shows_progress());
     loop {
-        let obedience = look(asker, version).await?;
+        let obedience = look(&asker.client, version).await?;
         let after = began.elapsed();
         if obedience.is_final() || after >= patience {
-            progress("");
             return Ok((obedience, after));
         }
-        progress(&format!("{} ({:.1} s)", obedience.line(version), after.as_secs_f64()));
+        progress.say(&obedience.line(version));
         tokio::time::sleep(LOOK).await;
     }
 }
 
-async fn look(asker: &Asker<'_>, version: u64) -> Result<Obedience, Failure> {
+/// How far the live nodes have come with a version.
+///
+/// # Errors
+/// As the zone answers.
+pub async fn look(client: &Client, version: u64) -> Result<Obedience, ClientError> {
     let live = "v_nodes WHERE state IN ('healthy', 'degraded')";
-    let counts: Table = asker
-        .client
+    let counts: Table = client
         .sql(&format!(
             "SELECT count(*), coalesce(sum(CASE WHEN policy_version >= {version} THEN 1 ELSE 0 END), 0) FROM {live}"
         ))
@@ -132,8 +129,7 @@ async fn look(asker: &Asker<'_>, version: u64) -> Result<Obedience, Failure> {
     let number = |at: usize| counts.rows.first().and_then(|row| row.get(at)?.as_i64()).unwrap_or_default();
     let mut obedience = Obedience { live: number(0), obeying: number(1), ..Obedience::default() };
     if obedience.obeying < obedience.live {
-        let others: Table = asker
-            .client
+        let others: Table = client
             .sql(&format!("SELECT name, policy_problem FROM {live} AND policy_version < {version} ORDER BY name"))
             .await?
             .read()?;
