@@ -50,6 +50,7 @@ pub use self::notices::Notices;
 use self::routes::Routes;
 pub use self::routes::{Access, Route};
 use crate::driver::Ask;
+use crate::feed::Feed;
 use crate::trust::{BrokerUsers, Trust};
 
 /// What the handlers share.
@@ -69,6 +70,8 @@ pub struct Shared {
     pub channels: Vec<Purpose>,
     /// The link to the broker.
     pub link: watch::Receiver<Link>,
+    /// What was committed, as it happens.
+    pub feed: Feed,
     /// The zone's identity, if it has one.
     pub trust: Option<Arc<Trust>>,
     /// The users of the broker.
