@@ -14,6 +14,7 @@ mod channels;
 mod checkins;
 mod credentials;
 mod errors;
+mod events;
 mod gate;
 mod groups;
 mod limits;
@@ -26,7 +27,9 @@ mod receiving;
 mod resources;
 mod routes;
 mod status;
+mod streams;
 mod trust;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -49,6 +52,7 @@ pub use self::limits::Pace;
 pub use self::notices::Notices;
 use self::routes::Routes;
 pub use self::routes::{Access, Route};
+pub use self::streams::Places;
 use crate::driver::Ask;
 use crate::feed::Feed;
 use crate::trust::{BrokerUsers, Trust};
@@ -72,6 +76,8 @@ pub struct Shared {
     pub link: watch::Receiver<Link>,
     /// What was committed, as it happens.
     pub feed: Feed,
+    /// Places for those who follow it.
+    pub streams: Places,
     /// The zone's identity, if it has one.
     pub trust: Option<Arc<Trust>>,
     /// The users of the broker.
@@ -173,6 +179,7 @@ fn of_topology(routes: Routes) -> Routes {
         .on(OPERATOR, Method::POST, "/v1/actions", actions::order)
         .on(VIEWER, Method::GET, "/v1/actions/{action}", actions::one)
         .on(VIEWER, Method::GET, "/v1/analytics", analytics::list)
-        .on(VIEWER, Method::GET, "/v1/events", resources::events)
+        .on(VIEWER, Method::GET, "/v1/events", events::events)
+        .on(VIEWER, Method::GET, "/v1/health/changes", events::health_changes)
         .on(VIEWER, Method::POST, "/v1/sql", resources::sql)
 }
