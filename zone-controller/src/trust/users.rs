@@ -220,8 +220,7 @@ impl Shared {
     async fn entitled(&self) -> Result<BTreeSet<(Principal, String)>, UsersError> {
         let sql = "SELECT DISTINCT principal, user_name FROM v_certificates WHERE state = 'valid' \
                    AND principal NOT IN (SELECT principal FROM v_revoked) UNION ALL \
-                   SELECT 'user.' || name, NULL FROM v_users WHERE removed_at IS NULL \
-                   AND 'user.' || name NOT IN (SELECT principal FROM v_revoked)";
+                   SELECT 'user.' || name, NULL FROM v_users WHERE removed_at IS NULL";
         let found = self.store.select(sql, &[]).await.map_err(|error| UsersError::Store(Arc::new(error)))?;
         let entitled = |row: &Vec<Value>| {
             let principal: Principal = row[0].as_str()?.parse().ok()?;

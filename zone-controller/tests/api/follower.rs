@@ -42,6 +42,10 @@ impl Follower {
 
     /// What comes next, comments passed over; `None` at the end.
     pub async fn next(&mut self) -> Option<Sent> {
+        timeout(PATIENCE, self.sent()).await.expect("something is told, or the end")
+    }
+
+    async fn sent(&mut self) -> Option<Sent> {
         loop {
             let block = self.block(PATIENCE).await?;
             let mut sent = Sent::default();
