@@ -79,6 +79,11 @@ impl Feed {
     pub fn trust_changes(&self) -> watch::Receiver<u64> {
         self.0.trust.subscribe()
     }
+
+    /// Has everybody who follows prove anew who they are, where that is not told by an event: a session ended, say.
+    pub fn prove_again(&self) {
+        self.0.trust.send_modify(|changes| *changes += 1);
+    }
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ impl Feed {
             let page = lane.page(&self.0.store, (after, i64::MAX), PAGE).await?;
             let is_full = page.len() == PAGE;
             if page.iter().any(|entry| OF_TRUST.contains(&entry.kind.as_str())) {
-                self.0.trust.send_modify(|changes| *changes += 1);
+                self.prove_again();
             }
             lane.send(page);
             if !is_full {
