@@ -18,6 +18,7 @@
 mod audit;
 mod built;
 mod change;
+mod committed;
 mod error;
 mod plan;
 mod postgres;
@@ -62,6 +63,7 @@ use crate::topology::Topology;
 pub struct Store {
     backend: Backend,
     writable: Arc<watch::Sender<Writable>>,
+    committed: Arc<watch::Sender<u64>>,
 }
 
 #[derive(Clone, Debug)]
@@ -90,7 +92,8 @@ impl Store {
     }
 
     fn of(backend: Backend) -> Self {
-        Self { backend, writable: Arc::new(watch::Sender::new(Writable::Yes)) }
+        let (writable, committed) = (watch::Sender::new(Writable::Yes), watch::Sender::new(0));
+        Self { backend, writable: Arc::new(writable), committed: Arc::new(committed) }
     }
 
     /// Closes the database and waits until it is: one tidy file remains, without a log beside it. Does nothing while
@@ -124,6 +127,7 @@ impl Store {
             Backend::Postgres(store) => store.commit(changes).await,
         };
         self.tell(&done);
+        self.count(&done);
         done
     }
 

@@ -15,6 +15,7 @@ mod checkins;
 mod conditions;
 mod credentials;
 mod errors;
+mod events;
 mod gate;
 mod groups;
 mod idempotency;
@@ -30,7 +31,9 @@ mod receiving;
 mod resources;
 mod routes;
 mod status;
+mod streams;
 mod trust;
+mod waiting;
 mod writes;
 
 use std::sync::Arc;
@@ -56,8 +59,10 @@ use self::lists::listed;
 pub use self::notices::Notices;
 use self::routes::Routes;
 pub use self::routes::{Access, Route};
+pub use self::streams::Places;
 pub use self::writes::Writes;
 use crate::driver::Ask;
+use crate::feed::Feed;
 use crate::trust::{BrokerUsers, Trust};
 
 /// What the handlers share.
@@ -77,6 +82,10 @@ pub struct Shared {
     pub channels: Vec<Purpose>,
     /// The link to the broker.
     pub link: watch::Receiver<Link>,
+    /// What was committed, as it happens.
+    pub feed: Feed,
+    /// Places for those who follow it.
+    pub streams: Places,
     /// The zone's identity, if it has one.
     pub trust: Option<Arc<Trust>>,
     /// The users of the broker.
@@ -189,7 +198,8 @@ fn of_topology(routes: Routes) -> Routes {
         .on(OPERATOR, Method::POST, "/v1/actions", actions::order)
         .on(VIEWER, Method::GET, "/v1/actions/{action}", actions::one)
         .on(VIEWER, Method::GET, "/v1/analytics", analytics::list)
-        .on(VIEWER, Method::GET, "/v1/events", resources::events)
+        .on(VIEWER, Method::GET, "/v1/events", events::events)
+        .on(VIEWER, Method::GET, "/v1/health/changes", events::health_changes)
         .on(VIEWER, Method::POST, "/v1/sql", resources::sql)
 }
 

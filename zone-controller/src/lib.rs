@@ -5,6 +5,7 @@ pub mod api;
 pub mod config;
 pub mod core;
 mod driver;
+pub mod feed;
 pub mod topology;
 pub mod trust;
 pub mod zone_id;
@@ -30,6 +31,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::config::Config;
 use crate::core::{Admission, Settings, TablePolicy, Zone};
 use crate::driver::{Driver, Inputs, Waiting};
+use crate::feed::Feed;
 use crate::trust::{Administrator, AdministratorError, BrokerUsers, Trust, TrustError};
 
 /// How long the zone waits for its own user at the broker before it tries to log in all the same.
@@ -188,6 +190,7 @@ pub async fn run(
     let (mut core, first) = Zone::start(clock.now(), settings.clone(), saved);
     core.recall_places(placed(&store).await?);
     let generation = core.generation();
+    let feed = Feed::open(store.clone(), shutdown.clone()).await?;
 
     // The API answers before the broker does: somebody may want to know why nothing happens.
     let (ask, asks) = mpsc::channel(64);
@@ -200,6 +203,8 @@ pub async fn run(
         generation,
         channels: config.purposes(),
         link: bus.link(),
+        feed: feed.clone(),
+        streams: api::Places::new(config.api.streams()),
         trust: trust.clone(),
         users,
         credentials: trust.clone().map_or(api::Credentials::OwnMachine, api::Credentials::Site),
@@ -215,12 +220,16 @@ pub async fn run(
     let keepers =
         trust.map(|trust| tokio::spawn(keep_fresh(trust, config.clone(), store.clone(), clock, shutdown.clone())));
     tracing::info!(%api, "the API listens");
+    let reading = tokio::spawn({
+        let feed = feed.clone();
+        async move { feed.keep_reading().await }
+    });
     let trying = tokio::spawn(driver::keep_trying(store.clone(), shutdown.clone()));
     let pruning = tokio::spawn(driver::keep_pruning(store.clone(), config.retention.clone(), clock, shutdown.clone()));
     let (waiting, shutdown_of) = (Waiting::default(), shutdown.clone());
     let driver =
         Driver { zone: core, settings, bus, store, clock, waiting, trust: signing, asks, shutdown: shutdown_of };
-    let opening = Opening { driver, first, discovery, inbox };
+    let opening = Opening { driver, first, discovery, inbox, events: feed.events() };
     let running = |driver: &Driver| {
         let ms = driver.clock.now().tick.0;
         tracing::info!(target: "rollcall::step", step = "zone_up", zone = %config.name, generation, ms,
@@ -233,6 +242,7 @@ pub async fn run(
     shutdown.request();
     // A panic of the server was logged; the zone's own end is what counts.
     let _ = server.await;
+    let _ = reading.await;
     let _ = trying.await;
     let _ = pruning.await;
     if let Some(keepers) = keepers {
@@ -247,12 +257,13 @@ struct Opening {
     first: Vec<core::Effect>,
     discovery: Discovery,
     inbox: String,
+    events: feed::Subscription,
 }
 
 impl Opening {
     /// The new generation is saved before it is announced.
     async fn run(self, config: &Config, shutdown: &Shutdown, running: impl FnOnce(&Driver)) -> Result<(), RunError> {
-        let Self { mut driver, first, discovery, inbox } = self;
+        let Self { mut driver, first, discovery, inbox, events } = self;
         let bus = driver.bus.clone();
         let consumers = tokio::select! {
             consumers = prepare(&bus, config, &inbox) => consumers?,
@@ -260,6 +271,8 @@ impl Opening {
             // The broker never came: an orderly end all the same.
             () = shutdown.requested() => return Ok(()),
         };
+        // Ends with the zone controller, like all that follows the feed.
+        tokio::spawn(feed::keep_publishing(events, bus.clone(), shutdown.clone()));
         driver.carry_out(first).await?;
         let hello = discovery.announce(driver.announcement()).await?;
         if driver.trust.is_some() {

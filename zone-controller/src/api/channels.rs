@@ -15,7 +15,7 @@ use super::asking::{Answer, command, rows, unfold};
 use super::caller::Author;
 use super::errors::Problem;
 use super::receiving::{Body, InPath, Params, one_line};
-use super::resources::wait_for;
+use super::waiting::wait_for;
 use crate::core::Command;
 
 /// Longest word and subject of a message, characters.

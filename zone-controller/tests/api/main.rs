@@ -6,6 +6,7 @@
 mod bad_input;
 mod broker;
 mod careful;
+mod follower;
 mod hostile;
 mod joining;
 mod lists;
@@ -13,6 +14,7 @@ mod read_only;
 mod roles;
 mod secure;
 mod stage;
+mod streams;
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! Users of the API: people and programs, known by a token or by a certificate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -10,6 +11,7 @@ use rollcall_model::{Name, Principal, Role};
 use rollcall_startup::Clock;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::{certificate, identity, key_of, no_randomness, order, unsigned};
@@ -23,6 +25,8 @@ use crate::api::lists::one as one_of;
 use crate::api::receiving::{Body, InPath};
 use crate::core::Trust as Order;
 
+/// How long a new user waits for the broker to know them.
+const ADMISSION: Duration = Duration::from_secs(2);
 /// What a write of a user overwrites.
 const STATE: [&str; 2] = ["role", "changed_at"];
 
@@ -66,6 +70,9 @@ pub async fn set(
         let mut answer = order(&shared, Order::SetUser { name, role, token: None, by }).await?;
         let validity = Validity::leaf(Clock::start().now().wall);
         let signed = trust.sign_user(&user, &csr, validity).map_err(|error| unsigned(&error))?;
+        // Where the broker is away it gets the user with all others who are missing; the API is open at once.
+        let principal = Principal::User(user);
+        let _ = timeout(ADMISSION, shared.users.admit(&principal, &signed.user)).await;
         merge(&mut answer, certificate(trust, &signed));
         return Ok((StatusCode::CREATED, Json(answer)));
     }
@@ -93,5 +100,10 @@ pub async fn remove(
     if !conditions.are_none() {
         conditions.allow(Some(&Tag::of_row(&find(&shared, &name).await?, &STATE)))?;
     }
-    order(&shared, Order::RemoveUser { name, by }).await.map(Json)
+    let user = Principal::User(name.clone()).user_in(shared.zone);
+    let answer = order(&shared, Order::RemoveUser { name, by }).await?;
+    // Tried until it is done; nobody has to wait for it.
+    let broker = shared.users.clone();
+    tokio::spawn(async move { broker.dismiss(user).await });
+    Ok(Json(answer))
 }
