@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -18,7 +18,8 @@ use super::caller::{Caller, Means};
 use super::errors::Problem;
 use super::limits::{Buckets, Pace, origin};
 use super::listener::Peer;
-use super::routes::{Access, Route};
+use super::routes::{Access, Route, Surface};
+use crate::web;
 
 /// Time to send a body.
 const BODY: Duration = Duration::from_secs(10);
@@ -50,7 +51,7 @@ impl Paced {
     }
 
     fn take(&self, caller: &Caller, access: Access) -> Result<(), Problem> {
-        let (key, pace) = match (access, caller.means, caller.role) {
+        let (key, pace) = match (access, &caller.means, caller.role) {
             // Until the zone has an identity its API is for programs of its own machine.
             (_, Means::OwnMachine, _) => return Ok(()),
             (Access::Open, ..) | (_, Means::Nothing, _) => (origin(caller.origin).to_string(), self.paces.open),
@@ -72,9 +73,12 @@ const fn pace(role: Role) -> Pace {
 
 /// Lets a request through to its handler, or answers it.
 pub(super) async fn pass(route: &Route, request: Request, next: Next) -> Response {
-    match check(route, request).await {
-        Ok(request) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+    let asked = web::Asked::of(&request);
+    match (check(route, request).await, route.surface) {
+        (Ok(request), Surface::Api) => next.run(request).await,
+        (Ok(request), Surface::Web) => asked.dress(next.run(request).await),
+        (Err(problem), Surface::Api) => problem.into_response(),
+        (Err(problem), Surface::Web) => asked.refused(&problem),
     }
 }
 
@@ -83,7 +87,7 @@ async fn check(route: &Route, request: Request) -> Result<Request, Problem> {
     let (Some(shared), Some(peer)) = (parts.extensions.get::<Arc<Shared>>(), parts.extensions.get::<Peer>()) else {
         return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "nobody told the gate who asks"));
     };
-    let caller = match shared.credentials.who(&shared.store, peer, &parts.headers).await {
+    let caller = match shared.credentials.who(shared, peer, &parts.headers).await {
         Ok(caller) => caller,
         Err(problem) => {
             // Guessing is paced like any asking of a stranger.
@@ -94,27 +98,33 @@ async fn check(route: &Route, request: Request) -> Result<Request, Problem> {
     };
     shared.paced.take(&caller, route.access)?;
     caller.may(route.access)?;
-    refuse_web_pages(&route.method, &parts.headers)?;
+    if route.surface == Surface::Api {
+        refuse_web_pages(&caller, &route.method, &parts.headers)?;
+    }
     let body = read(body, route.body).await?;
+    if route.surface == Surface::Web && route.method != Method::GET {
+        web::forms::check(&shared.sessions, &caller, &parts.headers, &body)?;
+    }
     parts.extensions.insert(caller);
-    Ok(Request::from_parts(parts, body))
+    Ok(Request::from_parts(parts, Body::from(body)))
 }
 
-/// A browser shows a certificate for whatever page asks: no page may change anything by it.
-fn refuse_web_pages(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
-    if *method != Method::GET && headers.contains_key(header::ORIGIN) {
+/// A browser shows a certificate, and a session's cookie, for whatever page asks: no page may change anything by it.
+fn refuse_web_pages(caller: &Caller, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    let is_page = headers.contains_key(header::ORIGIN) || matches!(caller.means, Means::Session(_));
+    if *method != Method::GET && is_page {
         return Err(Problem::forbidden("no web page may change anything here").because("web_origin"));
     }
     Ok(())
 }
 
-async fn read(body: Body, most: usize) -> Result<Body, Problem> {
+async fn read(body: Body, most: usize) -> Result<Bytes, Problem> {
     let too_long = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {most} bytes"));
     if body.size_hint().lower() > most as u64 {
         return Err(too_long());
     }
     match timeout(BODY, to_bytes(body, most)).await {
-        Ok(Ok(bytes)) => Ok(Body::from(bytes)),
+        Ok(Ok(bytes)) => Ok(bytes),
         // The connection ended, or the body is too long; nobody reads the answer to the former.
         Ok(Err(_)) => Err(too_long()),
         Err(_) => {
@@ -131,10 +141,14 @@ mod tests {
     #[test]
     fn only_what_changes_something_is_refused_to_web_pages() {
         let page = HeaderMap::from_iter([(header::ORIGIN, "http://127.0.0.1".parse().unwrap())]);
-        assert!(refuse_web_pages(&Method::POST, &page).is_err());
-        assert!(refuse_web_pages(&Method::DELETE, &page).is_err());
-        assert!(refuse_web_pages(&Method::GET, &page).is_ok());
-        assert!(refuse_web_pages(&Method::POST, &HeaderMap::new()).is_ok());
+        let caller = Caller::stranger([127, 0, 0, 1].into());
+        assert!(refuse_web_pages(&caller, &Method::POST, &page).is_err());
+        assert!(refuse_web_pages(&caller, &Method::DELETE, &page).is_err());
+        assert!(refuse_web_pages(&caller, &Method::GET, &page).is_ok());
+        assert!(refuse_web_pages(&caller, &Method::POST, &HeaderMap::new()).is_ok());
+        let browser = Caller { means: Means::Session("a".into()), ..caller };
+        assert!(refuse_web_pages(&browser, &Method::POST, &HeaderMap::new()).is_err(), "a cookie comes by itself");
+        assert!(refuse_web_pages(&browser, &Method::GET, &HeaderMap::new()).is_ok());
     }
 
     #[tokio::test]
