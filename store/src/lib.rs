@@ -17,6 +17,7 @@
 
 mod audit;
 mod change;
+mod committed;
 mod error;
 mod plan;
 mod postgres;
@@ -59,6 +60,7 @@ use crate::topology::Topology;
 pub struct Store {
     backend: Backend,
     writable: Arc<watch::Sender<Writable>>,
+    committed: Arc<watch::Sender<u64>>,
 }
 
 #[derive(Clone, Debug)]
@@ -87,7 +89,8 @@ impl Store {
     }
 
     fn of(backend: Backend) -> Self {
-        Self { backend, writable: Arc::new(watch::Sender::new(Writable::Yes)) }
+        let (writable, committed) = (watch::Sender::new(Writable::Yes), watch::Sender::new(0));
+        Self { backend, writable: Arc::new(writable), committed: Arc::new(committed) }
     }
 
     /// Closes the database and waits until it is: one tidy file remains, without a log beside it. Does nothing while
@@ -121,6 +124,7 @@ impl Store {
             Backend::Postgres(store) => store.commit(changes).await,
         };
         self.tell(&done);
+        self.count(&done);
         done
     }
 

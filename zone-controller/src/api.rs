@@ -51,6 +51,7 @@ pub use self::notices::Notices;
 use self::routes::Routes;
 pub use self::routes::{Access, Route, Surface};
 use crate::driver::Ask;
+use crate::feed::Feed;
 use crate::trust::{BrokerUsers, Trust};
 use crate::web;
 
@@ -71,6 +72,8 @@ pub struct Shared {
     pub channels: Vec<Purpose>,
     /// The link to the broker.
     pub link: watch::Receiver<Link>,
+    /// What was committed, as it happens.
+    pub feed: Feed,
     /// The zone's identity, if it has one.
     pub trust: Option<Arc<Trust>>,
     /// The users of the broker.

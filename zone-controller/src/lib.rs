@@ -5,6 +5,7 @@ pub mod api;
 pub mod config;
 pub mod core;
 mod driver;
+pub mod feed;
 pub mod topology;
 pub mod trust;
 mod web;
@@ -32,6 +33,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::config::Config;
 use crate::core::{Admission, Settings, TablePolicy, Zone};
 use crate::driver::{Driver, Inputs, Waiting};
+use crate::feed::Feed;
 use crate::trust::{Administrator, AdministratorError, BrokerUsers, Trust, TrustError};
 
 /// How long the zone waits for its own user at the broker before it tries to log in all the same.
@@ -190,6 +192,7 @@ pub async fn run(
     let (mut core, first) = Zone::start(clock.now(), settings.clone(), saved);
     core.recall_places(placed(&store).await?);
     let generation = core.generation();
+    let feed = Feed::open(store.clone(), shutdown.clone()).await?;
 
     // The API answers before the broker does: somebody may want to know why nothing happens.
     let (ask, asks) = mpsc::channel(64);
@@ -203,6 +206,7 @@ pub async fn run(
         generation,
         channels: config.purposes(),
         link: bus.link(),
+        feed: feed.clone(),
         trust: trust.clone(),
         users,
         credentials: trust.clone().map_or(api::Credentials::OwnMachine, api::Credentials::Site),
@@ -218,6 +222,7 @@ pub async fn run(
     let keepers =
         trust.map(|trust| tokio::spawn(keep_fresh(trust, config.clone(), store.clone(), clock, shutdown.clone())));
     tracing::info!(%api, "the API listens");
+    let reading = tokio::spawn(async move { feed.keep_reading().await });
     let trying = tokio::spawn(driver::keep_trying(store.clone(), shutdown.clone()));
     let pruning = tokio::spawn(driver::keep_pruning(store.clone(), config.retention.clone(), clock, shutdown.clone()));
     let (waiting, shutdown_of) = (Waiting::default(), shutdown.clone());
@@ -236,6 +241,7 @@ pub async fn run(
     shutdown.request();
     // A panic of the server was logged; the zone's own end is what counts.
     let _ = server.await;
+    let _ = reading.await;
     let _ = trying.await;
     let _ = pruning.await;
     if let Some(keepers) = keepers {
