@@ -157,7 +157,7 @@ pub(super) async fn acknowledge(
     headers: HeaderMap,
     Form(said): Form<Comment>,
 ) -> Answer {
-    seen(&shared, &alert, said.comment, by).await?;
+    let _saved = seen(&shared, &alert, said.comment, by).await?;
     if !headers.contains_key("hx-request") {
         let back = [(header::LOCATION, HeaderValue::from_static("/ui/alerts"))];
         return Ok((StatusCode::SEE_OTHER, back).into_response());

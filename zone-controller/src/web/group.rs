@@ -19,9 +19,6 @@ use super::state::{Look, look};
 use crate::api::errors::Problem;
 use crate::api::{Caller, Shared};
 
-/// Most members on one page.
-const MOST: usize = 1_000;
-
 /// A group in force.
 #[derive(Deserialize)]
 struct Group {

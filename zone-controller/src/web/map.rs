@@ -45,8 +45,6 @@ struct NodeRow {
 struct RackRow {
     group_id: String,
     name: String,
-    #[serde(deserialize_with = "text")]
-    place: String,
 }
 
 struct Cell {
@@ -76,7 +74,6 @@ impl Cell {
 struct Rack {
     id: String,
     name: String,
-    place: String,
     cells: Vec<Cell>,
 }
 
@@ -116,7 +113,7 @@ struct MapPage {
 pub(super) async fn page(State(shared): State<Arc<Shared>>, caller: Caller, Query(wish): Query<Wish>) -> Answer {
     let frame = Frame::of(&shared, &caller, "map").await?;
     let (troubles, is_cut) = troubles::open(&shared).await?;
-    let sql = "SELECT group_id, name, place FROM v_groups WHERE kind = 'physical' ORDER BY name, group_id";
+    let sql = "SELECT group_id, name FROM v_groups WHERE kind = 'physical' ORDER BY name, group_id";
     let racks: Vec<RackRow> = read(&shared, sql, &[]).await?;
     let sql = "SELECT node_id, name, state, health_bits, unmeasurable, since_ms, physical_group_id FROM v_nodes \
                ORDER BY name, node_id LIMIT 20000";
@@ -154,9 +151,9 @@ pub(super) async fn wrong(State(shared): State<Arc<Shared>>, caller: Caller) -> 
 /// Each node in its rack; those who stand in none come last, where there are any.
 fn stand(racks: Vec<RackRow>, nodes: Vec<NodeRow>) -> Vec<Rack> {
     let place: HashMap<String, usize> = racks.iter().enumerate().map(|(at, rack)| (rack.group_id.clone(), at)).collect();
-    let rack = |RackRow { group_id, name, place }| Rack { id: group_id, name, place, cells: Vec::new() };
+    let rack = |RackRow { group_id, name }| Rack { id: group_id, name, cells: Vec::new() };
     let mut racks: Vec<Rack> = racks.into_iter().map(rack).collect();
-    let none = RackRow { group_id: String::new(), name: "in no rack yet".into(), place: String::new() };
+    let none = RackRow { group_id: String::new(), name: "in no rack yet".into() };
     racks.push(rack(none));
     let last = racks.len() - 1;
     for node in nodes {
@@ -188,7 +185,7 @@ mod tests {
             since_ms: Some(5_000),
             physical_group_id: rack.into(),
         };
-        let racks = || vec![RackRow { group_id: "r".into(), name: "rack-a".into(), place: String::new() }];
+        let racks = || vec![RackRow { group_id: "r".into(), name: "rack-a".into() }];
         let stood = stand(racks(), vec![node("a", "r", "down"), node("b", "", "joining"), node("c", "gone", "healthy")]);
         let names: Vec<_> = stood.iter().map(|rack| (rack.name.as_str(), rack.cells.len(), rack.concern())).collect();
         assert_eq!(names, [("rack-a", 1, 1), ("in no rack yet", 2, 1)]);

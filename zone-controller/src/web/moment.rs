@@ -61,11 +61,6 @@ impl Present {
     pub(super) fn since(self, at: &str) -> String {
         if at.is_empty() { "–".into() } else { format!("{} <span class=ago>({})</span>", self.clock(at), self.ago(at)) }
     }
-
-    /// The same, of milliseconds since 1970.
-    pub(super) fn since_ms(self, ms: i64) -> String {
-        self.since(&iso(ms))
-    }
 }
 
 /// The text of a moment as the store writes it.

@@ -110,7 +110,6 @@ struct Assignment {
 #[derive(Deserialize)]
 struct Event {
     at: String,
-    kind: String,
     message: String,
 }
 
@@ -164,7 +163,7 @@ pub(super) async fn page(
                        ORDER BY kind DESC, group_name";
     let assignments = "SELECT group_name, group_id, kind, since, until, reason FROM v_assignments WHERE node_id = $1 \
                        ORDER BY assignment_id DESC LIMIT 20";
-    let events = "SELECT at, kind, message FROM v_events WHERE subject_id = $1 ORDER BY event_id DESC LIMIT 25";
+    let events = "SELECT at, message FROM v_events WHERE subject_id = $1 ORDER BY event_id DESC LIMIT 25";
     let actions = "SELECT kind, state, message, ordered_by, ordered_at FROM v_actions WHERE node_id = $1 \
                    ORDER BY ordered_ms DESC LIMIT 10";
     let hardware = hardware(&shared, &id).await?;

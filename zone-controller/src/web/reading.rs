@@ -158,9 +158,9 @@ pub(super) async fn saved(shared: &Shared, node: &str, window: &str) -> Result<B
 
 /// The changes since a moment, and the last one before it, oldest first.
 async fn changes(shared: &Shared, node: Bind, from: i64) -> Result<Vec<Change>, Problem> {
-    let before = "SELECT at_ms, at, state, health_bits, unmeasurable, cause FROM v_health_history \
+    let before = "SELECT at_ms, state, health_bits, unmeasurable FROM v_health_history \
                   WHERE node_id = $1 AND at_ms < $2 ORDER BY history_id DESC LIMIT 1";
-    let within = "SELECT at_ms, at, state, health_bits, unmeasurable, cause FROM v_health_history \
+    let within = "SELECT at_ms, state, health_bits, unmeasurable FROM v_health_history \
                   WHERE node_id = $1 AND at_ms >= $2 ORDER BY history_id DESC LIMIT $3";
     let mut found: Vec<Change> =
         read(shared, within, &[node.clone(), Bind::Integer(from), Bind::Integer(MOST)]).await?;

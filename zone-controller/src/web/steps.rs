@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 
 use serde::Deserialize;
 
-use super::ask::text;
 use super::bits;
 use super::state::look;
 
@@ -16,12 +15,9 @@ pub(super) const WIDTH: i64 = 1_000;
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Change {
     pub at_ms: i64,
-    pub at: String,
     pub state: String,
     health_bits: Option<i64>,
     unmeasurable: Option<i64>,
-    #[serde(deserialize_with = "text")]
-    pub cause: String,
 }
 
 impl Change {
@@ -133,8 +129,7 @@ mod tests {
     use super::*;
 
     fn change(at_ms: i64, state: &str, bits: i64, mask: i64) -> Change {
-        let (at, cause) = (String::new(), String::new());
-        Change { at_ms, at, state: state.into(), health_bits: Some(bits), unmeasurable: Some(mask), cause }
+        Change { at_ms, state: state.into(), health_bits: Some(bits), unmeasurable: Some(mask) }
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(super) struct Alert {
     #[serde(deserialize_with = "text")]
     pub group_name: String,
     #[serde(deserialize_with = "text")]
+    pub group_id: String,
+    #[serde(deserialize_with = "text")]
     pub node: String,
     #[serde(deserialize_with = "text")]
     pub node_id: String,
@@ -50,6 +52,7 @@ pub(super) struct Trouble {
     pub kind: String,
     pub is_critical: bool,
     pub rack: String,
+    pub rack_id: String,
     /// Names and ids of the first nodes it is about; none where it is about the whole rack.
     pub nodes: Vec<(String, String)>,
     /// How many more there are.
@@ -70,7 +73,7 @@ pub(super) struct Trouble {
 /// # Errors
 /// When the store does not answer.
 pub(super) async fn open(shared: &Shared) -> Result<(Vec<Trouble>, bool), Problem> {
-    let alerts = "SELECT kind, severity, state, group_name, node, node_id, raised_at, message, acknowledged_by, comment \
+    let alerts = "SELECT kind, severity, state, group_name, group_id, node, node_id, raised_at, message, acknowledged_by, comment \
                   FROM v_alerts WHERE open ORDER BY severity, raised_ms LIMIT 500";
     let actions = "SELECT node_id, kind, state, ordered_by FROM v_actions WHERE ended_at IS NULL \
                    AND state IN ('ordered', 'running') ORDER BY ordered_ms DESC LIMIT 500";
@@ -103,6 +106,7 @@ fn begun(alert: &Alert, is_critical: bool) -> Trouble {
         kind: alert.kind.clone(),
         is_critical,
         rack: alert.group_name.clone(),
+        rack_id: alert.group_id.clone(),
         since: alert.raised_at.clone(),
         message: alert.message.clone(),
         remedy: by_name(&alert.kind).map_or("", |indicator| indicator.remedy),
