@@ -46,7 +46,7 @@ impl Grid {
             let _ = match (mask >> bit & 1, bits >> bit & 1) {
                 (1, _) => write!(grid.unmeasured, "M{x} {y}h5v5h-5zl5 5"),
                 (_, 1) => write!(grid.set, "M{x} {y}h5v5h-5z"),
-                _ => write!(grid.clear, "M{} {}h1v1h-1z", x + 2, y + 2),
+                _ => write!(grid.clear, "M{}.5 {}.5h2v2h-2z", x + 1, y + 1),
             };
         }
         grid

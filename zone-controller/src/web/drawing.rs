@@ -93,7 +93,7 @@ impl Drawing {
             (false, None) => named,
             (false, Some(serial)) => format!("{named}, serial {serial}"),
         };
-        Self { height: rows.y + 6, title: short(&title, 52), pieces: rows.pieces, labels: rows.labels }
+        Self { height: rows.y + 6, title: short(&title, 46), pieces: rows.pieces, labels: rows.labels }
     }
 
     /// As an element of a page.

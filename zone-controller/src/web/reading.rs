@@ -124,9 +124,12 @@ pub(super) async fn part(
 /// When the store does not answer.
 pub(super) async fn saved(shared: &Shared, node: &str, window: &str) -> Result<Bits, Problem> {
     let present = Present::now();
-    let (window, length) = WINDOWS.into_iter().find(|(word, _)| *word == window).unwrap_or(WINDOWS[1]);
-    let drawn = Window { from: present.ms() - length, to: present.ms() };
     let id = Bind::Text(node.to_owned());
+    let (window, length) = match WINDOWS.into_iter().find(|(word, _)| *word == window) {
+        Some(wanted) => wanted,
+        None => fitting(shared, id.clone(), present).await?,
+    };
+    let drawn = Window { from: present.ms() - length, to: present.ms() };
     let rows = "SELECT bit, state, since FROM v_node_health_bits WHERE node_id = $1 ORDER BY bit";
     let rows: Vec<BitRow> = read(shared, rows, std::slice::from_ref(&id)).await?;
     let changes = changes(shared, id, drawn.from).await?;
@@ -154,6 +157,14 @@ pub(super) async fn saved(shared: &Shared, node: &str, window: &str) -> Result<B
         told: String::new(),
         present,
     })
+}
+
+/// A day, or an hour where nothing is older than that.
+async fn fitting(shared: &Shared, node: Bind, present: Present) -> Result<(&'static str, i64), Problem> {
+    let [hour, day, ..] = WINDOWS;
+    let before = "SELECT history_id FROM v_health_history WHERE node_id = $1 AND at_ms < $2 LIMIT 1";
+    let older = shared.store.select(before, &[node, Bind::Integer(present.ms() - hour.1)]).await.map_err(Problem::store)?;
+    Ok(if older.rows.is_empty() { hour } else { day })
 }
 
 /// The changes since a moment, and the last one before it, oldest first.

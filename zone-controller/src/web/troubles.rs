@@ -59,13 +59,12 @@ pub(super) struct Trouble {
     pub more: usize,
     /// When the first of them began.
     pub since: String,
-    /// What is wrong, in the words of the only alert there is, or of the dictionary.
+    /// What is wrong: in the words of the dictionary, or of the first alert.
     pub message: String,
     /// What is being done; empty where nothing is known of it.
     pub doing: Vec<String>,
     /// What to do.
     pub remedy: &'static str,
-    alerts: usize,
 }
 
 /// What is wrong now, worst first, and whether that is not all.
@@ -102,23 +101,20 @@ pub(super) fn gather(alerts: Vec<Alert>, actions: &[Action]) -> Vec<Trouble> {
 }
 
 fn begun(alert: &Alert, is_critical: bool) -> Trouble {
+    let known = by_name(&alert.kind);
     Trouble {
         kind: alert.kind.clone(),
         is_critical,
         rack: alert.group_name.clone(),
         rack_id: alert.group_id.clone(),
         since: alert.raised_at.clone(),
-        message: alert.message.clone(),
-        remedy: by_name(&alert.kind).map_or("", |indicator| indicator.remedy),
+        message: known.map_or_else(|| alert.message.clone(), |indicator| indicator.meaning.to_owned()),
+        remedy: known.map_or("", |indicator| indicator.remedy),
         ..Trouble::default()
     }
 }
 
 fn add(trouble: &mut Trouble, alert: Alert, under_way: &BTreeMap<&str, Vec<String>>) {
-    trouble.alerts += 1;
-    if trouble.alerts == 2 {
-        trouble.message = by_name(&alert.kind).map_or(alert.message, |indicator| indicator.meaning.to_owned());
-    }
     let mut doing = under_way.get(alert.node_id.as_str()).cloned().unwrap_or_default();
     if alert.state == "acknowledged" {
         let who = alert.acknowledged_by.trim_start_matches("user.");
@@ -171,7 +167,7 @@ mod tests {
         assert_eq!((troubles[0].nodes.len(), troubles[0].more, troubles[0].since.as_str()), (3, 2, "1"));
         assert_eq!(troubles[0].doing, ["drain running, ordered by remedy", "ada: replacing the fan"]);
         assert_eq!(troubles[0].message, "A fan stands still or raises its alarm.");
-        assert_eq!(troubles[1].message, "run_queue on n9", "of one alert its own words");
+        assert_eq!(troubles[1].message, "More tasks want to run than processors can serve.");
         assert!(troubles[1].doing.is_empty() && !troubles[1].is_critical);
     }
 }

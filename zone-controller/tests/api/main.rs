@@ -10,6 +10,7 @@ mod read_only;
 mod roles;
 mod secure;
 mod stage;
+mod web;
 
 use reqwest::Method;
 use serde_json::{Value, json};

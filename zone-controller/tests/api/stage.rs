@@ -259,6 +259,18 @@ impl Stage {
         (code, answer.json().await.unwrap_or(Value::Null))
     }
 
+    /// The address of a page.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.api)
+    }
+
+    /// A page: its status, headers and text.
+    pub async fn page(&self, path: &str) -> (u16, reqwest::header::HeaderMap, String) {
+        let answer = self.client.get(self.url(path)).timeout(PATIENCE).send().await;
+        let answer = answer.expect("an answer");
+        (answer.status().as_u16(), answer.headers().clone(), answer.text().await.expect("a text"))
+    }
+
     pub async fn get(&self, path: &str) -> (u16, Value) {
         self.ask(Method::GET, path, None).await
     }

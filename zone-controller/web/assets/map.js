@@ -28,7 +28,7 @@
       const x = (bit % 8) * 6, y = Math.floor(bit / 8) * 6;
       if (mask >> bit & 1) open += `M${x} ${y}h5v5h-5zl5 5`;
       else if (bits >> bit & 1) set += `M${x} ${y}h5v5h-5z`;
-      else clear += `M${x + 2} ${y + 2}h1v1h-1z`;
+      else clear += `M${x + 1}.5 ${y + 1}.5h2v2h-2z`;
     }
     return [clear, set, open];
   };
@@ -41,10 +41,12 @@
     performance.mark("cell");
     const look = state === "degraded" ? (bits & critical ? "c" : "w") : STATES[state] ?? "u";
     const set = named(bits), called = name(cell);
-    cell.className = "n " + look + " changed";
+    const was = cell.classList[1];
+    cell.className = `n ${look} changed`;
     cell.dataset.h = bits;
     cell.dataset.u = mask;
-    cell.dataset.s = since;
+    // What is degraded in another way is degraded since then all the same.
+    if (!(/[wc]/.test(look) && /[wc]/.test(was)) && look !== was) cell.dataset.s = since;
     cell.setAttribute("aria-label", `${called} ${WORDS[look]}${set ? ": " + set : ""}`);
     if (cell.firstElementChild) {
       cell.querySelector("i").textContent = MARKS[look];
