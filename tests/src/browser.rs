@@ -120,7 +120,8 @@ impl Browser {
 
     /// Waits for the first element of a selector.
     pub async fn find(&self, selector: &str) -> WebElement {
-        until(format!("{selector} on the page"), PATIENCE, async || self.driver.find(By::Css(selector)).await.ok()).await
+        until(format!("{selector} on the page"), PATIENCE, async || self.driver.find(By::Css(selector)).await.ok())
+            .await
     }
 
     /// Waits until an expression is true.

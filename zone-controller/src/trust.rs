@@ -17,7 +17,8 @@ use rollcall_identity::hello;
 use rollcall_identity::issuer::{IssueError, LoadError};
 use rollcall_identity::tls::{self, Certified, Clients, TlsError};
 use rollcall_identity::{
-    Announcer, Issue, Issued, Key, KeyError, Names, Peer, PeerError, SessionKey, Validity, ZoneAuthority, make_csr, peer, serial,
+    Announcer, Issue, Issued, Key, KeyError, Names, Peer, PeerError, SessionKey, Validity, ZoneAuthority, make_csr,
+    peer, serial,
 };
 use rollcall_model::wire::txt::Hello;
 use rollcall_model::{Name, Principal, Serial, UnixMillis, ZoneId};

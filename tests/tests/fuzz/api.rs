@@ -108,7 +108,8 @@ pub fn ask(input: &[u8]) -> Result<(), String> {
     // A path that makes this another server's address is not ours to ask.
     let Ok(url) = Url::parse(&format!("http://{api}/{}", path.trim_start_matches('/'))) else { return Ok(()) };
     let body = body.strip_prefix(b"\n").unwrap_or(body).to_vec();
-    let is_ours = url.port() == Some(api.port()) && !path.contains("wait") && !path.contains("live") && method != Method::CONNECT;
+    let is_ours =
+        url.port() == Some(api.port()) && !path.contains("wait") && !path.contains("live") && method != Method::CONNECT;
     // What is longer is refused while it is still being sent, which a test of its own looks at.
     if !is_ours || url.as_str().len() > 4_096 || body.len() > 16 * 1_024 {
         return Ok(());

@@ -110,7 +110,11 @@ async fn keyboard(browser: &Browser) {
     browser.go("/ui/?view=cells").await;
     browser.holds("document.getElementById('live').textContent === 'live'").await;
     browser.press("Tab", 9).await;
-    assert_eq!(browser.value("document.activeElement.className").await, json!("skip"), "the first stop leads past the head");
+    assert_eq!(
+        browser.value("document.activeElement.className").await,
+        json!("skip"),
+        "the first stop leads past the head"
+    );
     browser.run("document.querySelector('#map a.n[tabindex=\"0\"]').focus()", vec![]).await;
     browser.holds("!document.getElementById('hint').hidden").await;
     browser.press("ArrowRight", 39).await;

@@ -136,7 +136,8 @@ async fn write(store: &Store) {
 }
 
 async fn zone(directory: &Path, store: Store, shutdown: Shutdown) -> SocketAddr {
-    rollcall_identity::files::write_secret(&directory.join("secret"), "0123456789abcdef0123456789abcdef").expect("a secret");
+    rollcall_identity::files::write_secret(&directory.join("secret"), "0123456789abcdef0123456789abcdef")
+        .expect("a secret");
     let text = format!(
         "name = \"large\"\nsecret_file = {:?}\nmachine_identifier = \"a machine of a test\"\ndatabase = \"sqlite::memory:\"\n\
          addresses = [\"127.0.0.1\"]\n[api]\nlisten = \"127.0.0.1:0\"\n[admission]\ngroups = [\"rack-*\"]\n",
@@ -179,7 +180,11 @@ pub async fn five_thousand_nodes_are_drawn_and_changed_in_time(_: &Brokers) {
         let rendered = at("loaded").max(at("paint")).max(at("ready")) - at("first");
         tell(&format!(
             "{NODES} nodes, {} KB: the zone answers after {} ms, all has come {} ms later, and is drawn {rendered} ms after the first byte (painted {} ms, ready {} ms)",
-            at("size") / 1_000, at("first"), at("arrived") - at("first"), at("paint") - at("first"), at("ready") - at("first")
+            at("size") / 1_000,
+            at("first"),
+            at("arrived") - at("first"),
+            at("paint") - at("first"),
+            at("ready") - at("first")
         ));
         slowest = slowest.max(rendered);
     }
@@ -194,10 +199,13 @@ pub async fn five_thousand_nodes_are_drawn_and_changed_in_time(_: &Brokers) {
         store.commit(&[changed(number, 2, bits, now())]).await.expect("the store takes it");
     }
     browser.holds(&format!("performance.getEntriesByType('measure').length >= {CHANGES}")).await;
-    let times = browser.value("performance.getEntriesByType('measure').map((it) => it.duration).sort((a, b) => a - b)").await;
+    let times =
+        browser.value("performance.getEntriesByType('measure').map((it) => it.duration).sort((a, b) => a - b)").await;
     let times: Vec<f64> = times.as_array().expect("a list").iter().filter_map(serde_json::Value::as_f64).collect();
     let (middle, worst) = (times[times.len() / 2], times[times.len() - 1]);
-    tell(&format!("{CHANGES} changes, each from its arrival to the frame that shows it: middle {middle:.1} ms, worst {worst:.1} ms"));
+    tell(&format!(
+        "{CHANGES} changes, each from its arrival to the frame that shows it: middle {middle:.1} ms, worst {worst:.1} ms"
+    ));
     assert_eq!(browser.complaints().await, Vec::<String>::new(), "the console is quiet");
     shutdown.request();
     browser.quit().await;

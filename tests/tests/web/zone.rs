@@ -32,7 +32,8 @@ impl Zone {
         stage.all_in(2).await;
         let (code, answer) = stage.api().set_policy(COOL).await;
         assert_eq!(code, 200, "{answer}");
-        let (code, answer) = stage.api().command("POST", "/v1/users", json!({ "name": "ada", "role": "operator" })).await;
+        let (code, answer) =
+            stage.api().command("POST", "/v1/users", json!({ "name": "ada", "role": "operator" })).await;
         assert_eq!(code, 201, "{answer}");
         let token = answer["secret"].as_str().expect("a token").to_owned();
         let base = format!("https://{}", stage.api().address());

@@ -138,7 +138,8 @@ fn refuse_foreign_names(origin: IpAddr, headers: &HeaderMap) -> Result<(), Probl
     if is_address || name.eq_ignore_ascii_case("localhost") {
         return Ok(());
     }
-    let why = format!("without an identity this zone answers programs of its own machine as localhost, not as {name:?}");
+    let why =
+        format!("without an identity this zone answers programs of its own machine as localhost, not as {name:?}");
     Err(Problem::forbidden(why).because("foreign_host"))
 }
 

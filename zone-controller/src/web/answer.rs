@@ -64,8 +64,13 @@ impl Asked {
     /// Looks at a request.
     pub(crate) fn of(request: &Request) -> Self {
         let path = request.uri().path_and_query().map_or("/ui/", |path| path.as_str()).to_owned();
-        let accepts = request.headers().get(header::ACCEPT).is_none_or(|accept| !accept.as_bytes().starts_with(b"text/event"));
-        Self { is_part: request.headers().contains_key(PART), is_page: accepts && *request.method() == Method::GET, path }
+        let accepts =
+            request.headers().get(header::ACCEPT).is_none_or(|accept| !accept.as_bytes().starts_with(b"text/event"));
+        Self {
+            is_part: request.headers().contains_key(PART),
+            is_page: accepts && *request.method() == Method::GET,
+            path,
+        }
     }
 
     /// The answer to a request that is refused.
@@ -164,7 +169,8 @@ mod tests {
     fn a_refusal_has_the_form_of_what_was_asked_for_and_the_headers_of_every_page() {
         let missing = Problem::missing("there is no node");
         for (part, aimed) in [(false, false), (true, true)] {
-            let response = asked("/ui/nodes/a", part).dress(Trouble(Problem::missing("there is no node")).into_response());
+            let response =
+                asked("/ui/nodes/a", part).dress(Trouble(Problem::missing("there is no node")).into_response());
             assert_eq!(response.status(), missing.status());
             assert_eq!(response.headers().contains_key("hx-retarget"), aimed);
             assert!(response.headers().contains_key(header::CONTENT_SECURITY_POLICY));

@@ -86,7 +86,9 @@ mod tests {
     #[test]
     fn no_script_of_ours_makes_code_or_style_of_text() {
         for Asset { name, text, .. } in ASSETS.iter().filter(|asset| asset.name != "htmx.min.js") {
-            for forbidden in ["eval(", "new Function", "document.write", "setAttribute(\"style\"", "http://", "https://"] {
+            for forbidden in
+                ["eval(", "new Function", "document.write", "setAttribute(\"style\"", "http://", "https://"]
+            {
                 let is_namespace = text.replace("http://www.w3.org/2000/svg", "");
                 assert!(!is_namespace.contains(forbidden), "{name}: {forbidden}");
             }

@@ -95,7 +95,8 @@ struct CheckinsPage {
 pub(super) async fn page(State(shared): State<Arc<Shared>>, caller: Caller) -> Answer {
     let frame = Frame::of(&shared, &caller, "checkins").await?;
     let Json(services) = checkins::list(State(Arc::clone(&shared))).await?;
-    let waiting = "SELECT capability, node, held_at FROM v_combinations WHERE state = 'waiting' ORDER BY held_at LIMIT 100";
+    let waiting =
+        "SELECT capability, node, held_at FROM v_combinations WHERE state = 'waiting' ORDER BY held_at LIMIT 100";
     let channels = "SELECT * FROM v_channels ORDER BY group_name, purpose LIMIT 1000";
     let messages = "SELECT channel, at, what, subject, severity, message FROM v_channel_messages \
                     ORDER BY at DESC, number DESC LIMIT 30";

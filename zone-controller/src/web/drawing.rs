@@ -72,7 +72,11 @@ impl Rows {
 
 /// What fits into a box.
 fn short(text: &str, most: usize) -> String {
-    if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most.saturating_sub(1)).chain(['…']).collect() }
+    if text.chars().count() <= most {
+        text.to_owned()
+    } else {
+        text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+    }
 }
 
 impl Drawing {
@@ -113,7 +117,11 @@ fn sockets(hardware: &HardwareTopology) -> Vec<(String, String)> {
 
 fn numa(hardware: &HardwareTopology) -> Vec<(String, String)> {
     let memory = |bytes: Option<u64>| bytes.map(bytes_of).unwrap_or_default();
-    hardware.numa.iter().map(|node| (format!("{}: {}", node.node, memory(node.memory_bytes)), format!("CPUs {}", node.cpus))).collect()
+    hardware
+        .numa
+        .iter()
+        .map(|node| (format!("{}: {}", node.node, memory(node.memory_bytes)), format!("CPUs {}", node.cpus)))
+        .collect()
 }
 
 fn memory(hardware: &HardwareTopology) -> Vec<(String, String)> {
@@ -167,7 +175,11 @@ pub(super) fn bytes_of(bytes: u64) -> String {
         size /= 1_024.0;
         unit += 1;
     }
-    if size >= 100.0 || size.fract() == 0.0 { format!("{size:.0} {}", units[unit]) } else { format!("{size:.1} {}", units[unit]) }
+    if size >= 100.0 || size.fract() == 0.0 {
+        format!("{size:.0} {}", units[unit])
+    } else {
+        format!("{size:.1} {}", units[unit])
+    }
 }
 
 #[cfg(test)]
@@ -179,7 +191,13 @@ mod tests {
     #[test]
     fn everything_a_machine_is_made_of_is_drawn_within_the_case() {
         let hardware = HardwareTopology {
-            cpu: Cpu { sockets: Some(2), cores: Some(64), threads: Some(128), name: Some("<script>".into()), ..Cpu::default() },
+            cpu: Cpu {
+                sockets: Some(2),
+                cores: Some(64),
+                threads: Some(128),
+                name: Some("<script>".into()),
+                ..Cpu::default()
+            },
             memory: Memory { total_bytes: Some(256 << 30), ..Memory::default() },
             nics: vec![Nic { name: "eth0".into(), speed_mbps: Some(25_000), ..Nic::default() }],
             storage: (0..20).map(|at| Storage { name: format!("nvme{at}n1"), ..Storage::default() }).collect(),
@@ -187,12 +205,18 @@ mod tests {
         };
         let drawing = Drawing::of(&hardware);
         assert_eq!(drawing.pieces.iter().filter(|piece| piece.class == "socket").count(), 2);
-        assert_eq!(drawing.pieces.iter().filter(|piece| piece.class == "drive").count(), MOST + 1, "the rest is counted");
+        assert_eq!(
+            drawing.pieces.iter().filter(|piece| piece.class == "drive").count(),
+            MOST + 1,
+            "the rest is counted"
+        );
         for piece in &drawing.pieces {
             assert!(piece.x + piece.width <= WIDTH && piece.y + piece.height <= drawing.height, "{piece:?}");
         }
         let element = drawing.element();
-        assert!(element.contains("25 Gb/s") && element.contains("32 cores, 64 threads") && !element.contains("<script>"));
+        assert!(
+            element.contains("25 Gb/s") && element.contains("32 cores, 64 threads") && !element.contains("<script>")
+        );
     }
 
     #[test]

@@ -44,7 +44,8 @@ pub(crate) fn check(key: &SessionKey, caller: &Caller, headers: &HeaderMap, body
 
 fn is_own(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let origin = text(header::ORIGIN).and_then(|origin| origin.strip_prefix("https://").or(origin.strip_prefix("http://")));
+    let origin =
+        text(header::ORIGIN).and_then(|origin| origin.strip_prefix("https://").or(origin.strip_prefix("http://")));
     origin.is_some() && origin == text(header::HOST)
 }
 

@@ -175,13 +175,8 @@ fn database(shared: &Shared) -> Light {
 }
 
 fn counts(sums: &States, nodes: i64) -> Vec<Count> {
-    let placed = sums.joining
-        + sums.healthy
-        + sums.degraded
-        + sums.suspect
-        + sums.down
-        + sums.unknown
-        + sums.left_nodes;
+    let placed =
+        sums.joining + sums.healthy + sums.degraded + sums.suspect + sums.down + sums.unknown + sums.left_nodes;
     let of = |state: NodeState| match state {
         NodeState::Joining => sums.joining + (nodes - placed).max(0),
         NodeState::Healthy => sums.healthy,
@@ -244,7 +239,11 @@ mod tests {
             alerts,
             oldest: oldest.into(),
         };
-        let rows = [row("critical", "raised", 2, "b"), row("critical", "acknowledged", 1, "a"), row("warning", "raised", 4, "c")];
+        let rows = [
+            row("critical", "raised", 2, "b"),
+            row("critical", "acknowledged", 1, "a"),
+            row("warning", "raised", 4, "c"),
+        ];
         assert_eq!(gather(&rows), Open { critical: 3, warning: 4, unseen: 6, oldest: "a".into() });
         assert_eq!(gather(&[]), Open::default());
     }

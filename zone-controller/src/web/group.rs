@@ -66,6 +66,10 @@ impl Group {
         states.into_iter().filter(|(_, count)| *count > 0).map(|(word, count)| (look(word, 0), word, count)).collect()
     }
 
+    fn controllers(&self) -> String {
+        serde_json::from_str::<Vec<String>>(&self.addresses).unwrap_or_default().join(", ")
+    }
+
     fn memory(&self) -> String {
         self.memory_bytes.and_then(|it| u64::try_from(it).ok()).map_or_else(|| "–".into(), super::drawing::bytes_of)
     }

@@ -60,10 +60,14 @@ struct Cell {
 impl Cell {
     /// What a cell says to who does not see it.
     fn said(&self) -> String {
-        match bits::names(self.bits) {
+        match self.names() {
             none if none.is_empty() => format!("{} {}", self.name, self.look.word),
             names => format!("{} {}: {names}", self.name, self.look.word),
         }
+    }
+
+    fn names(&self) -> String {
+        bits::names(self.bits)
     }
 
     fn grid(&self) -> String {
@@ -150,7 +154,8 @@ pub(super) async fn wrong(State(shared): State<Arc<Shared>>, caller: Caller) -> 
 
 /// Each node in its rack; those who stand in none come last, where there are any.
 fn stand(racks: Vec<RackRow>, nodes: Vec<NodeRow>) -> Vec<Rack> {
-    let place: HashMap<String, usize> = racks.iter().enumerate().map(|(at, rack)| (rack.group_id.clone(), at)).collect();
+    let place: HashMap<String, usize> =
+        racks.iter().enumerate().map(|(at, rack)| (rack.group_id.clone(), at)).collect();
     let rack = |RackRow { group_id, name }| Rack { id: group_id, name, cells: Vec::new() };
     let mut racks: Vec<Rack> = racks.into_iter().map(rack).collect();
     let none = RackRow { group_id: String::new(), name: "in no rack yet".into() };
@@ -186,7 +191,8 @@ mod tests {
             physical_group_id: rack.into(),
         };
         let racks = || vec![RackRow { group_id: "r".into(), name: "rack-a".into() }];
-        let stood = stand(racks(), vec![node("a", "r", "down"), node("b", "", "joining"), node("c", "gone", "healthy")]);
+        let stood =
+            stand(racks(), vec![node("a", "r", "down"), node("b", "", "joining"), node("c", "gone", "healthy")]);
         let names: Vec<_> = stood.iter().map(|rack| (rack.name.as_str(), rack.cells.len(), rack.concern())).collect();
         assert_eq!(names, [("rack-a", 1, 1), ("in no rack yet", 2, 1)]);
         assert_eq!(stood[0].cells[0].mask, bits::ALL, "of whom nothing is known, nothing is shown as measured");

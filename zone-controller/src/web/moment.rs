@@ -31,7 +31,9 @@ impl Present {
 
     /// That moment.
     pub(super) fn at(UnixMillis(ms): UnixMillis) -> Self {
-        Self(i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::UNIX_EPOCH))
+        Self(
+            i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::UNIX_EPOCH),
+        )
     }
 
     /// Milliseconds since 1970.
@@ -53,13 +55,18 @@ impl Present {
 
     /// How long ago it was, as an element of a page, which a script keeps true.
     pub(super) fn ago(self, at: &str) -> String {
-        let said = at.parse::<Timestamp>().map_or_else(|_| at.to_owned(), |moment| span(self.ms() - moment.as_millisecond()));
+        let said =
+            at.parse::<Timestamp>().map_or_else(|_| at.to_owned(), |moment| span(self.ms() - moment.as_millisecond()));
         element(&Ago { iso: at, said: &said })
     }
 
     /// Both: since when, and for how long.
     pub(super) fn since(self, at: &str) -> String {
-        if at.is_empty() { "–".into() } else { format!("{} <span class=ago>({})</span>", self.clock(at), self.ago(at)) }
+        if at.is_empty() {
+            "–".into()
+        } else {
+            format!("{} <span class=ago>({})</span>", self.clock(at), self.ago(at))
+        }
     }
 }
 
@@ -101,7 +108,9 @@ mod tests {
 
     #[test]
     fn a_span_has_one_unit() {
-        for (ms, said) in [(-5, "0 s"), (119_999, "119 s"), (120_000, "2 min"), (7_200_000, "2 h"), (172_800_000, "2 days")] {
+        for (ms, said) in
+            [(-5, "0 s"), (119_999, "119 s"), (120_000, "2 min"), (7_200_000, "2 h"), (172_800_000, "2 days")]
+        {
             assert_eq!(span(ms), said);
         }
     }

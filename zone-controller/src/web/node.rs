@@ -14,9 +14,9 @@ use super::ask::{number, read, text, yes};
 use super::bits::{self, Grid};
 use super::drawing::{Drawing, bytes_of};
 use super::frame::Frame;
+use super::page;
 use super::reading::{self, Wish};
 use super::state::{Look, look};
-use super::page;
 use crate::api::errors::Problem;
 use crate::api::{Caller, Shared};
 

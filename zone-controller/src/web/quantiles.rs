@@ -63,6 +63,10 @@ impl Chart {
                     let _ = write!(path, "{step}{x} {:.1}", y(value));
                 }
             }
+            // A single period is drawn as if it had always been so.
+            if periods.len() == 1 && !path.is_empty() {
+                let _ = write!(path, "h{WIDTH}");
+            }
             path
         };
         let said = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number);

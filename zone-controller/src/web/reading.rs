@@ -113,7 +113,9 @@ pub(super) async fn part(
             Ok(readings) => bits.add(&readings),
             Err(error) => bits.told = format!("the node answered oddly: {error}"),
         },
-        Err(silent) => bits.told = format!("No readings: {}. These are the bits as they were last told.", silent.detail()),
+        Err(silent) => {
+            bits.told = format!("No readings: {}. These are the bits as they were last told.", silent.detail())
+        }
     }
     page::html(&bits)
 }
@@ -163,7 +165,8 @@ pub(super) async fn saved(shared: &Shared, node: &str, window: &str) -> Result<B
 async fn fitting(shared: &Shared, node: Bind, present: Present) -> Result<(&'static str, i64), Problem> {
     let [hour, day, ..] = WINDOWS;
     let before = "SELECT history_id FROM v_health_history WHERE node_id = $1 AND at_ms < $2 LIMIT 1";
-    let older = shared.store.select(before, &[node, Bind::Integer(present.ms() - hour.1)]).await.map_err(Problem::store)?;
+    let older =
+        shared.store.select(before, &[node, Bind::Integer(present.ms() - hour.1)]).await.map_err(Problem::store)?;
     Ok(if older.rows.is_empty() { hour } else { day })
 }
 

@@ -51,7 +51,8 @@ impl Session {
         // A name may have dots.
         let mut parts = text.rsplitn(3, '.');
         let (token, until, user) = (parts.next()?, parts.next()?, parts.next()?);
-        let session = Self { user: user.parse().ok()?, token: token.parse().ok()?, until: UnixMillis(until.parse().ok()?) };
+        let session =
+            Self { user: user.parse().ok()?, token: token.parse().ok()?, until: UnixMillis(until.parse().ok()?) };
         (session.until > now).then_some(session)
     }
 
@@ -129,18 +130,16 @@ pub(super) struct Credentials {
 }
 
 /// `POST /ui/login`: the token opens a session of twelve hours.
-pub(super) async fn login(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Form(shown): Form<Credentials>,
-) -> Answer {
+pub(super) async fn login(State(shared): State<Arc<Shared>>, caller: Caller, Form(shown): Form<Credentials>) -> Answer {
     let (next, now) = (shown.next, Clock::start().now().wall);
     if shared.trust.is_none() {
         return Ok(see_other(safe(&next)));
     }
     let refused = |problem: &str| show(&shared, &caller, &next, StatusCode::UNAUTHORIZED, problem);
     let Ok(token) = Token::parse(TokenUse::Api, &shown.token) else {
-        return refused("That is no user token: it begins with rcu1_ and has 64 digits after that. Was it copied whole?");
+        return refused(
+            "That is no user token: it begins with rcu1_ and has 64 digits after that. Was it copied whole?",
+        );
     };
     let Some(user) = shared.store.user_of_token(&token.hash()).await.map_err(Problem::store)? else {
         shared.notices.turned_away(caller.origin, "nobody has the token that was typed into the login");
@@ -201,7 +200,15 @@ mod tests {
         for good in ["/ui/", "/ui/nodes/a?window=24h", "/ui/search?q=a%20b"] {
             assert_eq!(safe(good), good);
         }
-        let bad = ["", "https://evil.example", "//evil.example", "/\\evil", "/ui/\r\nset-cookie: a=b", "/v1/nodes", "/ui/login?next=/ui/login"];
+        let bad = [
+            "",
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil",
+            "/ui/\r\nset-cookie: a=b",
+            "/v1/nodes",
+            "/ui/login?next=/ui/login",
+        ];
         for bad in bad {
             assert_eq!(safe(bad), "/ui/", "{bad:?}");
         }

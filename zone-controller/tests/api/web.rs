@@ -1,9 +1,9 @@
 //! The web page without a browser: who is let in, what is refused, and that nothing the fleet says becomes part of a page.
 
-use reqwest::header::{COOKIE, HeaderMap, HOST, LOCATION, ORIGIN, SET_COOKIE};
+use reqwest::header::{COOKIE, HOST, HeaderMap, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Certificate, Client, Method, Response, redirect, tls};
-use rollcall_model::hardware::{Chassis, Cpu, Nic, Storage};
 use rollcall_model::HardwareTopology;
+use rollcall_model::hardware::{Chassis, Cpu, Nic, Storage};
 use rollcall_zone_controller::api::{Access, Surface, routes};
 use serde_json::{Value, json};
 
@@ -53,7 +53,10 @@ async fn a_session_lasts_as_long_as_its_token_and_changes_something_from_our_own
     let stage = Secure::up().await;
     let (own, token) = (format!("https://{}", stage.api), stage.user("ada", "operator").await);
     let answer = get(&stage, "/ui/alerts?state=all", "").await;
-    assert_eq!((answer.status().as_u16(), &answer.headers()[LOCATION]), (303, &"/ui/login?next=%2Fui%2Falerts%3Fstate%3Dall".parse().unwrap()));
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()[LOCATION]),
+        (303, &"/ui/login?next=%2Fui%2Falerts%3Fstate%3Dall".parse().unwrap())
+    );
     assert_eq!(send(&stage, "/ui/login", "", None, &[("token", &token)]).await.status(), 403, "from nowhere");
     assert_eq!(send(&stage, "/ui/login", "", Some("https://evil.example"), &[("token", &token)]).await.status(), 403);
     let wrong = send(&stage, "/ui/login", "", Some(&own), &[("token", &token.replace(['a', 'b'], "c"))]).await;
@@ -72,7 +75,11 @@ async fn a_session_lasts_as_long_as_its_token_and_changes_something_from_our_own
     assert_eq!(send(&stage, "/ui/sql", &other, Some(&own), &ask).await.status(), 403, "with another session's");
     let acknowledge = [("csrf", form_token(&stage, &other).await), ("comment", "mine".to_owned())];
     let acknowledge: Vec<(&str, &str)> = acknowledge.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    assert_eq!(send(&stage, "/ui/alerts/1/acknowledge", &other, Some(&own), &acknowledge).await.status(), 403, "a viewer");
+    assert_eq!(
+        send(&stage, "/ui/alerts/1/acknowledge", &other, Some(&own), &acknowledge).await.status(),
+        403,
+        "a viewer"
+    );
 
     let api = browser(&stage).post(format!("{own}/v1/rules/test")).header(COOKIE, &cookie);
     assert_eq!(api.json(&json!({ "rule": "true" })).send().await.unwrap().status(), 403, "a cookie comes by itself");
@@ -145,8 +152,20 @@ async fn what_the_fleet_says_stays_text_on_every_page() {
     stage.until("/v1/nodes/n1", |node| node["hardware"]["kernel"].as_str().map(|_| Value::Null)).await;
     let wanted = "%3Cscript%3Ealert(1)%3C%2Fscript%3E";
     let paths = [
-        "/ui/", "/ui/?view=cells", "/ui/nodes/n1", "/ui/groups", "/ui/groups/rack-a", "/ui/alerts", "/ui/alerts?state=all",
-        "/ui/checkins", "/ui/audit", "/ui/policy", "/ui/sql", "/ui/search?q=n1x", "/ui/part/header", "/ui/part/wrong",
+        "/ui/",
+        "/ui/?view=cells",
+        "/ui/nodes/n1",
+        "/ui/groups",
+        "/ui/groups/rack-a",
+        "/ui/alerts",
+        "/ui/alerts?state=all",
+        "/ui/checkins",
+        "/ui/audit",
+        "/ui/policy",
+        "/ui/sql",
+        "/ui/search?q=n1x",
+        "/ui/part/header",
+        "/ui/part/wrong",
         "/ui/login",
     ];
     let hostile = [format!("/ui/search?q={wanted}"), format!("/ui/login?next={wanted}")];
@@ -170,7 +189,12 @@ fn every_page_says_who_may_see_it_and_stands_in_the_guide() {
     let pages: Vec<_> = routes().into_iter().filter(|route| route.surface == Surface::Web).collect();
     assert!(pages.len() > 15);
     for page in pages {
-        assert!(guide.contains(&format!("`{} {}", page.method, page.path)), "docs/web.md has no {} {}", page.method, page.path);
+        assert!(
+            guide.contains(&format!("`{} {}", page.method, page.path)),
+            "docs/web.md has no {} {}",
+            page.method,
+            page.path
+        );
         let is_open = page.access == Access::Open;
         let may_be_open = ["/", "/ui", "/ui/login", "/ui/assets/{version}/{name}"].contains(&page.path);
         assert_eq!(is_open, may_be_open, "{}", page.path);

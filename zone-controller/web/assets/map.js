@@ -8,14 +8,17 @@
   const panel = document.getElementById("hint");
   let map, names, critical, cells, entry;
 
+  // What follows /ui/nodes/ in its address.
+  const node = (cell) => cell.getAttribute("href").slice(10);
+
   const read = () => {
     map = document.getElementById("map");
     names = map.dataset.names.split(" ");
     critical = Number(map.dataset.critical);
     cells = new Map();
     for (const cell of map.querySelectorAll("a.n")) {
-      cells.set(cell.pathname.slice(10), cell);
-      cell.tabIndex = -1;
+      cells.set(node(cell), cell);
+      cell.setAttribute("tabindex", "-1");
     }
     // One stop for the tabulator; from there on arrow keys.
     entry = map.querySelector("a.n");
@@ -35,8 +38,8 @@
   const named = (bits) => names.filter((_, bit) => bits >> bit & 1).join(", ");
   const name = (cell) => cell.querySelector("b")?.textContent ?? cell.getAttribute("aria-label").split(" ")[0];
 
-  const apply = ({ node, state, bits, mask, since }) => {
-    const cell = cells.get(node);
+  const apply = ({ node: id, state, bits, mask, since }) => {
+    const cell = cells.get(id);
     if (!cell) return;
     performance.mark("cell");
     const look = state === "degraded" ? (bits & critical ? "c" : "w") : STATES[state] ?? "u";
@@ -47,15 +50,18 @@
     cell.dataset.u = mask;
     // What is degraded in another way is degraded since then all the same.
     if (!(/[wc]/.test(look) && /[wc]/.test(was)) && look !== was) cell.dataset.s = since;
-    cell.setAttribute("aria-label", `${called} ${WORDS[look]}${set ? ": " + set : ""}`);
     if (cell.firstElementChild) {
+      cell.querySelector("span").textContent = set;
       cell.querySelector("i").textContent = MARKS[look];
       cell.querySelector("small").textContent = WORDS[look];
       const paths = cell.querySelectorAll("path");
       grid(bits, mask).forEach((d, at) => paths[at].setAttribute("d", d));
-    } else cell.textContent = MARKS[look];
+    } else {
+      cell.setAttribute("aria-label", `${called} ${WORDS[look]}${set ? ": " + set : ""}`);
+      cell.textContent = MARKS[look];
+    }
     count(cell.closest(".rack"));
-    if (panel.dataset.node === node) show(cell);
+    if (panel.dataset.node === id) show(cell);
     setTimeout(() => cell.classList.remove("changed"), 1500);
     requestAnimationFrame(() => performance.measure("cell", "cell"));
   };
@@ -67,7 +73,7 @@
     if (!wrong) return;
     const concern = document.createElement("b");
     concern.className = "concern";
-    concern.textContent = `${wrong} to look at`;
+    concern.textContent = `${wrong} ${wrong === 1 ? "concern" : "concerns"}`;
     said.append(" · ", concern);
   };
 
@@ -86,7 +92,7 @@
     });
     panel.replaceChildren(line(name(cell), "b"), line(`${MARKS[look]} ${WORDS[look]} for ${window.rollcall.span(age)}`), drawn);
     panel.append(line(bits ? named(bits) : "no bit set"));
-    panel.dataset.node = cell.pathname.slice(10);
+    panel.dataset.node = node(cell);
     panel.hidden = false;
     const at = cell.getBoundingClientRect(), size = panel.getBoundingClientRect();
     const below = at.bottom + 8 + size.height < innerHeight;
