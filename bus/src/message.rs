@@ -5,6 +5,8 @@
 pub enum Assurance {
     /// Newest wins: neither mandatory nor awaited. For status, metrics and summaries.
     Lossy,
+    /// Publisher-confirmed as what is confirmed, but nobody has to take it. For what is told to whoever listens.
+    Announced,
     /// Mandatory and publisher-confirmed within the connection's deadline. For what must not be lost on its way.
     Confirmed,
 }

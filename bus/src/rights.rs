@@ -9,14 +9,14 @@
 //!
 //! What a node writes has its own id as the key's last word, so that a broken node can lie only about itself.
 
-use rollcall_model::{CheckinId, GroupId, NodeId, Principal, ZoneId, name, route};
+use rollcall_model::{CheckinId, GroupId, Name, NodeId, Principal, ZoneId, name, route};
 
 use crate::EVENT_EXCHANGE;
 
 #[cfg(test)]
 mod tests;
 
-/// The exchanges whose routing keys are bounded.
+/// The exchanges whose routing keys are bounded. [`route::EVENTS`] is none: the zone alone writes there.
 pub const TOPIC_EXCHANGES: [&str; 4] = [route::DIRECT, route::GROUP, route::ZONE, EVENT_EXCHANGE];
 
 /// Any id, as it is written in names and keys.
@@ -60,7 +60,7 @@ impl Rights {
             Principal::Group(group) => Self::of_group(*group, zone),
             Principal::Checkin(checkin) => Self::of_checkin(*checkin, zone),
             Principal::Node(node) => Self::of_node(*node),
-            Principal::User(_) => Self::nothing(),
+            Principal::User(name) => Self::of_user(name),
         }
     }
 
@@ -71,9 +71,16 @@ impl Rights {
         Self { configure: all(), write: all(), read: all(), topics: topics.into() }
     }
 
-    /// People are not on the broker.
-    fn nothing() -> Self {
-        Self { configure: NOTHING.into(), write: NOTHING.into(), read: NOTHING.into(), topics: topics(&[]) }
+    /// A user of the API, whose program listens to what happens, has queues of its own and binds them to that; it says
+    /// nothing. The last word of their names has no dot: a user's own name may. What anybody may bind with on [`route::EVENTS`] need not be bounded: nobody else may read it.
+    fn of_user(name: &Name) -> Self {
+        let own = [format!(r"{}\.[A-Za-z0-9_-]+", exact(&route::user_queues(name)))];
+        Self {
+            configure: one_of(&own),
+            write: one_of(&own),
+            read: one_of(&with(&own, [route::EVENTS])),
+            topics: topics(&[]),
+        }
     }
 
     /// A node has its inbox. It parks nothing and binds nothing else.

@@ -1,6 +1,9 @@
 //! Names on the broker: exchanges, queues and routing keys, all derived from ids (design: one vhost per zone).
 
-use crate::{CheckinId, GroupId, NodeId, Purpose, ZoneId};
+use crate::{CheckinId, GroupId, Name, NodeId, Purpose, ZoneId};
+
+/// Most bytes of a routing key (AMQP 0-9-1, a short string).
+const LONGEST_KEY: usize = 255;
 
 /// Topic exchange with complete keys: inboxes, check-in, joins. What a node writes there ends in its own id, so that
 /// the broker can hold it to that.
@@ -13,6 +16,8 @@ pub const GROUP: &str = "rollcall.group";
 pub const ZONE: &str = "rollcall.zone";
 /// Fanout exchange: what could not be handled, with its reason.
 pub const PARKED: &str = "rollcall.parked";
+/// Topic exchange: what happens, `<kind>.<subject>`, for programs of other people's.
+pub const EVENTS: &str = "rollcall.events";
 /// Queue of parked messages; bounded, for people to look at.
 pub const PARKED_QUEUE: &str = "zone.parked";
 /// Queue (and key on [`DIRECT`]) of everything that must reach the zone about joins.
@@ -94,6 +99,19 @@ pub fn clash_key(node: NodeId) -> String {
     format!("clash.{node}")
 }
 
+/// Key on [`EVENTS`] of an event. A subject that no key can hold is a dash.
+#[must_use]
+pub fn event_key(kind: &str, subject: &str) -> String {
+    let is_held = !subject.is_empty() && kind.len() + 1 + subject.len() <= LONGEST_KEY;
+    format!("{kind}.{}", if is_held { subject } else { "-" })
+}
+
+/// What the names of the queues begin with that a user of the API may have on the broker, a dot after it.
+#[must_use]
+pub fn user_queues(user: &Name) -> String {
+    format!("user.{user}")
+}
+
 /// Key on [`DIRECT`] of a node's readings; reaches the zone's inbox.
 #[must_use]
 pub fn readings_key(node: NodeId) -> String {
@@ -147,6 +165,15 @@ mod tests {
         assert_eq!(node_of_inbox(&group_inbox(GroupId::derived_from("x"))), None);
         assert_eq!(node_of_inbox("inbox.node.x"), None);
         assert_eq!(node_of_inbox(&clash_inbox(node)), None);
+    }
+
+    #[test]
+    fn an_event_is_routed_by_what_it_is_about_as_far_as_a_key_can_tell() {
+        let node = NodeId::derived_from("x").to_string();
+        assert_eq!(event_key("node_joined", &node), format!("node_joined.{node}"));
+        assert_eq!(event_key("note", ""), "note.-");
+        assert_eq!(event_key("note", &"x".repeat(250)).len(), 255);
+        assert_eq!(event_key("note", &"x".repeat(251)), "note.-");
     }
 
     #[test]

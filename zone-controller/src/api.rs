@@ -13,7 +13,12 @@ pub(crate) mod caller;
 mod channels;
 pub(crate) mod checkins;
 mod credentials;
+<<<<<<< HEAD
 pub(crate) mod errors;
+=======
+mod errors;
+mod events;
+>>>>>>> heads/feed
 mod gate;
 mod groups;
 mod limits;
@@ -26,7 +31,9 @@ pub(crate) mod receiving;
 mod resources;
 pub(crate) mod routes;
 mod status;
+mod streams;
 mod trust;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -49,7 +56,12 @@ pub use self::gate::{Paced, Paces};
 pub use self::limits::Pace;
 pub use self::notices::Notices;
 use self::routes::Routes;
+<<<<<<< HEAD
 pub use self::routes::{Access, Route, Surface};
+=======
+pub use self::routes::{Access, Route};
+pub use self::streams::Places;
+>>>>>>> heads/feed
 use crate::driver::Ask;
 use crate::feed::Feed;
 use crate::trust::{BrokerUsers, Trust};
@@ -74,6 +86,8 @@ pub struct Shared {
     pub link: watch::Receiver<Link>,
     /// What was committed, as it happens.
     pub feed: Feed,
+    /// Places for those who follow it.
+    pub streams: Places,
     /// The zone's identity, if it has one.
     pub trust: Option<Arc<Trust>>,
     /// The users of the broker.
@@ -177,6 +191,7 @@ fn of_topology(routes: Routes) -> Routes {
         .on(OPERATOR, Method::POST, "/v1/actions", actions::order)
         .on(VIEWER, Method::GET, "/v1/actions/{action}", actions::one)
         .on(VIEWER, Method::GET, "/v1/analytics", analytics::list)
-        .on(VIEWER, Method::GET, "/v1/events", resources::events)
+        .on(VIEWER, Method::GET, "/v1/events", events::events)
+        .on(VIEWER, Method::GET, "/v1/health/changes", events::health_changes)
         .on(VIEWER, Method::POST, "/v1/sql", resources::sql)
 }

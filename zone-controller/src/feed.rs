@@ -13,6 +13,7 @@ mod entry;
 mod reader;
 mod source;
 mod subscription;
+mod topic;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 pub use self::entry::Entry;
 use self::source::{EVENTS, HEALTH, Lane};
 pub use self::subscription::{Subscription, Told};
+pub use self::topic::keep_publishing;
 
 /// What was committed, as it happens. Clones are the same feed.
 #[derive(Clone, Debug)]

@@ -207,6 +207,7 @@ pub async fn run(
         channels: config.purposes(),
         link: bus.link(),
         feed: feed.clone(),
+        streams: api::Places::new(config.api.streams()),
         trust: trust.clone(),
         users,
         credentials: trust.clone().map_or(api::Credentials::OwnMachine, api::Credentials::Site),
@@ -222,13 +223,16 @@ pub async fn run(
     let keepers =
         trust.map(|trust| tokio::spawn(keep_fresh(trust, config.clone(), store.clone(), clock, shutdown.clone())));
     tracing::info!(%api, "the API listens");
-    let reading = tokio::spawn(async move { feed.keep_reading().await });
+    let reading = tokio::spawn({
+        let feed = feed.clone();
+        async move { feed.keep_reading().await }
+    });
     let trying = tokio::spawn(driver::keep_trying(store.clone(), shutdown.clone()));
     let pruning = tokio::spawn(driver::keep_pruning(store.clone(), config.retention.clone(), clock, shutdown.clone()));
     let (waiting, shutdown_of) = (Waiting::default(), shutdown.clone());
     let driver =
         Driver { zone: core, settings, bus, store, clock, waiting, trust: signing, asks, shutdown: shutdown_of };
-    let opening = Opening { driver, first, discovery, inbox };
+    let opening = Opening { driver, first, discovery, inbox, events: feed.events() };
     let running = |driver: &Driver| {
         let ms = driver.clock.now().tick.0;
         tracing::info!(target: "rollcall::step", step = "zone_up", zone = %config.name, generation, ms,
@@ -256,12 +260,13 @@ struct Opening {
     first: Vec<core::Effect>,
     discovery: Discovery,
     inbox: String,
+    events: feed::Subscription,
 }
 
 impl Opening {
     /// The new generation is saved before it is announced.
     async fn run(self, config: &Config, shutdown: &Shutdown, running: impl FnOnce(&Driver)) -> Result<(), RunError> {
-        let Self { mut driver, first, discovery, inbox } = self;
+        let Self { mut driver, first, discovery, inbox, events } = self;
         let bus = driver.bus.clone();
         let consumers = tokio::select! {
             consumers = prepare(&bus, config, &inbox) => consumers?,
@@ -269,6 +274,8 @@ impl Opening {
             // The broker never came: an orderly end all the same.
             () = shutdown.requested() => return Ok(()),
         };
+        // Ends with the zone controller, like all that follows the feed.
+        tokio::spawn(feed::keep_publishing(events, bus.clone(), shutdown.clone()));
         driver.carry_out(first).await?;
         let hello = discovery.announce(driver.announcement()).await?;
         if driver.trust.is_some() {

@@ -70,4 +70,5 @@ fn exchanges() -> Topology {
         .exchange(route::GROUP, ExchangeKind::Topic)
         .exchange(route::ZONE, ExchangeKind::Topic)
         .exchange(route::PARKED, ExchangeKind::Fanout)
+        .exchange(route::EVENTS, ExchangeKind::Topic)
 }

@@ -180,7 +180,8 @@ impl Broker {
         });
         match assurance {
             Assurance::Lossy => Ok(()),
-            Assurance::Confirmed => outcome,
+            Assurance::Announced if matches!(outcome, Err(PublishError::Unroutable { .. })) => Ok(()),
+            Assurance::Announced | Assurance::Confirmed => outcome,
         }
     }
 

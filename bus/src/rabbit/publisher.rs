@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::classify::names_exchange;
 use super::session::Wire;
-use crate::{Outgoing, PublishError};
+use crate::{Assurance, Outgoing, PublishError};
 
 /// Most messages sent and not yet confirmed.
 const WINDOW: usize = 1024;
@@ -130,7 +130,7 @@ async fn send(channel: &Channel, number: u64, confirming: bool, job: &mut Job) -
     if !job.extra.headers.is_empty() {
         properties = properties.with_headers(table(&job.extra.headers));
     }
-    let options = BasicPublishOptions { mandatory: confirming, immediate: false };
+    let options = BasicPublishOptions { mandatory: message.assurance == Assurance::Confirmed, immediate: false };
     let body = std::mem::take(&mut message.body);
     let key = message.routing_key.as_str().into();
     channel.basic_publish(message.exchange.into(), key, options, &body, properties).await?.await

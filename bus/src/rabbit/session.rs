@@ -116,7 +116,7 @@ impl Session {
     async fn hand_over(&self, message: Outgoing, extra: Extra) -> Result<Answer, PublishError> {
         message.check()?;
         let publisher = match message.assurance {
-            Assurance::Confirmed => &self.confirmed,
+            Assurance::Confirmed | Assurance::Announced => &self.confirmed,
             Assurance::Lossy => &self.lossy,
         };
         let (reply, answer) = oneshot::channel();

@@ -88,6 +88,11 @@ fn everyone_has_its_own_queues_and_the_zone_has_all() {
         (route::checkin_inbox(checkin("a")), vec!["zone", "checkin a"]),
         (route::checkin_queue(checkin("a")), vec!["zone", "checkin a"]),
         (route::zone_inbox(zone()), vec!["zone"]),
+        ("user.ada.pager".into(), vec!["zone", "user"]),
+        ("user.ada.pager.2".into(), vec!["zone"]),
+        ("user.ada".into(), vec!["zone"]),
+        ("user.adam.pager".into(), vec!["zone"]),
+        ("user.ada.".into(), vec!["zone"]),
         (route::JOINS.into(), vec!["zone"]),
         (route::PARKED_QUEUE.into(), vec!["zone"]),
         ("zone.alerts".into(), vec!["zone"]),
@@ -105,11 +110,11 @@ fn everyone_has_its_own_queues_and_the_zone_has_all() {
 
 #[test]
 fn exchanges_are_the_zones() {
-    let ours = [route::DIRECT, route::PRESENCE, route::GROUP, route::ZONE, route::PARKED];
+    let ours = [route::DIRECT, route::PRESENCE, route::GROUP, route::ZONE, route::PARKED, route::EVENTS];
     for exchange in ours.into_iter().chain([EVENT_EXCHANGE, "amq.topic", "amq.default", "x"]) {
         assert_eq!(who(|judge| judge.declares(exchange)), ["zone"], "declares or deletes {exchange}");
     }
-    for exchange in ["amq.topic", "amq.direct", "amq.default", EVENT_EXCHANGE, "amq.rabbitmq.log", "x"] {
+    for exchange in [route::EVENTS, "amq.topic", "amq.direct", "amq.default", EVENT_EXCHANGE, "amq.rabbitmq.log", "x"] {
         assert_eq!(who(|judge| judge.publishes(exchange, QUEUE_DELETED)), ["zone"], "publishes to {exchange}");
     }
 }
@@ -151,6 +156,7 @@ fn keys_name_their_writers() {
 fn bindings_take_no_more_than_what_is_for_the_queue() {
     let (a, g, c) = (node("a"), group("a"), checkin("a"));
     let (inbox, rack, lobby) = (route::node_inbox(a), route::group_queue(g, route::HEALTH), route::checkin_queue(c));
+    let program = "user.ada.pager".to_owned();
     for (queue, exchange, key, binders) in [
         (&inbox, route::DIRECT, inbox.clone(), vec!["zone", "node a"]),
         (&inbox, route::DIRECT, "#".into(), vec!["zone"]),
@@ -169,6 +175,13 @@ fn bindings_take_no_more_than_what_is_for_the_queue() {
         (&rack, EVENT_EXCHANGE, "user.#".into(), vec!["zone"]),
         (&rack, route::DIRECT, route::JOINS.into(), vec!["zone"]),
         (&rack, route::ZONE, route::zone_key("alerts", g), vec!["zone"]),
+        (&program, route::EVENTS, "#".into(), vec!["zone", "user"]),
+        (&program, route::EVENTS, "alert_raised.*".into(), vec!["zone", "user"]),
+        (&program, route::DIRECT, "#".into(), vec!["zone"]),
+        (&program, route::ZONE, "alerts.*".into(), vec!["zone"]),
+        (&program, route::PRESENCE, String::new(), vec!["zone"]),
+        (&inbox, route::EVENTS, "#".into(), vec!["zone"]),
+        (&rack, route::EVENTS, "#".into(), vec!["zone"]),
         (&lobby, route::DIRECT, format!("{lobby}.*"), vec!["zone", "checkin a"]),
         (&lobby, route::DIRECT, format!("{lobby}.#"), vec!["zone"]),
         (&lobby, route::DIRECT, "checkin.#".into(), vec!["zone"]),

@@ -45,7 +45,7 @@ contract![
     publishing::a_fanout_exchange_gives_everyone_a_copy,
     publishing::what_is_published_arrives_as_it_was_sent,
     publishing::a_body_larger_than_a_frame_arrives_whole,
-    publishing::a_message_nobody_takes_is_reported_and_a_lossy_one_is_not,
+    publishing::a_message_nobody_takes_is_reported_unless_nobody_has_to_take_it,
     publishing::of_many_at_once_each_gets_its_own_answer,
     publishing::a_missing_exchange_is_reported_and_the_bus_goes_on,
     publishing::a_full_queue_drops_its_oldest,

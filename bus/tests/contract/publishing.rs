@@ -60,7 +60,7 @@ pub async fn a_fanout_exchange_gives_everyone_a_copy(stage: Stage) {
 pub async fn what_is_published_arrives_as_it_was_sent(stage: Stage) {
     let bus = stage.with_queue(stage.queue()).await;
     let mut consumer = bus.consume(stage.named("q"), 10).await.expect("consumes");
-    for assurance in [Assurance::Confirmed, Assurance::Lossy] {
+    for assurance in [Assurance::Confirmed, Assurance::Announced, Assurance::Lossy] {
         let message = Outgoing { message_id: Some("id-1".into()), assurance, ..stage.message("body") };
         bus.publish(message).await.expect("taken");
         let delivery = next(&mut consumer).await;
@@ -84,12 +84,16 @@ pub async fn a_body_larger_than_a_frame_arrives_whole(stage: Stage) {
     assert!(next(&mut consumer).await.body.is_empty());
 }
 
-pub async fn a_message_nobody_takes_is_reported_and_a_lossy_one_is_not(stage: Stage) {
+pub async fn a_message_nobody_takes_is_reported_unless_nobody_has_to_take_it(stage: Stage) {
     let bus = stage.with_queue(stage.queue()).await;
     let nowhere = Outgoing { routing_key: "nowhere".into(), ..stage.message("a") };
     let unroutable = PublishError::Unroutable { exchange: stage.named("x").into(), routing_key: "nowhere".into() };
     assert_eq!(bus.publish(nowhere.clone()).await, Err(unroutable));
-    assert_eq!(bus.publish(Outgoing { assurance: Assurance::Lossy, ..nowhere }).await, Ok(()));
+    for assurance in [Assurance::Lossy, Assurance::Announced] {
+        assert_eq!(bus.publish(Outgoing { assurance, ..nowhere.clone() }).await, Ok(()));
+    }
+    let missing = Outgoing { exchange: stage.named("missing"), assurance: Assurance::Announced, ..nowhere };
+    assert!(matches!(bus.publish(missing).await, Err(PublishError::NoExchange { .. })), "an announcement is awaited");
     let long = Outgoing { routing_key: "k".repeat(256), ..stage.message("a") };
     assert!(matches!(bus.publish(long).await, Err(PublishError::TooLong { bytes: 256, .. })));
 }

@@ -1,5 +1,5 @@
 //! What each principal may do on a real, secured RabbitMQ: every AMQP operation on everything there is, tried by a node, a
-//! group controller and a check-in service. What their rights do not name has to be refused by the broker, and told on
+//! group controller, a check-in service and a user of the API. What their rights do not name has to be refused by the broker, and told on
 //! its log exchange.
 //!
 //! The broker is a private one of this machine's RabbitMQ; with `ROLLCALL_TEST_RABBITMQ_ROOT` that of another root
@@ -25,7 +25,7 @@ use rollcall_model::{Principal, route};
 
 use site::Secured;
 use tries::{Outcome, Try};
-use world::{EXCHANGES, catalogue, checkin, connect, group, node, queues_of, zone};
+use world::{EXCHANGES, catalogue, checkin, connect, everybody, group, node, queues_of, zone};
 
 /// Channels of one connection. The client library gives a number again after the 2047th, with the error of the one that had
 /// it before.
@@ -38,7 +38,7 @@ async fn whatever_is_not_its_own_is_refused_to_everybody_and_told() {
     let secured = Secured::start(&format!("rollcall-rights-{}", std::process::id())).await;
     let zone_connection = world::build(&secured).await;
     let mut told = listen(&zone_connection).await;
-    for who in [Principal::Node(node("a")), Principal::Checkin(checkin("a")), Principal::Group(group("a"))] {
+    for who in everybody().into_iter().filter(is_tried) {
         let user = who.user_in(zone());
         let rights = Rights::of(&who, zone());
         let mut tried = Vec::new();
@@ -65,9 +65,15 @@ async fn whatever_is_not_its_own_is_refused_to_everybody_and_told() {
     secured.stop().await;
 }
 
+/// One of each kind but the zone, which may everything.
+fn is_tried(who: &Principal) -> bool {
+    let one = [Principal::Node(node("a")), Principal::Checkin(checkin("a")), Principal::Group(group("a"))];
+    one.contains(who) || matches!(who, Principal::User(_))
+}
+
 /// In another's name; the broker has a code of its own for it.
 fn forgeries(who: &Principal) -> [Try; 1] {
-    let key = who.inbox().expect("an inbox");
+    let key = who.inbox().unwrap_or_default();
     [Try::PublishAs { exchange: route::DIRECT.into(), key, user: Principal::Node(node("b")).user_in(zone()) }]
 }
 
@@ -75,7 +81,7 @@ fn forgeries(who: &Principal) -> [Try; 1] {
 /// own name, or to those it has to speak to.
 fn is_own(what: &Try, who: &Principal) -> bool {
     let (own, id) = (queues_of(who), who.id());
-    let service = !matches!(who, Principal::Node(_));
+    let service = matches!(who, Principal::Group(_) | Principal::Checkin(_));
     match what {
         Try::Declare { queue }
         | Try::DeclareBurying { queue, .. }
@@ -84,7 +90,8 @@ fn is_own(what: &Try, who: &Principal) -> bool {
         | Try::Purge { queue }
         | Try::Delete { queue } => own.contains(queue),
         Try::Bind { queue, exchange, key } | Try::Unbind { queue, exchange, key } => {
-            own.contains(queue) && (key.contains(&id) || [route::PRESENCE, "amq.rabbitmq.event"].contains(&&**exchange))
+            own.contains(queue)
+                && (key.contains(&id) || [route::PRESENCE, route::EVENTS, "amq.rabbitmq.event"].contains(&&**exchange))
         }
         Try::Publish { exchange, key } => match exchange.as_str() {
             route::PRESENCE => !service,

@@ -6,7 +6,7 @@ use lapin::tcp::{AMQPUriTcpExt, RustlsConnector};
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Connection, ConnectionProperties};
 use rollcall_bus::{EVENT_EXCHANGE, QUEUE_DELETED, Rights, audit};
-use rollcall_model::{CheckinId, GroupId, NodeId, Principal, ZoneId, route};
+use rollcall_model::{CheckinId, GroupId, Name, NodeId, Principal, ZoneId, route};
 
 use crate::site::{Leaf, Secured, Site};
 use rustls::pki_types::pem::PemObject;
@@ -49,17 +49,18 @@ pub fn queues_of(who: &Principal) -> Vec<String> {
         Principal::Group(group) => GROUP_PURPOSES.map(|purpose| route::group_queue(*group, purpose)).into(),
         Principal::Checkin(checkin) => vec![route::checkin_queue(*checkin)],
         Principal::Node(node) => vec![route::clash_inbox(*node)],
-        Principal::User(_) => Vec::new(),
+        Principal::User(name) => vec![format!("{}.pager", route::user_queues(name))],
     };
     inbox.chain(others).collect()
 }
 
-pub const EXCHANGES: [&str; 10] = [
+pub const EXCHANGES: [&str; 11] = [
     route::DIRECT,
     route::PRESENCE,
     route::GROUP,
     route::ZONE,
     route::PARKED,
+    route::EVENTS,
     EVENT_EXCHANGE,
     audit::LOG_EXCHANGE,
     "amq.topic",
@@ -85,7 +86,7 @@ fn keys_of(who: &Principal) -> Vec<String> {
             keys.push(format!("{}.{node}", route::checkin_queue(checkin("b"))));
             keys.push(route::group_key(group("b"), route::HEALTH, *node));
         }
-        Principal::User(_) => {}
+        Principal::User(_) => keys.push("alert_raised.*".into()),
     }
     keys
 }
@@ -100,6 +101,7 @@ pub fn everybody() -> Vec<Principal> {
         Principal::Checkin(checkin("b")),
         Principal::Node(node("a")),
         Principal::Node(node("b")),
+        Principal::User(Name::new("ada").expect("a name")),
     ]
 }
 
@@ -187,7 +189,7 @@ pub async fn build(secured: &Secured) -> Connection {
     let users: Vec<_> = everybody().iter().map(|who| (who.user_in(zone()), Rights::of(who, zone()))).collect();
     secured.admin().admit(&users).await.expect("admitted");
     let connection = connect(secured, &Principal::Zone(zone())).await;
-    for exchange in [route::DIRECT, route::GROUP, route::ZONE, route::PRESENCE, route::PARKED] {
+    for exchange in [route::DIRECT, route::GROUP, route::ZONE, route::PRESENCE, route::PARKED, route::EVENTS] {
         // Of what kind the fanouts are makes no difference to who may use them, as their keys are not bounded.
         let made = Try::DeclareExchange { exchange: exchange.into() }.run(&connection).await;
         assert_eq!(made, Outcome::Allowed, "{exchange}");

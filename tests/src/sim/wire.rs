@@ -51,7 +51,9 @@ impl World {
         if !fate.confirmed {
             // A lossy message is not awaited: its publisher hears nothing of its loss.
             let (after, result) = match message.assurance {
-                Assurance::Confirmed => (CONFIRM_DEADLINE, Err(PublishError::Unconfirmed(CONFIRM_DEADLINE))),
+                Assurance::Confirmed | Assurance::Announced => {
+                    (CONFIRM_DEADLINE, Err(PublishError::Unconfirmed(CONFIRM_DEADLINE)))
+                }
                 Assurance::Lossy => (1, Ok(())),
             };
             self.reply(after, reply.take(), result);

@@ -106,6 +106,31 @@ impl Outsider {
         parked
     }
 
+    /// Makes a queue of this connection's that takes what an exchange gets with keys like this one.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    pub async fn listen(&self, queue: &str, exchange: &str, key: &str) -> lapin::Result<()> {
+        let channel = self.connection.create_channel().await?;
+        let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+        channel.queue_declare(queue.into(), exclusive, FieldTable::default()).await?;
+        self.bind(queue, exchange, key).await
+    }
+
+    /// Takes what is in a queue: message id, routing key and body of each.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub async fn take(&self, queue: &str) -> Vec<(String, String, Vec<u8>)> {
+        let mut taken = Vec::new();
+        let options = BasicGetOptions { no_ack: true };
+        while let Some(message) = self.channel.basic_get(queue.into(), options).await.expect("the queue is there") {
+            let id = message.properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default();
+            taken.push((id, message.routing_key.to_string(), message.data.clone()));
+        }
+        taken
+    }
+
     /// How many messages wait in a queue.
     ///
     /// # Panics

@@ -9,6 +9,7 @@ mod coming_up;
 mod darkness;
 mod deaths;
 mod demo;
+mod events;
 mod groups;
 mod health;
 mod monitoring;
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
         actions::an_action_for_a_node_that_is_gone_is_refused_with_the_reason,
         groups::a_group_by_rule_is_tried_made_followed_and_dissolved,
         groups::a_rule_that_cannot_be_is_refused_with_the_place_and_the_reason,
+        events::a_program_of_a_user_hears_every_event_in_order_and_can_say_nothing,
         monitoring::metrics_tell_of_zone_and_racks_and_rules_and_dashboard_ask_for_nothing_else,
         places::a_checkin_service_is_run_where_the_zone_wants_it_and_replaced,
         places::known_nodes_check_in_while_the_zone_is_away,

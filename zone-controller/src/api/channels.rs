@@ -14,7 +14,7 @@ use super::asking::{Answer, command, listed, rows, unfold};
 use super::caller::Author;
 use super::errors::Problem;
 use super::receiving::{Body, Params};
-use super::resources::wait_for;
+use super::waiting::wait_for;
 use crate::core::Command;
 
 /// `GET /v1/channels`

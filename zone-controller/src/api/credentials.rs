@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use rollcall_identity::{Token, TokenUse};
 use rollcall_model::{Name, Principal, Role};
@@ -13,6 +15,7 @@ use super::Shared;
 use super::caller::{Caller, Means};
 use super::errors::Problem;
 use super::listener::Peer;
+use super::routes::Access;
 use crate::trust::Trust;
 use crate::web::session::Session;
 
@@ -48,6 +51,41 @@ impl Credentials {
             None => by_session(shared, origin, headers).await,
             Some(shown) => by_token(store, origin, shown.to_str().unwrap_or_default()).await,
         }
+    }
+}
+
+/// What a request proved its caller by, kept to be looked at again as long as its answer lasts.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    peer: Peer,
+    headers: HeaderMap,
+}
+
+impl Proof {
+    /// Whether it still proves somebody who may use a route.
+    ///
+    /// # Errors
+    /// As for a request.
+    pub async fn entitles(&self, shared: &Shared, access: Access) -> Result<(), Problem> {
+        shared.credentials.who(shared, &self.peer, &self.headers).await?.may(access)
+    }
+
+    /// From where it was shown.
+    #[must_use]
+    pub fn origin(&self) -> IpAddr {
+        self.peer.address.ip()
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Proof {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let nobody = || Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "nobody told who is at the other end");
+        let peer = parts.extensions.get::<Peer>().cloned().ok_or_else(nobody)?;
+        let shown = [header::AUTHORIZATION, header::COOKIE];
+        let shown = shown.into_iter().filter_map(|name| parts.headers.get(&name).map(|value| (name, value.clone())));
+        Ok(Self { peer, headers: shown.collect() })
     }
 }
 

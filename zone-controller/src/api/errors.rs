@@ -65,6 +65,17 @@ impl Problem {
         Self { retry_after: Some(retry_after), ..problem }
     }
 
+    /// Something is full for the moment.
+    pub fn full(retry_after: Millis, detail: impl Into<String>) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+    }
+
+    /// Whether the same may be answered otherwise in a moment.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.status == StatusCode::SERVICE_UNAVAILABLE
+    }
+
     /// The request is wrong.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)

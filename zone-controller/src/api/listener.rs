@@ -5,6 +5,7 @@
 //! its own, has a deadline and one of a few places; connections are bounded for each origin and in all; headers and
 //! bodies have their time. What does not speak TLS at a TLS port is told so and let go.
 
+mod patience;
 mod slots;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rollcall_startup::Shutdown;
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -29,6 +31,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::server::TlsStream;
 use tower_service::Service;
 
+use self::patience::Patience;
 use self::slots::{Slot, Slots};
 use super::notices::Notices;
 
@@ -38,6 +41,8 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 const HANDSHAKES: usize = 64;
 /// Time to send the head of a request, and to keep a connection without asking anything.
 const HEAD: Duration = Duration::from_secs(30);
+/// How long a peer may take nothing of an answer, or not be heard of while something is sent to it.
+const TAKING: Duration = Duration::from_secs(30);
 /// Longest head of a request, bytes; hyper takes no less than 8 KiB.
 const LONGEST_HEAD: usize = 16 * 1024;
 /// How long connections have to end when the zone controller does.
@@ -114,6 +119,8 @@ pub async fn serve(
 async fn connection(door: Arc<Door>, stream: TcpStream, address: SocketAddr, _slot: Slot) {
     // Answers are small and waited for.
     let _ = stream.set_nodelay(true);
+    // Of a peer that lost its power the system would think well for a quarter of an hour.
+    let _ = set_tcp_user_timeout(&stream, u32::try_from(TAKING.as_millis()).unwrap_or(0));
     let Some(config) = door.tls.clone() else {
         return talk(&door, stream, Peer { address, tls: false, chain: Arc::new([]) }).await;
     };
@@ -177,7 +184,7 @@ where
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(LONGEST_HEAD);
-    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(Patience::new(stream, TAKING)), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = door.shutdown.requested() => {

@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod broker;
+mod follower;
 mod hostile;
 mod joining;
 mod read_only;
 mod roles;
 mod secure;
 mod stage;
+mod streams;
 mod web;
 
 use reqwest::Method;

@@ -83,6 +83,11 @@ impl Stage {
 
     /// The same, on a database of the test's own.
     pub async fn up_on(store: Store) -> Self {
+        Self::up_with(store, |_| {}).await
+    }
+
+    /// The same, with something else in its configuration.
+    pub async fn up_with(store: Store, change: impl FnOnce(&mut Config)) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let broker = LocalBroker::new();
         let parts = Parts {
@@ -92,9 +97,10 @@ impl Stage {
             discovery: Discovery::off(),
             pulse: Pulse::default(),
         };
-        let shutdown = Shutdown::new();
+        let (shutdown, mut config) = (Shutdown::new(), config(directory.path()));
+        change(&mut config);
         let (running, up) = oneshot::channel();
-        tokio::spawn(run(config(directory.path()), parts, shutdown.clone(), running));
+        tokio::spawn(run(config, parts, shutdown.clone(), running));
         let up = up.await.expect("a zone");
         let group = GroupId::derived_from("rack-a");
         let attachment = Attachment {
@@ -133,6 +139,16 @@ impl Stage {
 
     async fn say(&mut self, exchange: &'static str, key: String, packet: Packet) {
         self.bus.publish(self.sender.confirmed(NOW, exchange, key, packet)).await.expect("a broker");
+    }
+
+    /// Where something of the API is.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.api)
+    }
+
+    /// Has the zone controller end in order.
+    pub fn end(&self) {
+        self.shutdown.request();
     }
 
     /// A node checks in and stands in the rack.

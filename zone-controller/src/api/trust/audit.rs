@@ -12,7 +12,7 @@ use crate::api::Shared;
 use crate::api::asking::{Answer, rows, unfold};
 use crate::api::errors::Problem;
 use crate::api::receiving::Params;
-use crate::api::resources::wait_for;
+use crate::api::waiting::wait_for;
 
 /// Filters of `/v1/audit`.
 #[derive(Deserialize)]

@@ -1,6 +1,7 @@
 //! Users of the API: people and programs, known by a token or by a certificate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -10,6 +11,7 @@ use rollcall_model::{Name, Principal, Role};
 use rollcall_startup::Clock;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::{certificate, identity, key_of, no_randomness, order, unsigned};
 use crate::api::Shared;
@@ -18,6 +20,9 @@ use crate::api::caller::Author;
 use crate::api::errors::Problem;
 use crate::api::receiving::Body;
 use crate::core::Trust as Order;
+
+/// How long a new user waits for the broker to know them.
+const ADMISSION: Duration = Duration::from_secs(2);
 
 /// `GET /v1/users`
 pub async fn list(State(shared): State<Arc<Shared>>) -> Answer {
@@ -51,6 +56,9 @@ pub async fn set(
         let mut answer = order(&shared, Order::SetUser { name, role, token: None, by }).await?;
         let validity = Validity::leaf(Clock::start().now().wall);
         let signed = trust.sign_user(&user, &csr, validity).map_err(|error| unsigned(&error))?;
+        // Where the broker is away it gets the user with all others who are missing; the API is open at once.
+        let principal = Principal::User(user);
+        let _ = timeout(ADMISSION, shared.users.admit(&principal, &signed.user)).await;
         merge(&mut answer, certificate(trust, &signed));
         return Ok((StatusCode::CREATED, Json(answer)));
     }
@@ -69,5 +77,10 @@ fn merge(answer: &mut Value, more: Value) {
 
 /// `DELETE /v1/users/{name}`
 pub async fn remove(State(shared): State<Arc<Shared>>, Author(by): Author, Path(name): Path<Name>) -> Answer {
-    order(&shared, Order::RemoveUser { name, by }).await.map(Json)
+    let user = Principal::User(name.clone()).user_in(shared.zone);
+    let answer = order(&shared, Order::RemoveUser { name, by }).await?;
+    // Tried until it is done; nobody has to wait for it.
+    let broker = shared.users.clone();
+    tokio::spawn(async move { broker.dismiss(user).await });
+    Ok(Json(answer))
 }
