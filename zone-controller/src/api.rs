@@ -13,12 +13,8 @@ pub(crate) mod caller;
 mod channels;
 pub(crate) mod checkins;
 mod credentials;
-<<<<<<< HEAD
 pub(crate) mod errors;
-=======
-mod errors;
 mod events;
->>>>>>> heads/feed
 mod gate;
 mod groups;
 mod limits;
@@ -56,12 +52,8 @@ pub use self::gate::{Paced, Paces};
 pub use self::limits::Pace;
 pub use self::notices::Notices;
 use self::routes::Routes;
-<<<<<<< HEAD
 pub use self::routes::{Access, Route, Surface};
-=======
-pub use self::routes::{Access, Route};
 pub use self::streams::Places;
->>>>>>> heads/feed
 use crate::driver::Ask;
 use crate::feed::Feed;
 use crate::trust::{BrokerUsers, Trust};
