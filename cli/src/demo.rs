@@ -103,6 +103,8 @@ async fn zone(
     if !shutdown.is_requested() {
         report::standing(&store, arguments, broker, printer, started.elapsed(), standing).await;
         let policy = write_policy(directory)?;
+        let browser = trust.browser(api).await?;
+        printer.how_to_look(api, &browser, &trust.administrator().join("site.pem"));
         printer.how_to_ask(api, &trust.administrator(), &database, &policy, &report::example_node(&store).await);
         let following = tokio::spawn(report::follow(store.clone(), *printer));
         let until = async {

@@ -14,7 +14,7 @@ use crate::certificate::{self, Authority, Facts};
 use crate::csr::{self, CsrError, URI_SCHEME};
 use crate::files::{self, FileError};
 use crate::site::BUNDLE_FILE;
-use crate::{Key, KeyError, pem};
+use crate::{Key, KeyError, SessionKey, pem};
 
 /// Longest common name (X.520 `ub-common-name`).
 const LONGEST_NAME: usize = 64;
@@ -215,6 +215,15 @@ impl ZoneAuthority {
     #[must_use]
     pub const fn bundle(&self) -> &TrustBundle {
         &self.bundle
+    }
+
+    /// The key of people's sessions at this zone's web page: the same as long as the authority over users is.
+    ///
+    /// # Errors
+    /// When the cryptographic library fails.
+    pub fn session_key(&self) -> Result<SessionKey, KeyError> {
+        let [.., users] = &self.intermediates;
+        SessionKey::derived_from(users.issuer.key().der().secret_pkcs8_der())
     }
 
     /// The name of the zone these authorities are for.

@@ -21,6 +21,7 @@ pub mod peer;
 pub mod pem;
 pub mod seal;
 pub mod serial;
+pub mod session;
 pub mod site;
 #[cfg(test)]
 mod stage;
@@ -34,6 +35,7 @@ pub use csr::{CsrError, check_csr, make_csr};
 pub use issuer::{Issue, Issued, Names, Validity, ZoneAuthority};
 pub use key::{AnnounceKey, Key, KeyError};
 pub use peer::{Peer, PeerError};
+pub use session::SessionKey;
 pub use site::Site;
 pub use token::{Token, TokenUse};
 

@@ -1,5 +1,6 @@
 //! Tests that need several daemons at once. What lives here is what they share: the simulation of a whole zone, and the
 //! stage on which the real daemons play.
 
+pub mod browser;
 pub mod sim;
 pub mod stage;

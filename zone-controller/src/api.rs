@@ -6,15 +6,15 @@
 //! its route, which knows who may use it and how much; and reaches its handler with a `Caller`.
 
 mod actions;
-mod alerts;
+pub(crate) mod alerts;
 mod analytics;
-mod asking;
-mod caller;
+pub(crate) mod asking;
+pub(crate) mod caller;
 mod channels;
-mod checkins;
-mod conditions;
+pub(crate) mod checkins;
+pub(crate) mod conditions;
 mod credentials;
-mod errors;
+pub(crate) mod errors;
 mod events;
 mod gate;
 mod groups;
@@ -27,9 +27,9 @@ mod nodes;
 mod notices;
 mod openapi;
 mod policy;
-mod receiving;
+pub(crate) mod receiving;
 mod resources;
-mod routes;
+pub(crate) mod routes;
 mod status;
 mod streams;
 mod trust;
@@ -44,6 +44,7 @@ use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::{Next, from_fn};
 use rollcall_bus::Link;
+use rollcall_identity::SessionKey;
 use rollcall_model::{Name, Purpose, Role, ZoneId};
 use rollcall_startup::Shutdown;
 use rollcall_store::Store;
@@ -58,12 +59,13 @@ use self::lists::catalogue;
 use self::lists::listed;
 pub use self::notices::Notices;
 use self::routes::Routes;
-pub use self::routes::{Access, Route};
+pub use self::routes::{Access, Route, Surface};
 pub use self::streams::Places;
 pub use self::writes::Writes;
 use crate::driver::Ask;
 use crate::feed::Feed;
 use crate::trust::{BrokerUsers, Trust};
+use crate::web;
 
 /// What the handlers share.
 #[derive(Clone, Debug)]
@@ -92,6 +94,8 @@ pub struct Shared {
     pub users: BrokerUsers,
     /// How callers are known.
     pub credentials: Credentials,
+    /// What tells the browsers of people who logged in.
+    pub sessions: SessionKey,
     /// How often they asked.
     pub paced: Arc<Paced>,
     /// What writes have in common.
@@ -123,16 +127,16 @@ fn router(shared: Arc<Shared>) -> Router {
         request.extensions_mut().insert(Arc::clone(&shared));
         next.run(request)
     });
-    router.fallback(errors::not_found).method_not_allowed_fallback(errors::not_allowed).layer(share).with_state(state)
+    router.fallback(web::not_found).method_not_allowed_fallback(errors::not_allowed).layer(share).with_state(state)
 }
 
-const VIEWER: Access = Access::Role(Role::Viewer);
-const OPERATOR: Access = Access::Role(Role::Operator);
+pub(crate) const VIEWER: Access = Access::Role(Role::Viewer);
+pub(crate) const OPERATOR: Access = Access::Role(Role::Operator);
 const ADMINISTRATOR: Access = Access::Role(Role::Administrator);
 
 /// Reading takes a viewer, changing something an operator, deciding who may join or may what an administrator.
 fn all() -> Routes {
-    of_lists(of_trust(of_topology(Routes::default())))
+    web::on(of_lists(of_trust(of_topology(Routes::default()))))
 }
 
 fn of_trust(routes: Routes) -> Routes {

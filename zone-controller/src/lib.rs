@@ -8,6 +8,7 @@ mod driver;
 pub mod feed;
 pub mod topology;
 pub mod trust;
+mod web;
 pub mod zone_id;
 
 use std::net::{IpAddr, SocketAddr};
@@ -20,6 +21,7 @@ use rand::random;
 use rollcall_bus::admin::{Admin, AdminError, AdminSettings};
 use rollcall_bus::{Attachment, Bus, ConnectError, Connector, ConsumeError, Consumer, DeclareError};
 use rollcall_discovery::{Discovery, DiscoveryError, Tag, host_addresses};
+use rollcall_identity::SessionKey;
 use rollcall_identity::files::{FileError, read_secret};
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{GroupId, InstanceId, Name, Principal, ZoneId, route};
@@ -195,6 +197,7 @@ pub async fn run(
     // The API answers before the broker does: somebody may want to know why nothing happens.
     let (ask, asks) = mpsc::channel(64);
     let is_up = Arc::new(AtomicBool::new(false));
+    let sessions = trust.as_deref().map_or_else(SessionKey::random, Trust::session_key).map_err(TrustError::from)?;
     let shared = api::Shared {
         store: store.clone(),
         ask,
@@ -211,6 +214,7 @@ pub async fn run(
         writes: Arc::default(),
         notices: Arc::default(),
         is_up: Arc::clone(&is_up),
+        sessions,
         paced: Arc::new(api::Paced::new(config.api.paces())),
         shutdown: shutdown.clone(),
     };

@@ -17,7 +17,8 @@ use rollcall_identity::hello;
 use rollcall_identity::issuer::{IssueError, LoadError};
 use rollcall_identity::tls::{self, Certified, Clients, TlsError};
 use rollcall_identity::{
-    Announcer, Issue, Issued, Key, KeyError, Names, Peer, PeerError, Validity, ZoneAuthority, make_csr, peer, serial,
+    Announcer, Issue, Issued, Key, KeyError, Names, Peer, PeerError, SessionKey, Validity, ZoneAuthority, make_csr,
+    peer, serial,
 };
 use rollcall_model::wire::txt::Hello;
 use rollcall_model::{Name, Principal, Serial, UnixMillis, ZoneId};
@@ -152,6 +153,14 @@ impl Trust {
     /// When the site's roots cannot be used.
     pub fn server(&self) -> Result<Arc<ServerConfig>, TlsError> {
         tls::server(Arc::clone(&self.own), self.authority.bundle(), Clients::MayBeStrangers).map(Arc::new)
+    }
+
+    /// What tells the browsers of people who logged in; outlives the process.
+    ///
+    /// # Errors
+    /// When the cryptographic library fails.
+    pub fn session_key(&self) -> Result<SessionKey, KeyError> {
+        self.authority.session_key()
     }
 
     /// How the zone logs in to its broker.

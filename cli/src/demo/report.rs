@@ -82,6 +82,15 @@ impl Printer {
         self.paint("2", &format!("{:>7.2} s", self.began.elapsed().as_secs_f64()))
     }
 
+    /// Where the web page is, and how to get in.
+    pub fn how_to_look(self, api: SocketAddr, token: &str, root: &Path) {
+        self.line("");
+        self.title("look at it, in a browser:");
+        self.line(&format!("  https://{api}/ui/"));
+        self.line(&format!("  log in as an operator with {token}"));
+        self.line(&format!("  (the browser warns of a root it does not know; it is in {})", root.display()));
+    }
+
     /// How to go on from here.
     pub fn how_to_ask(self, api: SocketAddr, identity: &Path, database: &Path, policy: &Path, node: &str) {
         let command = |command: &str| self.line(&format!("  rollcall {command}"));

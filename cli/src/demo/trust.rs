@@ -116,6 +116,16 @@ impl Trust {
         stream::iter(asked).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map(drop)
     }
 
+    /// A token for a browser: that of an operator made for it, which is all the web page asks for.
+    ///
+    /// # Errors
+    /// When the zone gives none.
+    pub async fn browser(&self, api: SocketAddr) -> Result<String, Failure> {
+        let client = Client::new(&format!("https://{api}"), &Credential::Directory(self.administrator()))?;
+        let answer = client.set_user(&json!({ "name": "browser", "role": "operator" })).await?;
+        Ok(answer.document["secret"].as_str().unwrap_or_default().to_owned())
+    }
+
     async fn token(&self, client: &Client, joiner: Joiner) -> Result<(), Failure> {
         let Joiner { kind, name } = joiner;
         let asked = json!({ "for": kind, "name": name, "ttl_s": 600 });

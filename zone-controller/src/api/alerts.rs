@@ -15,7 +15,7 @@ use super::errors::Problem;
 use super::lists::catalogue::ALERTS;
 use super::lists::one as one_of;
 use super::receiving::{Body, InPath, one_line};
-use crate::core::Command;
+use crate::core::{By, Command};
 
 /// Longest comment, characters.
 const LONGEST_COMMENT: usize = 500;
@@ -52,15 +52,23 @@ pub async fn acknowledge(
     Author(by): Author,
     conditions: Conditions,
     InPath(alert): InPath<String>,
-    Body(seen): Body<Seen>,
+    Body(said): Body<Seen>,
 ) -> Answer {
-    one_line("comment", &seen.comment, LONGEST_COMMENT)?;
+    seen(&shared, &alert, &conditions, said.comment, by).await
+}
+
+/// Has the core note that somebody saw an alert.
+///
+/// # Errors
+/// When there is no such alert, it is over or not as the conditions want it, or the comment is no line or too long.
+pub(crate) async fn seen(shared: &Shared, alert: &str, conditions: &Conditions, comment: String, by: By) -> Answer {
+    one_line("comment", &comment, LONGEST_COMMENT)?;
     let _one_at_a_time = shared.writes.turn().await;
-    let row = find(&shared, &alert).await?;
+    let row = find(shared, alert).await?;
     conditions.allow(Some(&tag(&row)))?;
     let number = row["alert_id"].as_i64().unwrap_or_default();
     if row["state"] == "cleared" {
         return Err(Problem::conflict(format!("alert {number} is over already")));
     }
-    command(&shared, Command::AcknowledgeAlert { alert: number, comment: seen.comment, by }).await
+    command(shared, Command::AcknowledgeAlert { alert: number, comment, by }).await
 }

@@ -24,11 +24,6 @@ pub async fn rows(shared: &Shared, sql: &'static str, binds: &[Bind]) -> Result<
     Ok(rows.into_iter().map(object).collect())
 }
 
-/// The same, as the whole answer.
-pub async fn listed(shared: &Shared, sql: &'static str, binds: &[Bind]) -> Answer {
-    rows(shared, sql, binds).await.map(|rows| Json(Value::Array(rows)))
-}
-
 /// Replaces columns that hold JSON as text by what the text says.
 pub fn unfold(rows: &mut [Value], columns: &[&str]) {
     for row in rows {

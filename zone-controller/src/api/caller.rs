@@ -12,7 +12,7 @@ use super::routes::Access;
 use crate::core::By;
 
 /// By what somebody is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Means {
     /// By nothing.
     Nothing,
@@ -20,6 +20,8 @@ pub enum Means {
     Certificate,
     /// By a token.
     Token,
+    /// By the cookie of a session at the web page, which begins with a token; what tells it from others.
+    Session(String),
     /// By being on the zone controller's own machine, where the zone has no identity yet.
     OwnMachine,
 }
@@ -27,11 +29,12 @@ pub enum Means {
 impl Means {
     /// As it is told.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
             Self::Certificate => "certificate",
             Self::Token => "token",
+            Self::Session(_) => "session",
             Self::OwnMachine => "own_machine",
         }
     }

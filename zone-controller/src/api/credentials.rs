@@ -1,6 +1,6 @@
 //! How callers are known.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -17,6 +17,7 @@ use super::errors::Problem;
 use super::listener::Peer;
 use super::routes::Access;
 use crate::trust::Trust;
+use crate::web::session::Session;
 
 /// Header that says who writes, where the zone has no identity yet.
 const BY: &str = "x-rollcall-by";
@@ -37,8 +38,8 @@ impl Credentials {
     ///
     /// # Errors
     /// What is wrong with what they showed: 401 where it proves nothing, 403 where it does and is revoked.
-    pub async fn who(&self, store: &Store, peer: &Peer, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let origin = peer.address.ip();
+    pub async fn who(&self, shared: &Shared, peer: &Peer, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let (origin, store) = (peer.address.ip(), &shared.store);
         let trust = match self {
             Self::OwnMachine => return on_own_machine(origin, headers),
             Self::Site(trust) => trust,
@@ -47,7 +48,7 @@ impl Credentials {
             return by_certificate(trust, store, peer).await;
         }
         match headers.get(header::AUTHORIZATION) {
-            None => Ok(Caller::stranger(origin)),
+            None => by_session(shared, origin, headers).await,
             Some(shown) => by_token(store, origin, shown.to_str().unwrap_or_default()).await,
         }
     }
@@ -66,7 +67,7 @@ impl Proof {
     /// # Errors
     /// As for a request.
     pub async fn entitles(&self, shared: &Shared, access: Access) -> Result<(), Problem> {
-        shared.credentials.who(&shared.store, &self.peer, &self.headers).await?.may(access)
+        shared.credentials.who(shared, &self.peer, &self.headers).await?.may(access)
     }
 
     /// From where it was shown.
@@ -134,7 +135,22 @@ async fn by_token(store: &Store, origin: IpAddr, shown: &str) -> Result<Caller, 
     Ok(Caller { principal: Some(principal), who, role, origin, means: Means::Token, serial: None })
 }
 
+/// A session that is over, or never was one, is as good as none: whoever shows it is asked who they are.
+async fn by_session(shared: &Shared, origin: IpAddr, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let now = Clock::start().now().wall;
+    let Some(session) = Session::in_cookies(headers, &shared.sessions, now) else {
+        return Ok(Caller::stranger(origin));
+    };
+    // The token is looked up each time: revoked, or its user removed, the session is over.
+    let user = shared.store.user_of_token(&session.token).await.map_err(Problem::store)?;
+    let Some(user) = user.filter(|user| user.name == session.user) else { return Ok(Caller::stranger(origin)) };
+    let principal = Principal::User(user.name);
+    let (who, role, means) = (principal.to_string(), Some(user.role), Means::Session(session.id()));
+    Ok(Caller { principal: Some(principal), who, role, origin, means, serial: None })
+}
+
 fn on_own_machine(origin: IpAddr, headers: &HeaderMap) -> Result<Caller, Problem> {
+    refuse_foreign_names(origin, headers)?;
     let role = if origin.to_canonical().is_loopback() { Role::Administrator } else { Role::Viewer };
     let who = match headers.get(BY) {
         None => "api".to_owned(),
@@ -148,6 +164,21 @@ fn on_own_machine(origin: IpAddr, headers: &HeaderMap) -> Result<Caller, Problem
         }
     };
     Ok(Caller { principal: None, who, role: Some(role), origin, means: Means::OwnMachine, serial: None })
+}
+
+/// A page of anywhere may have its name lead to this machine (DNS rebinding); the browser then asks here in its own name.
+/// An address is nobody's name.
+fn refuse_foreign_names(origin: IpAddr, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(host) = headers.get(header::HOST).filter(|_| origin.to_canonical().is_loopback()) else { return Ok(()) };
+    let host = host.to_str().unwrap_or_default();
+    let is_address = host.parse::<SocketAddr>().is_ok() || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    if is_address || name.eq_ignore_ascii_case("localhost") {
+        return Ok(());
+    }
+    let why =
+        format!("without an identity this zone answers programs of its own machine as localhost, not as {name:?}");
+    Err(Problem::forbidden(why).because("foreign_host"))
 }
 
 #[cfg(test)]
@@ -169,6 +200,22 @@ mod tests {
             let caller = on_own_machine(origin.parse().unwrap(), &HeaderMap::new()).unwrap();
             assert_eq!(caller.role, Some(role), "{origin}");
         }
+    }
+
+    #[test]
+    fn on_this_machine_only_its_own_names_are_answered_to() {
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        let asks = |origin: IpAddr, host: &str| {
+            let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_str(host).unwrap())]);
+            on_own_machine(origin, &headers).is_ok()
+        };
+        for own in ["127.0.0.1:7655", "127.0.0.1", "localhost", "LOCALHOST:7655", "[::1]:7655", "[::1]", "10.1.0.7:1"] {
+            assert!(asks(loopback, own), "{own}");
+        }
+        for foreign in ["evil.example", "evil.example:7655", "localhost.evil.example:7655", "", "127.0.0.1.nip.io"] {
+            assert!(!asks(loopback, foreign), "{foreign:?}");
+        }
+        assert!(asks(IpAddr::from([10, 1, 0, 7]), "zone.example:7655"), "from elsewhere nothing can be changed");
     }
 
     #[test]

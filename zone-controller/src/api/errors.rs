@@ -65,6 +65,24 @@ impl Problem {
         &self.detail
     }
 
+    /// Its status.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// A word for programs.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// Every single problem, where there are several.
+    #[must_use]
+    pub fn details(&self) -> &[String] {
+        &self.details
+    }
+
     /// The same, with a word for programs.
     #[must_use]
     pub fn because(self, reason: impl Into<String>) -> Self {

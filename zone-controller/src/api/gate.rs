@@ -20,8 +20,9 @@ use super::caller::{Caller, Means};
 use super::errors::Problem;
 use super::limits::{Buckets, Pace, origin};
 use super::listener::Peer;
-use super::routes::{Access, Route};
+use super::routes::{Access, Route, Surface};
 use super::{Shared, conditions, idempotency};
+use crate::web;
 
 /// Time to send a body.
 const BODY: Duration = Duration::from_secs(10);
@@ -53,7 +54,7 @@ impl Paced {
     }
 
     fn take(&self, caller: &Caller, access: Access) -> Result<(), Problem> {
-        let (key, pace) = match (access, caller.means, caller.role) {
+        let (key, pace) = match (access, &caller.means, caller.role) {
             // Until the zone has an identity its API is for programs of its own machine.
             (_, Means::OwnMachine, _) => return Ok(()),
             (Access::Open, ..) | (_, Means::Nothing, _) => (origin(caller.origin).to_string(), self.paces.open),
@@ -76,17 +77,18 @@ const fn pace(role: Role) -> Pace {
 /// Lets a request through to its handler, or answers it.
 pub(super) async fn pass(route: &Route, request: Request, next: Next) -> Response {
     let has_body = request.body().size_hint().upper() != Some(0);
-    match check(route, request).await {
-        Ok(checked) => once::carry_out(checked, next).await,
-        Err(problem) => {
-            let mut answer = problem.into_response();
-            // What was not read stands in the way of the next request; whoever asks is told, and not cut off.
-            if has_body {
-                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            answer
-        }
+    let asked = web::Asked::of(&request);
+    let mut answer = match (check(route, request).await, route.surface) {
+        (Ok(checked), Surface::Api) => return once::carry_out(checked, next).await,
+        (Ok(checked), Surface::Web) => return asked.dress(once::carry_out(checked, next).await),
+        (Err(problem), Surface::Api) => problem.into_response(),
+        (Err(problem), Surface::Web) => asked.refused(&problem),
+    };
+    // What was not read stands in the way of the next request; whoever asks is told, and not cut off.
+    if has_body {
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    answer
 }
 
 async fn check(route: &Route, request: Request) -> Result<Checked, Problem> {
@@ -94,7 +96,7 @@ async fn check(route: &Route, request: Request) -> Result<Checked, Problem> {
     let (Some(shared), Some(peer)) = (parts.extensions.get::<Arc<Shared>>(), parts.extensions.get::<Peer>()) else {
         return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "nobody told the gate who asks"));
     };
-    let caller = match shared.credentials.who(&shared.store, peer, &parts.headers).await {
+    let caller = match shared.credentials.who(shared, peer, &parts.headers).await {
         Ok(caller) => caller,
         Err(problem) => {
             // Guessing is paced like any asking of a stranger.
@@ -105,10 +107,15 @@ async fn check(route: &Route, request: Request) -> Result<Checked, Problem> {
     };
     shared.paced.take(&caller, route.access)?;
     caller.may(route.access)?;
-    refuse_web_pages(&route.method, &parts.headers)?;
-    conditions::refuse_unhonoured(&route.method, route.path, &parts.headers)?;
+    if route.surface == Surface::Api {
+        refuse_web_pages(&caller, &route.method, &parts.headers)?;
+        conditions::refuse_unhonoured(&route.method, route.path, &parts.headers)?;
+    }
     let key = if idempotency::is_taken_by(route) { idempotency::key(&parts.headers)? } else { None };
     let body = read(body, route.body).await?;
+    if route.surface == Surface::Web && route.method != Method::GET {
+        web::forms::check(&shared.sessions, &caller, &parts.headers, &body)?;
+    }
     let named = key.map(|key| Named {
         key: (caller.who.clone(), key),
         request: idempotency::request(parts.uri.path_and_query().map_or("", |it| it.as_str()), &body),
@@ -118,9 +125,10 @@ async fn check(route: &Route, request: Request) -> Result<Checked, Problem> {
     Ok(Checked { request: Request::from_parts(parts, Body::from(body)), named })
 }
 
-/// A browser shows a certificate for whatever page asks: no page may change anything by it.
-fn refuse_web_pages(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
-    if *method != Method::GET && headers.contains_key(header::ORIGIN) {
+/// A browser shows a certificate, and a session's cookie, for whatever page asks: no page may change anything by it.
+fn refuse_web_pages(caller: &Caller, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    let is_page = headers.contains_key(header::ORIGIN) || matches!(caller.means, Means::Session(_));
+    if *method != Method::GET && is_page {
         return Err(Problem::forbidden("no web page may change anything here").because("web_origin"));
     }
     Ok(())
@@ -149,10 +157,14 @@ mod tests {
     #[test]
     fn only_what_changes_something_is_refused_to_web_pages() {
         let page = HeaderMap::from_iter([(header::ORIGIN, "http://127.0.0.1".parse().unwrap())]);
-        assert!(refuse_web_pages(&Method::POST, &page).is_err());
-        assert!(refuse_web_pages(&Method::DELETE, &page).is_err());
-        assert!(refuse_web_pages(&Method::GET, &page).is_ok());
-        assert!(refuse_web_pages(&Method::POST, &HeaderMap::new()).is_ok());
+        let caller = Caller::stranger([127, 0, 0, 1].into());
+        assert!(refuse_web_pages(&caller, &Method::POST, &page).is_err());
+        assert!(refuse_web_pages(&caller, &Method::DELETE, &page).is_err());
+        assert!(refuse_web_pages(&caller, &Method::GET, &page).is_ok());
+        assert!(refuse_web_pages(&caller, &Method::POST, &HeaderMap::new()).is_ok());
+        let browser = Caller { means: Means::Session("a".into()), ..caller };
+        assert!(refuse_web_pages(&browser, &Method::POST, &HeaderMap::new()).is_err(), "a cookie comes by itself");
+        assert!(refuse_web_pages(&browser, &Method::GET, &HeaderMap::new()).is_ok());
     }
 
     #[tokio::test]

@@ -31,6 +31,15 @@ pub enum Access {
     Role(Role),
 }
 
+/// What answers on a route, and in which form it refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    /// The REST API: problem details. No web page may change anything by it.
+    Api,
+    /// The zone's own web page: pages and parts of them. What changes something must come from such a page.
+    Web,
+}
+
 /// A route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -42,11 +51,13 @@ pub struct Route {
     pub access: Access,
     /// Longest body it takes, bytes.
     pub body: usize,
+    /// What answers.
+    pub surface: Surface,
 }
 
 /// Routes in the making.
 #[derive(Default)]
-pub(super) struct Routes {
+pub(crate) struct Routes {
     router: Router<Arc<Shared>>,
     listed: Vec<Route>,
 }
@@ -62,28 +73,37 @@ impl Routes {
     }
 
     /// Adds a route with bodies of at most `body` bytes.
-    pub fn with_body<H, T>(
-        mut self,
-        body: usize,
-        access: Access,
-        method: Method,
-        path: &'static str,
-        handler: H,
-    ) -> Self
+    pub fn with_body<H, T>(self, body: usize, access: Access, method: Method, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Arc<Shared>>,
+        T: 'static,
+    {
+        self.add(Route { method, path, access, body, surface: Surface::Api }, handler)
+    }
+
+    /// Adds a page of the web page, or a part of one.
+    pub fn page<H, T>(self, access: Access, method: Method, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Arc<Shared>>,
+        T: 'static,
+    {
+        self.add(Route { method, path, access, body: MAX_BODY, surface: Surface::Web }, handler)
+    }
+
+    fn add<H, T>(mut self, route: Route, handler: H) -> Self
     where
         H: Handler<T, Arc<Shared>>,
         T: 'static,
     {
         // Only methods of our own table come here, and each of them has a filter.
         #[allow(clippy::expect_used, reason = "see above")]
-        let filter = MethodFilter::try_from(method.clone()).expect("a method of HTTP");
-        let route = Route { method, path, access, body };
+        let filter = MethodFilter::try_from(route.method.clone()).expect("a method of HTTP");
         let kept = route.clone();
         let guarded = on(filter, handler).route_layer(from_fn(move |request, next| {
             let route = kept.clone();
             async move { gate::pass(&route, request, next).await }
         }));
-        self.router = self.router.route(path, guarded);
+        self.router = self.router.route(route.path, guarded);
         self.listed.push(route);
         self
     }

@@ -15,6 +15,7 @@ mod roles;
 mod secure;
 mod stage;
 mod streams;
+mod web;
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use reqwest::{Client, Method};
 use rollcall_identity::Validity;
 use rollcall_model::{GroupId, NodeId, Principal, Role, UnixMillis, ZoneId};
-use rollcall_zone_controller::api::{Access, routes};
+use rollcall_zone_controller::api::{Access, Route, Surface, routes};
 use serde_json::{Value, json};
 
 use crate::secure::{Secure, now, site};
@@ -31,6 +31,11 @@ impl Kind {
     }
 }
 
+/// The routes of the API; what the web page answers is looked at in `web.rs`.
+fn of_the_api() -> Vec<Route> {
+    routes().into_iter().filter(|route| route.surface == Surface::Api).collect()
+}
+
 async fn kinds(stage: &Secure) -> Vec<Kind> {
     let leaf = Validity::leaf(now());
     let node = stage.holder(&Principal::Node(NodeId::derived_from("n")), leaf);
@@ -53,7 +58,7 @@ async fn kinds(stage: &Secure) -> Vec<Kind> {
 async fn every_route_takes_what_it_says_and_nothing_less() {
     let stage = Secure::up().await;
     let gates = ["no_credential", "no_role", "role_too_low", "no_certificate", "no_group"];
-    let (mut asked, routes) = (0, routes());
+    let (mut asked, routes) = (0, of_the_api());
     for kind in kinds(&stage).await {
         for route in &routes {
             let path = route.path.replace('{', "no-").replace('}', "");
@@ -76,7 +81,7 @@ async fn every_route_takes_what_it_says_and_nothing_less() {
 #[test]
 fn the_guide_names_every_route_with_who_may_use_it() {
     let guide = include_str!("../../../docs/api.md");
-    for route in routes() {
+    for route in of_the_api() {
         let who = match route.access {
             Access::Open => "open",
             Access::Known => "anybody known",

@@ -166,11 +166,6 @@ impl Stage {
         self.bus.publish(self.sender.confirmed(NOW, exchange, key, packet)).await.expect("a broker");
     }
 
-    /// Where something of the API is.
-    pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.api)
-    }
-
     /// Has the zone controller end in order.
     pub fn end(&self) {
         self.shutdown.request();
@@ -314,6 +309,18 @@ impl Stage {
         let answer = request.send().await.expect("an answer");
         let code = answer.status().as_u16();
         (code, answer.json().await.unwrap_or(Value::Null))
+    }
+
+    /// The address of a page.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.api)
+    }
+
+    /// A page: its status, headers and text.
+    pub async fn page(&self, path: &str) -> (u16, reqwest::header::HeaderMap, String) {
+        let answer = self.client.get(self.url(path)).timeout(PATIENCE).send().await;
+        let answer = answer.expect("an answer");
+        (answer.status().as_u16(), answer.headers().clone(), answer.text().await.expect("a text"))
     }
 
     pub async fn get(&self, path: &str) -> (u16, Value) {

@@ -1,0 +1,250 @@
+//! What stands around every page: where one can go, who one is, and how the zone is at a glance.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use rollcall_bus::Link;
+use rollcall_model::{NodeState, Role};
+use rollcall_store::Writable;
+use serde::Deserialize;
+
+use super::answer::Answer;
+use super::ask::read;
+use super::moment::Present;
+use super::state::{Look, look};
+use super::{assets, forms, page};
+use crate::api::errors::Problem;
+use crate::api::{Caller, Means, Shared};
+
+/// The pages there are: word, path, and how they are called.
+pub(super) const PAGES: [(&str, &str, &str); 7] = [
+    ("map", "/ui/", "Map"),
+    ("alerts", "/ui/alerts", "Alerts"),
+    ("groups", "/ui/groups", "Groups"),
+    ("checkins", "/ui/checkins", "Check-ins"),
+    ("policy", "/ui/policy", "Policy"),
+    ("sql", "/ui/sql", "SQL"),
+    ("audit", "/ui/audit", "Audit"),
+];
+
+/// What stands around a page.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub assets: &'static str,
+    pub zone: String,
+    /// Which page this is, by its word in the list of pages.
+    pub here: &'static str,
+    pub who: String,
+    pub role: &'static str,
+    pub is_operator: bool,
+    /// Whether there is a session that can end.
+    pub has_session: bool,
+    /// The token of every form on the page.
+    pub csrf: String,
+    pub header: Header,
+}
+
+/// The zone at a glance.
+#[derive(Debug)]
+pub(super) struct Header {
+    pub broker: Light,
+    pub database: Light,
+    pub states: Vec<Count>,
+    pub nodes: i64,
+    pub open: Open,
+    pub present: Present,
+}
+
+/// Whether something works that everything needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Light {
+    pub is_on: bool,
+    pub word: String,
+}
+
+/// How many nodes are in a state.
+#[derive(Debug)]
+pub(super) struct Count {
+    pub look: Look,
+    pub state: &'static str,
+    pub nodes: i64,
+}
+
+/// What is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Open {
+    pub critical: i64,
+    pub warning: i64,
+    /// Of all these: nobody has seen.
+    pub unseen: i64,
+    /// When the first of them began; empty where none is open.
+    pub oldest: String,
+}
+
+#[derive(Deserialize)]
+struct States {
+    joining: i64,
+    healthy: i64,
+    degraded: i64,
+    suspect: i64,
+    down: i64,
+    unknown: i64,
+    left_nodes: i64,
+}
+
+#[derive(Deserialize)]
+struct OpenRow {
+    severity: String,
+    state: String,
+    alerts: i64,
+    oldest: String,
+}
+
+impl Frame {
+    /// The frame of a page.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub(super) async fn of(shared: &Shared, caller: &Caller, here: &'static str) -> Result<Self, Problem> {
+        Ok(Self {
+            assets: assets::VERSION,
+            zone: shared.name.to_string(),
+            here,
+            who: caller.who.trim_start_matches("user.").to_owned(),
+            role: caller.role.map_or("no role", Role::as_str),
+            is_operator: caller.role >= Some(Role::Operator),
+            has_session: matches!(caller.means, Means::Session(_)),
+            csrf: forms::token(&shared.sessions, caller),
+            header: Header::of(shared).await?,
+        })
+    }
+
+    /// The pages there are.
+    #[allow(clippy::unused_self, reason = "templates ask the frame for everything")]
+    pub(super) const fn pages(&self) -> &'static [(&'static str, &'static str, &'static str)] {
+        &PAGES
+    }
+
+    /// The present, by which the page tells times.
+    pub(super) const fn present(&self) -> Present {
+        self.header.present
+    }
+}
+
+impl Header {
+    async fn of(shared: &Shared) -> Result<Self, Problem> {
+        // Sums of groups are kept; who stands in no rack yet is counted as joining.
+        let sums = "SELECT CAST(COALESCE(SUM(joining), 0) AS BIGINT) AS joining, \
+                    CAST(COALESCE(SUM(healthy), 0) AS BIGINT) AS healthy, \
+                    CAST(COALESCE(SUM(degraded), 0) AS BIGINT) AS degraded, \
+                    CAST(COALESCE(SUM(suspect), 0) AS BIGINT) AS suspect, \
+                    CAST(COALESCE(SUM(down), 0) AS BIGINT) AS down, \
+                    CAST(COALESCE(SUM(unknown), 0) AS BIGINT) AS unknown, \
+                    CAST(COALESCE(SUM(left_nodes), 0) AS BIGINT) AS left_nodes FROM v_groups WHERE kind = 'physical'";
+        let open = "SELECT severity, state, COUNT(*) AS alerts, MIN(raised_at) AS oldest FROM v_alerts \
+                    WHERE open GROUP BY severity, state";
+        let nodes = shared.store.select("SELECT nodes FROM v_zones", &[]).await.map_err(Problem::store)?;
+        let nodes = nodes.rows.first().and_then(|row| row.first()?.as_i64()).unwrap_or_default();
+        let states: Vec<States> = read(shared, sums, &[]).await?;
+        let open: Vec<OpenRow> = read(shared, open, &[]).await?;
+        Ok(Self {
+            broker: broker(shared),
+            database: database(shared),
+            states: states.first().map(|sums| counts(sums, nodes)).unwrap_or_default(),
+            nodes,
+            open: gather(&open),
+            present: Present::now(),
+        })
+    }
+}
+
+fn broker(shared: &Shared) -> Light {
+    match &*shared.link.borrow() {
+        Link::Up { .. } => Light { is_on: true, word: "up".into() },
+        Link::Connecting => Light { is_on: false, word: "connecting".into() },
+        Link::Down { reason, .. } => Light { is_on: false, word: format!("out of reach: {reason}") },
+    }
+}
+
+fn database(shared: &Shared) -> Light {
+    match &*shared.store.writable().borrow() {
+        Writable::Yes => Light { is_on: true, word: "up".into() },
+        Writable::No { reason } => Light { is_on: false, word: format!("read-only: {reason}") },
+    }
+}
+
+fn counts(sums: &States, nodes: i64) -> Vec<Count> {
+    let placed =
+        sums.joining + sums.healthy + sums.degraded + sums.suspect + sums.down + sums.unknown + sums.left_nodes;
+    let of = |state: NodeState| match state {
+        NodeState::Joining => sums.joining + (nodes - placed).max(0),
+        NodeState::Healthy => sums.healthy,
+        NodeState::Degraded => sums.degraded,
+        NodeState::Suspect => sums.suspect,
+        NodeState::Down => sums.down,
+        NodeState::Unknown => sums.unknown,
+        NodeState::Left => sums.left_nodes,
+    };
+    let count = |state: NodeState| Count { look: look(state.as_str(), 0), state: state.as_str(), nodes: of(state) };
+    let worst_first = [
+        NodeState::Down,
+        NodeState::Unknown,
+        NodeState::Suspect,
+        NodeState::Degraded,
+        NodeState::Joining,
+        NodeState::Left,
+        NodeState::Healthy,
+    ];
+    worst_first.into_iter().map(count).filter(|count| count.nodes > 0).collect()
+}
+
+fn gather(rows: &[OpenRow]) -> Open {
+    let sum = |wanted: &dyn Fn(&&OpenRow) -> bool| rows.iter().filter(wanted).map(|row| row.alerts).sum();
+    Open {
+        critical: sum(&|row| row.severity == "critical"),
+        warning: sum(&|row| row.severity != "critical"),
+        unseen: sum(&|row| row.state == "raised"),
+        oldest: rows.iter().map(|row| row.oldest.as_str()).min().unwrap_or_default().to_owned(),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "part/header.html")]
+struct Part {
+    frame: Frame,
+}
+
+/// `GET /ui/part/header`: the zone at a glance, anew.
+pub(super) async fn header(State(shared): State<Arc<Shared>>, caller: Caller) -> Answer {
+    page::html(&Part { frame: Frame::of(&shared, &caller, "").await? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stands_in_no_rack_yet_is_counted_as_joining() {
+        let sums = States { joining: 1, healthy: 5, degraded: 0, suspect: 0, down: 2, unknown: 0, left_nodes: 0 };
+        let counted: Vec<_> = counts(&sums, 10).iter().map(|count| (count.state, count.nodes)).collect();
+        assert_eq!(counted, [("down", 2), ("joining", 3), ("healthy", 5)]);
+    }
+
+    #[test]
+    fn what_is_open_is_summed_by_severity_and_by_who_saw_it() {
+        let row = |severity: &str, state: &str, alerts, oldest: &str| OpenRow {
+            severity: severity.into(),
+            state: state.into(),
+            alerts,
+            oldest: oldest.into(),
+        };
+        let rows = [
+            row("critical", "raised", 2, "b"),
+            row("critical", "acknowledged", 1, "a"),
+            row("warning", "raised", 4, "c"),
+        ];
+        assert_eq!(gather(&rows), Open { critical: 3, warning: 4, unseen: 6, oldest: "a".into() });
+        assert_eq!(gather(&[]), Open::default());
+    }
+}

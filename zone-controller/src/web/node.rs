@@ -1,0 +1,214 @@
+//! One node: what is wrong with it, what it is, what it is made of, where it stands and why, and what changed last.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use rollcall_model::HardwareTopology;
+use rollcall_store::Bind;
+use serde::Deserialize;
+
+use super::alerts::{self, Alert};
+use super::answer::Answer;
+use super::ask::{number, read, text, yes};
+use super::bits::{self, Grid};
+use super::drawing::{Drawing, bytes_of};
+use super::frame::Frame;
+use super::page;
+use super::reading::{self, Wish};
+use super::state::{Look, look};
+use crate::api::errors::Problem;
+use crate::api::{Caller, Shared};
+
+/// A node as it is now.
+#[derive(Deserialize)]
+pub(super) struct Node {
+    pub node_id: String,
+    name: String,
+    #[serde(deserialize_with = "text")]
+    address: String,
+    #[serde(deserialize_with = "text")]
+    place: String,
+    state: String,
+    #[serde(deserialize_with = "text")]
+    since: String,
+    #[serde(deserialize_with = "number")]
+    epoch: i64,
+    #[serde(deserialize_with = "text")]
+    physical_group: String,
+    #[serde(deserialize_with = "text")]
+    physical_group_id: String,
+    #[serde(deserialize_with = "text")]
+    capability: String,
+    health_bits: Option<i64>,
+    unmeasurable: Option<i64>,
+    #[serde(deserialize_with = "text")]
+    cpu: String,
+    cores: Option<i64>,
+    threads: Option<i64>,
+    memory_bytes: Option<i64>,
+    #[serde(deserialize_with = "text")]
+    nics: String,
+    #[serde(deserialize_with = "text")]
+    joined_at: String,
+    #[serde(deserialize_with = "text")]
+    last_seen_at: String,
+    #[serde(deserialize_with = "text")]
+    first_seen_at: String,
+    #[serde(deserialize_with = "number")]
+    policy_version: i64,
+    #[serde(deserialize_with = "text")]
+    policy_problem: String,
+}
+
+impl Node {
+    fn bits(&self) -> u32 {
+        bits::of_number(self.health_bits, 0)
+    }
+
+    fn look(&self) -> Look {
+        look(&self.state, self.bits())
+    }
+
+    fn grid(&self) -> String {
+        Grid::of(self.bits(), bits::of_number(self.unmeasurable, bits::ALL)).element()
+    }
+
+    fn set(&self) -> String {
+        bits::names(self.bits())
+    }
+
+    fn memory(&self) -> String {
+        self.memory_bytes.and_then(|bytes| u64::try_from(bytes).ok()).map_or_else(|| "–".into(), bytes_of)
+    }
+}
+
+#[derive(Deserialize)]
+struct Membership {
+    group_id: String,
+    group_name: String,
+    kind: String,
+    #[serde(deserialize_with = "yes")]
+    by_rule: bool,
+    since: String,
+    #[serde(deserialize_with = "text")]
+    reason: String,
+}
+
+#[derive(Deserialize)]
+struct Assignment {
+    group_name: String,
+    group_id: String,
+    kind: String,
+    since: String,
+    #[serde(deserialize_with = "text")]
+    until: String,
+    #[serde(deserialize_with = "text")]
+    reason: String,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    at: String,
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Action {
+    kind: String,
+    state: String,
+    #[serde(deserialize_with = "text")]
+    message: String,
+    ordered_by: String,
+    ordered_at: String,
+}
+
+#[derive(Template)]
+#[template(path = "node.html")]
+struct NodePage {
+    frame: Frame,
+    node: Node,
+    bits: String,
+    window: &'static str,
+    drawing: Option<String>,
+    hardware: HardwareTopology,
+    alerts: Vec<Alert>,
+    memberships: Vec<Membership>,
+    assignments: Vec<Assignment>,
+    events: Vec<Event>,
+    actions: Vec<Action>,
+}
+
+impl NodePage {
+    fn row(&self, alert: &Alert) -> String {
+        alerts::row(&self.frame, alert)
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Alert> {
+        self.alerts.iter().filter(|alert| alert.is_open())
+    }
+}
+
+/// `GET /ui/nodes/{node}?window=`, by name, id, or the beginning of the id.
+pub(super) async fn page(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(wanted): Path<String>,
+    Query(wish): Query<Wish>,
+) -> Answer {
+    let node = find(&shared, &wanted).await?;
+    let frame = Frame::of(&shared, &caller, "").await?;
+    let id = [Bind::Text(node.node_id.clone())];
+    let memberships = "SELECT group_id, group_name, kind, by_rule, since, reason FROM v_memberships WHERE node_id = $1 \
+                       ORDER BY kind DESC, group_name";
+    let assignments = "SELECT group_name, group_id, kind, since, until, reason FROM v_assignments WHERE node_id = $1 \
+                       ORDER BY assignment_id DESC LIMIT 20";
+    let events = "SELECT at, message FROM v_events WHERE subject_id = $1 ORDER BY event_id DESC LIMIT 25";
+    let actions = "SELECT kind, state, message, ordered_by, ordered_at FROM v_actions WHERE node_id = $1 \
+                   ORDER BY ordered_ms DESC LIMIT 10";
+    let hardware = hardware(&shared, &id).await?;
+    let bits = reading::saved(&shared, &node.node_id, &wish.window).await?;
+    let page = NodePage {
+        bits: bits.element(),
+        window: bits.window(),
+        alerts: alerts::of(&shared, "", &node.node_id).await?,
+        drawing: hardware.as_ref().map(|hardware| Drawing::of(hardware).element()),
+        hardware: hardware.unwrap_or_default(),
+        memberships: read(&shared, memberships, &id).await?,
+        assignments: read(&shared, assignments, &id).await?,
+        events: read(&shared, events, &id).await?,
+        actions: read(&shared, actions, &id).await?,
+        frame,
+        node,
+    };
+    page::html(&page)
+}
+
+async fn hardware(shared: &Shared, id: &[Bind]) -> Result<Option<HardwareTopology>, Problem> {
+    #[derive(Deserialize)]
+    struct Row {
+        #[serde(deserialize_with = "text")]
+        topology: String,
+    }
+    let found: Vec<Row> = read(shared, "SELECT topology FROM v_node_hardware WHERE node_id = $1", id).await?;
+    Ok(found.first().and_then(|row| serde_json::from_str(&row.topology).ok()))
+}
+
+/// The node meant by a name, an id, or the beginning of an id.
+///
+/// # Errors
+/// When there is none, or several.
+pub(super) async fn find(shared: &Shared, wanted: &str) -> Result<Node, Problem> {
+    let exactly = "SELECT * FROM v_nodes WHERE node_id = $1 OR name = $1 ORDER BY node_id LIMIT 2";
+    let beginning = "SELECT * FROM v_nodes WHERE substr(node_id, 1, length($1)) = $1 ORDER BY node_id LIMIT 2";
+    let id = [Bind::Text(wanted.to_owned())];
+    let mut found: Vec<Node> = read(shared, exactly, &id).await?;
+    if found.is_empty() {
+        found = read(shared, beginning, &id).await?;
+    }
+    match (found.len(), found.pop()) {
+        (1, Some(node)) => Ok(node),
+        (0, _) => Err(Problem::missing(format!("there is no node {wanted:?} in this zone"))),
+        _ => Err(Problem::bad_request(format!("{wanted:?} means more than one node; give more of its id"))),
+    }
+}

@@ -1,0 +1,134 @@
+// What every page does with a script: it stays live, keeps ages true, and says when it is cut off.
+"use strict";
+(() => {
+  const AGAIN = 1000, MOST = 10000, PACE = 1000, SILENCE = 40000;
+  const lost = document.getElementById("lost");
+  const mark = document.getElementById("live");
+  let source = null, wait = AGAIN, retry = 0, silence = 0, since = null, wasLost = false;
+
+  // A page about one node, or about alerts anywhere, is told which; a page about one node cares for no other.
+  const subject = () => document.querySelector("[data-node]")?.dataset.node;
+  const concerns = (node) => { if (node && node === subject()) tell("node-changed"); };
+
+  // Parts that show what is now are asked for anew when something changed, at most once a second.
+  let last = 0, due = 0;
+  const tell = (name) => document.body.dispatchEvent(new CustomEvent(name));
+  const changed = () => {
+    if (due) return;
+    due = setTimeout(() => { due = 0; last = Date.now(); tell("zone-changed"); }, Math.max(0, last + PACE - Date.now()));
+  };
+
+  const cutOff = () => {
+    clearTimeout(silence);
+    if (source) source.close();
+    source = null;
+    if (!since) {
+      since = new Date();
+      const time = lost.querySelector("time");
+      time.dateTime = since.toISOString();
+      time.textContent = since.toISOString().slice(11, 19) + " UTC";
+      lost.hidden = false;
+      mark.textContent = "not live";
+    }
+    wasLost = true;
+    clearTimeout(retry);
+    retry = setTimeout(connect, wait * (0.5 + Math.random() / 2));
+    wait = Math.min(wait * 2, MOST);
+  };
+  // The zone says something every few seconds, even if nothing happens: a connection that is silent is none.
+  const heard = () => { clearTimeout(silence); silence = setTimeout(cutOff, SILENCE); };
+
+  const connect = () => {
+    if (source || document.hidden) return;
+    source = new EventSource("/ui/live");
+    source.onopen = () => {
+      heard();
+      wait = AGAIN;
+      since = null;
+      lost.hidden = true;
+      mark.textContent = "live";
+      // Whatever happened in between is shown by asking for everything anew.
+      if (wasLost) { tell("map-stale"); concerns(subject()); changed(); }
+      wasLost = false;
+    };
+    source.onerror = cutOff;
+    source.addEventListener("alive", heard);
+    source.addEventListener("health", (event) => {
+      heard();
+      const change = JSON.parse(event.data);
+      document.dispatchEvent(new CustomEvent("node-health", { detail: change }));
+      concerns(change.node);
+      changed();
+    });
+    source.addEventListener("change", (event) => {
+      heard();
+      const { moves, about } = JSON.parse(event.data);
+      if (moves) tell("map-stale");
+      concerns(about);
+      changed();
+    });
+    // Too much happened to be told one by one.
+    source.addEventListener("gap", () => { heard(); tell("map-stale"); concerns(subject()); changed(); });
+  };
+  // Browsers grant one site few connections: a page that nobody looks at gives its own up.
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) { wasLost = true; return connect(); }
+    clearTimeout(retry);
+    clearTimeout(silence);
+    if (source) source.close();
+    source = null;
+  });
+
+  // Nothing is taken from under somebody's fingers: a part in which somebody types waits until they are done.
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    const target = event.detail.target, at = document.activeElement;
+    const isBusy = target && at && target.contains(at) && /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName) && at.value;
+    if (isBusy && event.detail.requestConfig.verb === "get") { event.detail.shouldSwap = false; setTimeout(changed, 3000); }
+  });
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.id !== "notice" && event.detail.requestConfig.verb !== "get") document.getElementById("notice").replaceChildren();
+  });
+  document.body.addEventListener("htmx:sendError", (event) => {
+    if (event.detail.requestConfig.verb === "get") return;
+    const said = document.createElement("p");
+    said.className = "problem";
+    said.textContent = "The zone did not answer: nothing was changed. Try again in a moment.";
+    document.getElementById("notice").replaceChildren(said);
+  });
+
+  // Ages, by the zone's clock and not by this machine's.
+  const glance = document.getElementById("glance");
+  const ahead = glance ? Date.now() - Number(glance.dataset.now) : 0;
+  const span = (ms) => {
+    const s = Math.max(0, Math.floor(ms / 1000));
+    return s < 120 ? s + " s" : s < 7200 ? Math.floor(s / 60) + " min" : s < 172800 ? Math.floor(s / 3600) + " h" : Math.floor(s / 86400) + " days";
+  };
+  window.rollcall = { span, now: () => Date.now() - ahead };
+  setInterval(() => {
+    for (const time of document.querySelectorAll("time[data-ago]")) {
+      const said = span(window.rollcall.now() - Date.parse(time.dateTime));
+      if (time.textContent !== said) time.textContent = said;
+    }
+  }, 1000);
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) return;
+    event.preventDefault();
+    document.getElementById("q").focus();
+  });
+  // An example of the SQL page is put where questions are written.
+  document.addEventListener("click", (event) => {
+    const example = event.target.closest("button[data-example]");
+    if (!example) return;
+    const query = document.getElementById("query");
+    query.value = document.getElementById(example.dataset.example).textContent;
+    query.focus();
+    query.form.requestSubmit();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.id === "query") event.target.form.requestSubmit();
+  });
+  mark.textContent = "connecting";
+  connect();
+})();
