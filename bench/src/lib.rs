@@ -10,6 +10,7 @@
 pub mod estimates;
 pub mod footprint;
 pub mod joins;
+pub mod listing;
 pub mod machine;
 pub mod policy;
 pub mod questions;

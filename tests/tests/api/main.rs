@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 /// A zone with something to tell of.
 pub struct Scene {
     stage: Stage,
-    _fleet: Fleet,
+    fleet: Fleet,
 }
 
 struct World {
@@ -47,7 +47,7 @@ async fn scene(brokers: &Brokers) -> Scene {
     }
     until("an alert", PATIENCE, async || (api.number("SELECT count(*) FROM v_alerts").await.ok()? > 0).then_some(()))
         .await;
-    Scene { stage, _fleet: fleet }
+    Scene { stage, fleet }
 }
 
 fn main() -> ExitCode {

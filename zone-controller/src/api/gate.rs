@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use rollcall_model::Role;
@@ -75,9 +75,17 @@ const fn pace(role: Role) -> Pace {
 
 /// Lets a request through to its handler, or answers it.
 pub(super) async fn pass(route: &Route, request: Request, next: Next) -> Response {
+    let has_body = request.body().size_hint().upper() != Some(0);
     match check(route, request).await {
         Ok(checked) => once::carry_out(checked, next).await,
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            let mut answer = problem.into_response();
+            // What was not read stands in the way of the next request; whoever asks is told, and not cut off.
+            if has_body {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            answer
+        }
     }
 }
 

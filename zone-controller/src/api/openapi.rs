@@ -89,7 +89,12 @@ fn described(route: &Route, operation: &Operation) -> Described {
     built = match operation.sent {
         Sent::Nothing => built,
         Sent::Json(body) => built.request_body(Some(sent("application/json", body()))),
-        Sent::Toml => built.request_body(Some(sent("application/toml", schema(&Shape::Text)))),
+        // Whatever it is called, it is read as text.
+        Sent::Toml => {
+            let text = || content(schema(&Shape::Text));
+            let body = RequestBodyBuilder::new().required(Some(Required::True));
+            built.request_body(Some(body.content("application/toml", text()).content("text/plain", text()).build()))
+        }
     };
     for answer in operation.answers {
         built = built.response(answer.code(), answered(answer));

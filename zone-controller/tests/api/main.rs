@@ -3,9 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod bad_input;
 mod broker;
+mod careful;
 mod hostile;
 mod joining;
+mod lists;
 mod read_only;
 mod roles;
 mod secure;

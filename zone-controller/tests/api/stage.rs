@@ -23,6 +23,8 @@ use rollcall_zone_controller::config::{
 };
 use rollcall_zone_controller::{Parts, run};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 /// How long anything may take on a busy machine.
@@ -40,6 +42,29 @@ pub struct Stage {
     instance: InstanceId,
     shutdown: Shutdown,
     _directory: tempfile::TempDir,
+}
+
+/// An answer, with its headers.
+pub struct Answer {
+    pub code: u16,
+    pub json: Value,
+    headers: Vec<(String, String)>,
+}
+
+impl Answer {
+    fn read(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("an end of the head");
+        let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+        let mut lines = head.lines();
+        let code = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status line");
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+        Self { code, json: serde_json::from_slice(&bytes[end + 4..]).unwrap_or(Value::Null), headers }
+    }
+
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }
 }
 
 pub fn name(text: &str) -> Name {
@@ -245,6 +270,22 @@ impl Stage {
                 consumer.ack(delivery).await;
             }
         });
+    }
+
+    /// Sends exactly this; a path may be one that no well-behaved client sends.
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
+        let mut stream = TcpStream::connect(self.api).await.expect("a connection");
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.api);
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let body = body.unwrap_or_default();
+        head.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        // Whoever is refused early may not read all of it.
+        let _ = stream.write_all(head.as_bytes()).await;
+        let mut bytes = Vec::new();
+        let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("an answer");
+        Answer::read(&bytes)
     }
 
     /// Asks; the status code and the JSON that came.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use utoipa::openapi::schema::{
-    AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, SchemaFormat, SchemaType, Type,
+    AdditionalProperties, AnyOfBuilder, ArrayBuilder, ObjectBuilder, OneOfBuilder, SchemaFormat, SchemaType, Type,
 };
 use utoipa::openapi::{Ref, RefOr, Schema};
 
@@ -43,7 +43,7 @@ pub enum Shape {
     Object(&'static [(&'static str, Shape)]),
     /// A row of a list.
     Row(&'static List),
-    /// One of these.
+    /// One of these, or of several at once.
     Either(&'static [Shape]),
 }
 
@@ -68,7 +68,7 @@ pub fn schema(shape: &Shape) -> RefOr<Schema> {
         }
         Shape::Object(members) => object(members),
         Shape::Row(list) => RefOr::Ref(Ref::from_schema_name(component(list))),
-        Shape::Either(shapes) => shapes.iter().fold(OneOfBuilder::new(), |one, shape| one.item(schema(shape))).into(),
+        Shape::Either(shapes) => shapes.iter().fold(AnyOfBuilder::new(), |any, shape| any.item(schema(shape))).into(),
     }
 }
 

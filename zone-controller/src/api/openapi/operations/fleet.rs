@@ -160,7 +160,7 @@ const CHECKIN: Shape = Object(&[
     ("placed_at", Or(&Time)),
     ("configured_place?", Text),
 ]);
-const ANALYTICS: Shape = Either(&[List(&Row(&list::ANALYTICS)), List(&Row(&list::METRICS))]);
+const ANALYTICS: Shape = List(&Either(&[Row(&list::ANALYTICS), Row(&list::METRICS)]));
 const TABLE: Shape = Object(&[("columns", List(&Text)), ("rows", List(&List(&Any))), ("truncated", Boolean)]);
 
 /// The routes of the fleet.
