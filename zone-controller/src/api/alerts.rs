@@ -11,7 +11,7 @@ use super::asking::{Answer, command, listed, rows, text};
 use super::caller::Author;
 use super::errors::Problem;
 use super::receiving::{Body, Params};
-use crate::core::{By, Command};
+use crate::core::Command;
 
 /// Longest comment, characters.
 const LONGEST_COMMENT: usize = 500;
@@ -55,24 +55,16 @@ pub async fn acknowledge(
     State(shared): State<Arc<Shared>>,
     Author(by): Author,
     Path(alert): Path<String>,
-    Body(said): Body<Seen>,
+    Body(seen): Body<Seen>,
 ) -> Answer {
-    seen(&shared, &alert, said.comment, by).await
-}
-
-/// Has the core note that somebody saw an alert.
-///
-/// # Errors
-/// When there is no such alert, it is over, or the comment is too long.
-pub(crate) async fn seen(shared: &Shared, alert: &str, comment: String, by: By) -> Answer {
     let number: i64 = alert.parse().map_err(|_| Problem::bad_request(format!("{alert:?} is not an alert's number")))?;
-    if comment.chars().count() > LONGEST_COMMENT {
+    if seen.comment.chars().count() > LONGEST_COMMENT {
         return Err(Problem::bad_request(format!("comment has more than {LONGEST_COMMENT} characters")));
     }
-    let found = rows(shared, "SELECT state FROM v_alerts WHERE alert_id = $1", &[Bind::Integer(number)]).await?;
+    let found = rows(&shared, "SELECT state FROM v_alerts WHERE alert_id = $1", &[Bind::Integer(number)]).await?;
     match found.first().and_then(|row| row["state"].as_str()) {
         None => Err(Problem::missing(format!("there is no alert {number}; /v1/alerts lists them"))),
         Some("cleared") => Err(Problem::conflict(format!("alert {number} is over already"))),
-        Some(_) => command(shared, Command::AcknowledgeAlert { alert: number, comment, by }).await,
+        Some(_) => command(&shared, Command::AcknowledgeAlert { alert: number, comment: seen.comment, by }).await,
     }
 }

@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use rollcall_model::indicator::by_name;
-use rollcall_store::Bind;
+use rollcall_store::{AlertState, Bind};
 use serde::Deserialize;
 
 use super::answer::Answer;
@@ -16,11 +16,14 @@ use super::ask::{read, text};
 use super::frame::Frame;
 use super::moment::{Present, span};
 use super::page;
-use crate::api::alerts::seen;
+use crate::api::asking::command;
 use crate::api::caller::Author;
 use crate::api::errors::Problem;
 use crate::api::{Caller, Shared};
+use crate::core::{By, Command};
 
+/// Longest comment, characters.
+const LONGEST_COMMENT: usize = 500;
 /// Most alerts on one page.
 const MOST: usize = 300;
 
@@ -157,14 +160,27 @@ pub(super) async fn acknowledge(
     headers: HeaderMap,
     Form(said): Form<Comment>,
 ) -> Answer {
-    let _saved = seen(&shared, &alert, said.comment, by).await?;
+    let alert = see(&shared, &alert, said.comment, by).await?;
     if !headers.contains_key("hx-request") {
         let back = [(header::LOCATION, HeaderValue::from_static("/ui/alerts"))];
         return Ok((StatusCode::SEE_OTHER, back).into_response());
     }
     let frame = Frame::of(&shared, &caller, "alerts").await?;
-    let number = Bind::Integer(alert.parse().unwrap_or_default());
-    let now: Vec<Alert> = read(&shared, "SELECT * FROM v_alerts WHERE alert_id = $1", &[number]).await?;
+    let now: Vec<Alert> = read(&shared, "SELECT * FROM v_alerts WHERE alert_id = $1", &[Bind::Integer(alert)]).await?;
     let row = now.first().map(|alert| row(&frame, alert)).unwrap_or_default();
     Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], row).into_response())
+}
+
+/// Has the core note that somebody saw an alert; its number.
+async fn see(shared: &Shared, alert: &str, comment: String, by: By) -> Result<i64, Problem> {
+    let number: i64 = alert.parse().map_err(|_| Problem::bad_request(format!("{alert:?} is not an alert's number")))?;
+    if comment.chars().count() > LONGEST_COMMENT || comment.contains(['\r', '\n']) {
+        let why = format!("a comment is one line of at most {LONGEST_COMMENT} characters");
+        return Err(Problem::bad_request(why));
+    }
+    match shared.store.alert_state(number).await.map_err(Problem::store)? {
+        None => Err(Problem::missing(format!("there is no alert {number}"))),
+        Some(AlertState::Cleared) => Err(Problem::conflict(format!("alert {number} is over already"))),
+        Some(_) => command(shared, Command::AcknowledgeAlert { alert: number, comment, by }).await.map(|_| number),
+    }
 }
