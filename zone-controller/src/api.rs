@@ -6,14 +6,14 @@
 //! its route, which knows who may use it and how much; and reaches its handler with a `Caller`.
 
 mod actions;
-pub(crate) mod alerts;
+mod alerts;
 mod analytics;
 pub(crate) mod asking;
 pub(crate) mod caller;
 mod channels;
 pub(crate) mod checkins;
 pub(crate) mod conditions;
-mod credentials;
+pub(crate) mod credentials;
 pub(crate) mod errors;
 mod events;
 mod gate;
@@ -31,7 +31,7 @@ pub(crate) mod receiving;
 mod resources;
 pub(crate) mod routes;
 mod status;
-mod streams;
+pub(crate) mod streams;
 mod trust;
 mod waiting;
 mod writes;

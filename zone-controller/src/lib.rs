@@ -21,7 +21,6 @@ use rand::random;
 use rollcall_bus::admin::{Admin, AdminError, AdminSettings};
 use rollcall_bus::{Attachment, Bus, ConnectError, Connector, ConsumeError, Consumer, DeclareError};
 use rollcall_discovery::{Discovery, DiscoveryError, Tag, host_addresses};
-use rollcall_identity::SessionKey;
 use rollcall_identity::files::{FileError, read_secret};
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{GroupId, InstanceId, Name, Principal, ZoneId, route};
@@ -197,7 +196,6 @@ pub async fn run(
     // The API answers before the broker does: somebody may want to know why nothing happens.
     let (ask, asks) = mpsc::channel(64);
     let is_up = Arc::new(AtomicBool::new(false));
-    let sessions = trust.as_deref().map_or_else(SessionKey::random, Trust::session_key).map_err(TrustError::from)?;
     let shared = api::Shared {
         store: store.clone(),
         ask,
@@ -214,7 +212,7 @@ pub async fn run(
         writes: Arc::default(),
         notices: Arc::default(),
         is_up: Arc::clone(&is_up),
-        sessions,
+        sessions: trust::session_key(trust.as_deref())?,
         paced: Arc::new(api::Paced::new(config.api.paces())),
         shutdown: shutdown.clone(),
     };

@@ -155,14 +155,6 @@ impl Trust {
         tls::server(Arc::clone(&self.own), self.authority.bundle(), Clients::MayBeStrangers).map(Arc::new)
     }
 
-    /// What tells the browsers of people who logged in; outlives the process.
-    ///
-    /// # Errors
-    /// When the cryptographic library fails.
-    pub fn session_key(&self) -> Result<SessionKey, KeyError> {
-        self.authority.session_key()
-    }
-
     /// How the zone logs in to its broker.
     #[must_use]
     pub fn login(&self) -> TlsIdentity {
@@ -267,6 +259,14 @@ impl Trust {
             }
         }
     }
+}
+
+/// What tells the browsers of people who logged in. It outlives the process where the zone has an identity.
+///
+/// # Errors
+/// When the cryptographic library fails.
+pub fn session_key(trust: Option<&Trust>) -> Result<SessionKey, TrustError> {
+    Ok(trust.map_or_else(SessionKey::random, |trust| trust.authority.session_key())?)
 }
 
 fn sign_own(

@@ -158,14 +158,14 @@ pub(super) async fn acknowledge(
     headers: HeaderMap,
     Form(said): Form<Comment>,
 ) -> Answer {
-    let _saved = seen(&shared, &alert, &Conditions::default(), said.comment, by).await?;
+    let seen = seen(&shared, &alert, &Conditions::default(), said.comment, by).await?;
+    let alert = seen["alert"].as_i64().unwrap_or_default();
     if !headers.contains_key("hx-request") {
         let back = [(header::LOCATION, HeaderValue::from_static("/ui/alerts"))];
         return Ok((StatusCode::SEE_OTHER, back).into_response());
     }
     let frame = Frame::of(&shared, &caller, "alerts").await?;
-    let number = Bind::Integer(alert.parse().unwrap_or_default());
-    let now: Vec<Alert> = read(&shared, "SELECT * FROM v_alerts WHERE alert_id = $1", &[number]).await?;
+    let now: Vec<Alert> = read(&shared, "SELECT * FROM v_alerts WHERE alert_id = $1", &[Bind::Integer(alert)]).await?;
     let row = now.first().map(|alert| row(&frame, alert)).unwrap_or_default();
     Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], row).into_response())
 }

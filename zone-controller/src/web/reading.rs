@@ -114,7 +114,7 @@ pub(super) async fn part(
             Err(error) => bits.told = format!("the node answered oddly: {error}"),
         },
         Err(silent) => {
-            bits.told = format!("No readings: {}. These are the bits as they were last told.", silent.detail())
+            bits.told = format!("No readings: {}. These are the bits as they were last told.", silent.detail());
         }
     }
     page::html(&bits)

@@ -311,11 +311,6 @@ impl Stage {
         (code, answer.json().await.unwrap_or(Value::Null))
     }
 
-    /// The address of a page.
-    pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.api)
-    }
-
     /// A page: its status, headers and text.
     pub async fn page(&self, path: &str) -> (u16, reqwest::header::HeaderMap, String) {
         let answer = self.client.get(self.url(path)).timeout(PATIENCE).send().await;
