@@ -35,9 +35,10 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::{Next, from_fn};
-use rollcall_bus::Link;
+use rollcall_bus::{Bus, Link};
 use rollcall_model::{Name, Purpose, Role, ZoneId};
 use rollcall_startup::Shutdown;
+use rollcall_startup::traces::Tracer;
 use rollcall_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -67,6 +68,10 @@ pub struct Shared {
     pub generation: u64,
     /// Its channels.
     pub channels: Vec<Purpose>,
+    /// The way to the broker, for its figures.
+    pub bus: Bus,
+    /// Records what is asked of traces.
+    pub tracer: Tracer,
     /// The link to the broker.
     pub link: watch::Receiver<Link>,
     /// The zone's identity, if it has one.
@@ -141,7 +146,7 @@ fn of_trust(routes: Routes) -> Routes {
 
 fn of_topology(routes: Routes) -> Routes {
     routes
-        .on(Access::Open, Method::GET, "/healthz", async || "ok\n")
+        .on(Access::Open, Method::GET, "/healthz", status::lives)
         .on(Access::Open, Method::GET, "/readyz", status::ready)
         .on(VIEWER, Method::GET, "/metrics", metrics::metrics)
         .on(VIEWER, Method::GET, "/v1/status", status::status)
