@@ -95,6 +95,7 @@ fn routing(criterion: &mut Criterion) {
         kind: "status",
         message_id: None,
         assurance: Assurance::Lossy,
+        trace: None,
     };
     criterion.bench_function("in-process bus: route one message", |bencher| {
         bencher.iter(|| broker.publish(session, NOW.tick, black_box(message.clone())));

@@ -1,9 +1,13 @@
 //! A process's hold on the bus.
 
+use std::sync::Arc;
+
+use rollcall_model::LinkFigures;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::consumer::ConsumerKind;
+use crate::figures::Tally;
 use crate::local::LocalBus;
 use crate::rabbit::RabbitBus;
 use crate::{Binding, ConsumeError, Consumer, DeclareError, Link, Outgoing, PublishError, Topology};
@@ -11,7 +15,10 @@ use crate::{Binding, ConsumeError, Consumer, DeclareError, Link, Outgoing, Publi
 /// A process's hold on the bus. Cheap to clone; the connection ends with [`Bus::close`] or when the last
 /// clone and the last [`Consumer`] are gone.
 #[derive(Clone, Debug)]
-pub struct Bus(BusKind);
+pub struct Bus {
+    kind: BusKind,
+    tally: Arc<Tally>,
+}
 
 #[derive(Clone, Debug)]
 enum BusKind {
@@ -21,13 +28,13 @@ enum BusKind {
 
 impl From<RabbitBus> for Bus {
     fn from(bus: RabbitBus) -> Self {
-        Self(BusKind::Rabbit(bus))
+        Self { tally: bus.tally(), kind: BusKind::Rabbit(bus) }
     }
 }
 
 impl From<LocalBus> for Bus {
     fn from(bus: LocalBus) -> Self {
-        Self(BusKind::Local(bus))
+        Self { tally: bus.tally(), kind: BusKind::Local(bus) }
     }
 }
 
@@ -42,7 +49,7 @@ impl Bus {
     /// The link, to watch.
     #[must_use]
     pub fn link(&self) -> watch::Receiver<Link> {
-        match &self.0 {
+        match &self.kind {
             BusKind::Rabbit(bus) => bus.link(),
             BusKind::Local(bus) => bus.link(),
         }
@@ -52,16 +59,23 @@ impl Bus {
     /// each echo that came back. In-process it is proven once and for all.
     #[must_use]
     pub fn proven(&self) -> watch::Receiver<Option<Instant>> {
-        match &self.0 {
+        match &self.kind {
             BusKind::Rabbit(bus) => bus.proven(),
             BusKind::Local(_) => watch::Sender::new(Some(Instant::now())).subscribe(),
         }
     }
 
+    /// What was counted on it so far.
+    #[must_use]
+    pub fn figures(&self) -> LinkFigures {
+        let (link, proven) = (self.link().borrow().clone(), *self.proven().borrow());
+        self.tally.figures(&link, proven)
+    }
+
     /// Name of the inbox, declared and bound to `rollcall.direct` under its own name.
     #[must_use]
     pub fn inbox(&self) -> &str {
-        match &self.0 {
+        match &self.kind {
             BusKind::Rabbit(bus) => bus.inbox(),
             BusKind::Local(bus) => bus.inbox(),
         }
@@ -71,7 +85,7 @@ impl Bus {
     /// RabbitMQ when logged in by certificate. Where they are not, there is nothing to check them against.
     #[must_use]
     pub fn checks_users(&self) -> bool {
-        match &self.0 {
+        match &self.kind {
             BusKind::Rabbit(bus) => bus.checks_users(),
             BusKind::Local(_) => true,
         }
@@ -83,7 +97,7 @@ impl Bus {
     /// # Errors
     /// [`DeclareError`]; a topology of which anything was refused is not remembered.
     pub async fn declare(&self, topology: Topology) -> Result<Declared, DeclareError> {
-        match &self.0 {
+        match &self.kind {
             BusKind::Rabbit(bus) => bus.declare(topology).await,
             BusKind::Local(bus) => bus.declare(&topology).await,
         }
@@ -95,11 +109,11 @@ impl Bus {
     /// # Errors
     /// [`ConsumeError`].
     pub async fn consume(&self, queue: &str, prefetch: u16) -> Result<Consumer, ConsumeError> {
-        let kind = match &self.0 {
+        let kind = match &self.kind {
             BusKind::Rabbit(bus) => ConsumerKind::Rabbit(bus.consume(queue, prefetch).await?),
             BusKind::Local(bus) => ConsumerKind::Local(bus.consume(queue, prefetch).await?),
         };
-        Ok(Consumer::new(queue, kind))
+        Ok(Consumer::new(queue, kind, Arc::clone(&self.tally)))
     }
 
     /// Publishes one message. Never waits for an outage to end: while the link is down it fails at once.
@@ -107,25 +121,29 @@ impl Bus {
     /// # Errors
     /// [`PublishError`] says what is known about the message.
     pub async fn publish(&self, message: Outgoing) -> Result<(), PublishError> {
-        match &self.0 {
+        let end = match &self.kind {
             BusKind::Rabbit(bus) => bus.publish(message).await,
             BusKind::Local(bus) => bus.publish(message),
-        }
+        };
+        self.tally.published(&end);
+        end
     }
 
     /// Publishes many: all are sent, then all confirms awaited under one deadline. Results are in the order
     /// of the messages.
     pub async fn publish_all(&self, messages: Vec<Outgoing>) -> Vec<Result<(), PublishError>> {
-        match &self.0 {
+        let ends = match &self.kind {
             BusKind::Rabbit(bus) => bus.publish_all(messages).await,
             BusKind::Local(bus) => messages.into_iter().map(|message| bus.publish(message)).collect(),
-        }
+        };
+        ends.iter().for_each(|end| self.tally.published(end));
+        ends
     }
 
     /// Closes the connection in order, within a few seconds at most. Unsettled deliveries go back to their
     /// queues, the inbox is gone, consumers end.
     pub async fn close(&self) {
-        match &self.0 {
+        match &self.kind {
             BusKind::Rabbit(bus) => bus.close().await,
             BusKind::Local(bus) => bus.close(),
         }

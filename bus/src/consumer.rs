@@ -1,6 +1,9 @@
 //! The receiving end of a queue.
 
+use std::sync::Arc;
+
 use crate::Delivery;
+use crate::figures::Tally;
 use crate::local::LocalConsumer;
 use crate::rabbit::RabbitConsumer;
 
@@ -12,6 +15,7 @@ use crate::rabbit::RabbitConsumer;
 pub struct Consumer {
     queue: String,
     kind: ConsumerKind,
+    tally: Arc<Tally>,
     /// For [`Self::next`], so that one delivery costs no allocation.
     one: Vec<Delivery>,
 }
@@ -23,8 +27,8 @@ pub(crate) enum ConsumerKind {
 }
 
 impl Consumer {
-    pub(crate) fn new(queue: &str, kind: ConsumerKind) -> Self {
-        Self { queue: queue.into(), kind, one: Vec::new() }
+    pub(crate) fn new(queue: &str, kind: ConsumerKind, tally: Arc<Tally>) -> Self {
+        Self { queue: queue.into(), kind, tally, one: Vec::new() }
     }
 
     /// Name of the queue.
@@ -35,22 +39,26 @@ impl Consumer {
 
     /// The next delivery; `None` once the bus is closed. Safe to cancel: no delivery is lost.
     pub async fn next(&mut self) -> Option<Delivery> {
-        match &mut self.kind {
+        let next = match &mut self.kind {
             ConsumerKind::Rabbit(consumer) => consumer.next().await,
             ConsumerKind::Local(consumer) => {
                 consumer.next_batch(&mut self.one, 1).await;
                 self.one.pop()
             }
-        }
+        };
+        self.tally.received(usize::from(next.is_some()));
+        next
     }
 
     /// Waits for a delivery, then takes all that have arrived, at most `max` (at least 1), into `into`. Returns how
     /// many; 0 once the bus is closed. Safe to cancel: no delivery is lost.
     pub async fn next_batch(&mut self, into: &mut Vec<Delivery>, max: usize) -> usize {
-        match &mut self.kind {
+        let count = match &mut self.kind {
             ConsumerKind::Rabbit(consumer) => consumer.next_batch(into, max).await,
             ConsumerKind::Local(consumer) => consumer.next_batch(into, max).await,
-        }
+        };
+        self.tally.received(count);
+        count
     }
 
     /// Settles a delivery: it is done with.
@@ -79,6 +87,7 @@ impl Consumer {
 
     /// Gives a delivery back to the front of its queue, to be delivered again.
     pub async fn requeue(&mut self, delivery: Delivery) {
+        self.tally.requeued();
         match &mut self.kind {
             ConsumerKind::Rabbit(consumer) => consumer.requeue(delivery.receipt),
             ConsumerKind::Local(consumer) => consumer.requeue(delivery.receipt),
@@ -88,6 +97,7 @@ impl Consumer {
     /// Moves a delivery that cannot be handled to the parked messages, with the reason. If that fails it is
     /// requeued, after a pause so that the two do not chase each other: nothing is lost.
     pub async fn park(&mut self, delivery: Delivery, reason: &str) {
+        self.tally.parked();
         match &mut self.kind {
             ConsumerKind::Rabbit(consumer) => consumer.park(&self.queue, delivery, reason).await,
             ConsumerKind::Local(consumer) => consumer.park(&delivery, reason).await,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rollcall_model::{TRACEPARENT, TraceContext};
+
 /// The `type` of the supervisor's own messages through the inbox; daemons never see them.
 pub(crate) const ECHO: &str = "echo";
 
@@ -31,6 +33,12 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// The step of a trace that sent it, where it says so. A text that is none counts as none.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.headers.get(TRACEPARENT)?.parse().ok()
+    }
+
     /// What to settle it with on the synchronous [`crate::local::Broker`].
     #[must_use]
     pub const fn receipt(&self) -> Receipt {

@@ -15,6 +15,7 @@ mod connector;
 mod consumer;
 mod delivery;
 mod errors;
+mod figures;
 mod link;
 pub mod local;
 pub mod message;

@@ -1,5 +1,7 @@
 //! What is published.
 
+use rollcall_model::TraceContext;
+
 /// How much is done for a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Assurance {
@@ -26,6 +28,8 @@ pub struct Outgoing {
     pub message_id: Option<String>,
     /// How much is done for it.
     pub assurance: Assurance,
+    /// The step of a trace that sends it; travels as the header `traceparent`. Without one there is no header.
+    pub trace: Option<TraceContext>,
 }
 
 /// Why a message was not published, or may not have been.

@@ -49,6 +49,6 @@ impl Sender {
         let id = MessageId::derived_from(&format!("{} {} {}", self.inbox, self.instance, self.count));
         let kind = packet.kind();
         let body = Envelope::new(id, self.inbox.as_str(), now.wall, packet).encode();
-        Outgoing { exchange, routing_key, body, kind, message_id: Some(id.to_string()), assurance }
+        Outgoing { exchange, routing_key, body, kind, message_id: Some(id.to_string()), assurance, trace: None }
     }
 }

@@ -8,6 +8,7 @@ use rollcall_bus::RabbitSettings;
 use rollcall_discovery::DiscoverySettings;
 use rollcall_enrolment::IdentityConfig;
 use rollcall_model::Name;
+use rollcall_startup::metrics::MetricsConfig;
 use serde::Deserialize;
 
 /// All there is to configure.
@@ -36,6 +37,9 @@ pub struct Config {
     /// mDNS; where it is off, `broker.url` is the static seed.
     #[serde(default)]
     pub discovery: DiscoverySettings,
+    /// Where figures are shown; nowhere unless it is said.
+    #[serde(default)]
+    pub metrics: MetricsConfig,
 }
 
 impl Config {
@@ -53,6 +57,7 @@ impl Config {
         if self.state_dir.as_ref().is_some_and(|directory| directory.as_os_str().is_empty()) {
             return Err("state_dir is empty; name a directory of the service's own, or leave the key out".into());
         }
+        self.metrics.validate()?;
         let identity = self.identity.as_ref();
         IdentityConfig::demand(identity, self.state_dir.as_deref(), self.discovery.mdns, &self.broker.url)?;
         self.broker.validate().map_err(|why| format!("broker: {why}"))
@@ -75,6 +80,8 @@ mod tests {
     fn what_cannot_work_is_refused_by_name() {
         // (in the example, instead, part of the message; nothing when it is fine)
         for (from, to, expected) in [
+            ("# listen = \"127.0.0.1:7657\"", "listen = \"127.0.0.1:0\"", "metrics.listen is 127.0.0.1:0"),
+            ("# listen = \"127.0.0.1:7657\"", "listen = \"[::]:7657\"", ""),
             ("ranges = [\"10.1.0.0/16\"]", "ranges = []", "ranges is empty"),
             ("ranges = [\"10.1.0.0/16\"]", "ranges = [\"10.1.2.0/16\"]", "did you mean 10.1.0.0/16?"),
             ("state_dir = \"/var/lib/rollcall/checkin\"", "state_dir = \"\"", "state_dir is empty"),

@@ -8,6 +8,7 @@
 
 mod alone;
 mod decisions;
+mod standing;
 mod table;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use rollcall_model::{CheckinId, InstanceId, Millis, Name, NodeId, Now, Purpose, 
 use rollcall_model::{name, route};
 
 use self::alone::{Contact, Repeat};
+pub use self::standing::Standing;
 use crate::assign::{Plan, assign};
 use crate::memory::{Memory, Record};
 

@@ -4,10 +4,13 @@ use rollcall_bus::{Bus, Consumer, Delivery, Link, Outgoing, PacketError, Publish
 use rollcall_discovery::{Announced, Discovery, Sighting, Watch};
 use rollcall_model::Name;
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, Hello};
+use rollcall_startup::metrics::{Question, Questions};
+use rollcall_startup::traces::{Handling, Kind, Stretch, Tracer};
 use rollcall_startup::{Clock, Shutdown, StateError};
 use tokio::sync::watch;
 
 use crate::core::{Checkin, Effect, Event};
+use crate::figures::Figures;
 use crate::journal::Journal;
 use crate::memory::Record;
 
@@ -38,6 +41,10 @@ pub struct Driver {
     pub inbox: Consumer,
     /// Keeps the service announced.
     pub announced: Option<Announced>,
+    /// Who wants to know how it stands.
+    pub questions: Questions<Figures>,
+    /// Records what is handled of traces.
+    pub tracer: Tracer,
 }
 
 /// How the loop ended.
@@ -61,6 +68,7 @@ enum Woken {
     Inbox(Vec<Delivery>),
     Event(Event),
     Hello(Hello),
+    Asked(Question<Figures>),
     Nothing,
     Stop,
 }
@@ -92,12 +100,17 @@ impl Driver {
                 Woken::Stop => return Ok(None),
                 Woken::Nothing => {}
                 Woken::Hello(hello) if self.is_elsewhere(&hello) => return Ok(Some(hello.broker)),
+                Woken::Asked(question) => question.answer(self.figures()),
                 Woken::Hello(_) => self.step(Event::ZoneHeard).await?,
                 Woken::Event(event) => self.step(event).await?,
                 Woken::Subscriptions(deliveries) => self.handle(true, deliveries).await?,
                 Woken::Inbox(deliveries) => self.handle(false, deliveries).await?,
             }
         }
+    }
+
+    fn figures(&self) -> Figures {
+        Figures { zone: self.zone.0.clone(), link: self.bus.figures(), standing: self.core.standing() }
     }
 
     /// Whether the zone calls from another broker, while nobody has answered at this one.
@@ -119,6 +132,7 @@ impl Driver {
                 Ok(()) => Woken::Event(Event::LinkDown),
                 Err(_) => Woken::Stop,
             },
+            question = self.questions.next() => return Woken::Asked(question),
             Some(sighting) = self.hellos.next() => return match sighting {
                 Sighting::Seen { announcement: Announcement::Hello(hello), .. } => Woken::Hello(hello),
                 _ => Woken::Nothing,
@@ -132,18 +146,20 @@ impl Driver {
 
     async fn step(&mut self, event: Event) -> Result<(), StateError> {
         let effects = self.core.step(self.clock.now(), event);
-        self.carry_out(effects).await
+        self.carry_out(effects, &[]).await
     }
 
     async fn handle(&mut self, subscriptions: bool, deliveries: Vec<Delivery>) -> Result<(), StateError> {
         let mut effects = Vec::new();
         let mut handled = Vec::with_capacity(deliveries.len());
-        let mut parked = Vec::new();
+        let (mut parked, mut traced) = (Vec::new(), Vec::new());
+        let queue = if subscriptions { &self.subscriptions } else { &self.inbox }.queue().to_owned();
         for delivery in deliveries {
             let now = self.clock.now();
+            let handling = Handling::of(&self.tracer, delivery.trace(), &delivery.kind, &queue);
             let mut reason = None;
             let followed = match packet_of(&delivery, self.bus.checks_users()) {
-                Ok(envelope) => self.core.step(now, Event::Delivered(envelope)),
+                Ok(envelope) => Handling::within(handling.as_ref(), || self.core.step(now, Event::Delivered(envelope))),
                 Err(error) => {
                     reason = Some(error.to_string());
                     self.core.step(now, refused(error))
@@ -152,15 +168,21 @@ impl Driver {
             for effect in followed {
                 match effect {
                     Effect::Park(why) => reason = Some(why),
+                    Effect::Publish(mut message) => {
+                        message.trace = handling.as_ref().and_then(|it| it.carried_by(message.kind));
+                        effects.push(Effect::Publish(message));
+                    }
                     other => effects.push(other),
                 }
             }
+            traced.extend(handling);
             match reason {
                 Some(reason) => parked.push((delivery, reason)),
                 None => handled.push(delivery),
             }
         }
-        self.carry_out(effects).await?;
+        self.carry_out(effects, &traced).await?;
+        drop(traced);
         let consumer = if subscriptions { &mut self.subscriptions } else { &mut self.inbox };
         for (delivery, reason) in parked {
             tracing::warn!(queue = consumer.queue(), kind = delivery.kind, "parked: {reason}");
@@ -170,8 +192,9 @@ impl Driver {
         Ok(())
     }
 
-    /// Saves, then publishes. What the broker's answers lead to is carried out too.
-    async fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), StateError> {
+    /// Saves, then publishes. What the broker's answers lead to is carried out too. `traced` are the messages at hand that are
+    /// of a trace.
+    async fn carry_out(&mut self, effects: Vec<Effect>, traced: &[Handling]) -> Result<(), StateError> {
         let mut effects = effects;
         while !effects.is_empty() {
             let (mut records, mut announcements, mut messages) = (Vec::new(), Vec::new(), Vec::new());
@@ -183,14 +206,20 @@ impl Driver {
                     Effect::Park(reason) => tracing::error!("nothing to park: {reason}"),
                 }
             }
-            self.save(records).await?;
+            let is_saving = !records.is_empty() && self.journal.is_some();
+            let (saved, saving) = Stretch::until(self.save(records)).await;
+            saved?;
+            traced.iter().filter(|_| is_saving).for_each(|it| it.part("save", Kind::Internal, saving));
             for announcement in announcements {
                 match self.discovery.announce(Announcement::Checkin(announcement)).await {
                     Ok(announced) => self.announced = Some(announced),
                     Err(error) => tracing::warn!("the service cannot be announced over mDNS: {error}"),
                 }
             }
-            effects = self.publish(messages).await;
+            let is_said = !messages.is_empty();
+            let (next, saying) = Stretch::until(self.publish(messages)).await;
+            traced.iter().filter(|_| is_said).for_each(|it| it.part("publish", Kind::Producer, saying));
+            effects = next;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ pub mod assign;
 pub mod config;
 pub mod core;
 mod driver;
+mod figures;
 pub mod journal;
 pub mod memory;
 
@@ -19,11 +20,14 @@ use rollcall_discovery::{Discovery, Tag, Watch, host_addresses};
 use rollcall_enrolment::{Applicant, EnrolError, Entrance, believing};
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{CheckinId, InstanceId, Name, Principal, route};
+use rollcall_startup::metrics::{self, About, Desk, MetricsError};
+use rollcall_startup::traces::{Tracer, TracesError};
 use rollcall_startup::{Clock, Exit, Failure, Pulse, Shutdown, StateError};
 
 use crate::config::Config;
 use crate::core::{Checkin, Settings};
 use crate::driver::{Driver, Ended};
+use crate::figures::Figures;
 use crate::journal::Journal;
 
 /// A service that remembers where the zone's broker was waits this long for the zone to say so itself.
@@ -35,6 +39,12 @@ pub enum RunError {
     /// The state directory cannot be used. What could not be saved was told to nobody.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The variables that say where traces go say what cannot be.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
+    /// The address for metrics is not to be had.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// There is no place for key and certificate.
     #[error("{0}")]
     Identity(String),
@@ -58,7 +68,9 @@ impl From<RunError> for Failure {
         match error {
             RunError::State(error) => error.into(),
             RunError::Enrol(error) if error.is_passing() => Self::caused_by(Exit::Unreachable, &error),
-            RunError::Connect(_) | RunError::Enrol(_) | RunError::Identity(_) => Self::caused_by(Exit::Usage, &error),
+            RunError::Connect(_) | RunError::Enrol(_) | RunError::Identity(_) | RunError::Traces(_) => {
+                Self::caused_by(Exit::Usage, &error)
+            }
             error => Self::caused_by(Exit::Unreachable, &error),
         }
     }
@@ -82,6 +94,8 @@ pub struct Parts {
 /// See [`RunError`].
 pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
     let Parts { mut connector, seed, mut discovery, pulse } = parts;
+    let tracer = Tracer::from_environment(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
+    let desk = metrics::open(config.metrics, about(&config, &pulse, &tracer), shutdown.clone()).await?;
     let place = |identity: &rollcall_enrolment::IdentityConfig| identity.directory(config.state_dir.as_deref());
     let directory = config.identity.as_ref().map(place).transpose().map_err(RunError::Identity)?;
     if let (Some(identity), Some(directory)) = (&config.identity, &directory) {
@@ -98,7 +112,7 @@ pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(),
     if let (Some(identity), Some(directory)) = (&config.identity, directory) {
         let principal = Principal::Checkin(CheckinId::of_service(&config.name));
         let (name, zone) = (config.name.clone(), config.zone.clone());
-        let applicant = Applicant { principal, name, place: None, address: config.address, zone };
+        let applicant = Applicant { principal, name, place: None, address: config.address, zone, trace: None };
         let entered = tokio::select! {
             entered = Entrance::enter(identity, directory, applicant, connector, &discovery) => entered?,
             () = shutdown.requested() => return Ok(()),
@@ -111,17 +125,32 @@ pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(),
             journal.found_broker(&broker)?;
         }
         let continuation = driver::Parts { hellos, journal };
-        let served = serve(&config, (&connector, &discovery, &pulse), &broker, continuation, &shutdown).await?;
-        let Ended::Moved(elsewhere, continuation) = served else { return Ok(()) };
+        let served =
+            serve(&config, (&connector, &discovery, &pulse, &desk, &tracer), &broker, continuation, &shutdown).await?;
+        let Ended::Moved(elsewhere, continuation) = served else {
+            tracer.flush().await;
+            return Ok(());
+        };
         tracing::warn!("zone {} is at {}:{} now", config.zone, elsewhere.host, elsewhere.port);
         (broker, hellos, journal) = (elsewhere, continuation.hellos, continuation.journal);
+    }
+}
+
+fn about(config: &Config, pulse: &Pulse, tracer: &Tracer) -> About {
+    About {
+        program: env!("CARGO_PKG_NAME"),
+        version: env!("CARGO_PKG_VERSION"),
+        loops: 1,
+        pulse: pulse.clone(),
+        stands: config.broker.proof_stands(),
+        tracer: tracer.clone(),
     }
 }
 
 /// Serves at one broker.
 async fn serve(
     config: &Config,
-    (connector, discovery, pulse): (&Connector, &Discovery, &Pulse),
+    (connector, discovery, pulse, desk, tracer): (&Connector, &Discovery, &Pulse, &Desk<Figures>, &Tracer),
     broker: &BrokerEndpoint,
     parts: driver::Parts,
     shutdown: &Shutdown,
@@ -167,6 +196,8 @@ async fn serve(
         subscriptions,
         inbox,
         announced: None,
+        questions: desk.admit(),
+        tracer: tracer.clone(),
     };
     Ok(driver.run(shutdown.clone()).await?)
 }

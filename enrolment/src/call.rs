@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rollcall_identity::TrustBundle;
 use rollcall_identity::tls::{self, Certified};
-use rollcall_model::{JoinId, Name, Principal};
+use rollcall_model::{JoinId, Name, Principal, TRACEPARENT, TraceContext};
 use rustls::{AlertDescription, CertificateError};
 use serde::Serialize;
 use std::net::IpAddr;
@@ -51,6 +51,7 @@ pub(crate) struct Zone {
     api: String,
     bundle_file: PathBuf,
     client: reqwest::Client,
+    trace: Option<TraceContext>,
 }
 
 impl Zone {
@@ -70,7 +71,12 @@ impl Zone {
             .timeout(ANSWER)
             .build()
             .map_err(|error| EnrolError::Unreachable { api: api.to_owned(), why: chain(&error) })?;
-        Ok(Self { api: api.to_owned(), bundle_file: settings.bundle_file.clone(), client })
+        Ok(Self { api: api.to_owned(), bundle_file: settings.bundle_file.clone(), client, trace: None })
+    }
+
+    /// What is asked is a step of this trace.
+    pub fn traced(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
     }
 
     pub async fn join(&self, request: &JoinRequest<'_>) -> Result<Answer, EnrolError> {
@@ -98,7 +104,10 @@ impl Zone {
     }
 
     async fn ask(&self, request: reqwest::RequestBuilder) -> Result<Answer, EnrolError> {
-        let request = request.header(reqwest::header::CONTENT_TYPE, "application/json");
+        let mut request = request.header(reqwest::header::CONTENT_TYPE, "application/json");
+        if let Some(trace) = self.trace {
+            request = request.header(TRACEPARENT, trace.to_string());
+        }
         let mut response = request.send().await.map_err(|error| self.failure(&error))?;
         let status = response.status().as_u16();
         let header = response.headers().get(reqwest::header::RETRY_AFTER);

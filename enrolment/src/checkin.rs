@@ -30,6 +30,7 @@ pub(crate) async fn obtain(
         name: name.clone(),
         place: None,
         address: None,
+        trace: None,
     };
     if load(&settings)?.is_some() {
         return Ok(());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rollcall_bus::{Connector, Credentials as Login, TlsIdentity};
 use rollcall_discovery::{Discovery, Sighting, Tag};
 use rollcall_model::wire::txt::Announcement;
-use rollcall_model::{Name, Principal};
+use rollcall_model::{Name, Principal, TraceContext};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -43,6 +43,8 @@ pub struct Applicant {
     pub address: Option<std::net::IpAddr>,
     /// The zone.
     pub zone: Name,
+    /// The step of a trace that being let in is, for the first time.
+    pub trace: Option<TraceContext>,
 }
 
 impl Entrance {
@@ -57,7 +59,7 @@ impl Entrance {
         connector: Connector,
         discovery: &Discovery,
     ) -> Result<Self, EnrolError> {
-        let Applicant { principal, name, place, address, zone } = applicant;
+        let Applicant { principal, name, place, address, zone, trace } = applicant;
         let settings = Settings {
             directory: directory.clone(),
             bundle_file: config.bundle.clone(),
@@ -66,6 +68,7 @@ impl Entrance {
             name,
             place,
             address,
+            trace,
         };
         let (told, api) = watch::channel(config.api.clone());
         let listening = tokio::spawn(listen(discovery.clone(), zone, told));

@@ -57,7 +57,8 @@ impl Identity {
         let certified = Certified::new(&chain_pem, &key)?;
         let credentials = credentials(&key, chain_pem, bundle)?;
         Ok(Self {
-            settings: settings.clone(),
+            // A trace is of the first time.
+            settings: Settings { trace: None, ..settings.clone() },
             directory,
             key,
             certified,

@@ -66,7 +66,7 @@ pub(crate) async fn attempt(
     bundle: &TrustBundle,
     api: &str,
 ) -> Result<Option<Grant>, EnrolError> {
-    let zone = Zone::new(api, settings, bundle, None)?;
+    let zone = Zone::new(api, settings, bundle, None)?.traced(settings.trace);
     let token = directory.token(settings)?;
     if token.is_none()
         && let Some(join) = directory.join()?

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use rollcall_model::{Name, Principal};
+use rollcall_model::{Name, Principal, TraceContext};
 
 /// What a daemon must know to be let in.
 #[derive(Clone, Debug)]
@@ -23,4 +23,6 @@ pub struct Settings {
     pub place: Option<Name>,
     /// Its address, for people.
     pub address: Option<IpAddr>,
+    /// The step of a trace that being let in is.
+    pub trace: Option<TraceContext>,
 }

@@ -8,6 +8,7 @@ use rollcall_bus::RabbitSettings;
 use rollcall_discovery::DiscoverySettings;
 use rollcall_enrolment::IdentityConfig;
 use rollcall_model::{GroupId, Name};
+use rollcall_startup::metrics::MetricsConfig;
 use serde::Deserialize;
 
 /// All there is to configure.
@@ -41,6 +42,9 @@ pub struct Config {
     /// mDNS; where it is off, `broker.url` is the only zone's static seed.
     #[serde(default)]
     pub discovery: DiscoverySettings,
+    /// Where figures are shown; nowhere unless it is said.
+    #[serde(default)]
+    pub metrics: MetricsConfig,
     /// Check-in services the zone has run at this place.
     #[serde(default)]
     pub checkin: CheckinSettings,
@@ -113,6 +117,7 @@ impl Config {
             let program = program.display();
             return Err(format!("checkin.program is {program}: give the whole path, e.g. /usr/bin/rollcall-checkin"));
         }
+        self.metrics.validate()?;
         let identity = self.identity.as_ref();
         IdentityConfig::demand(identity, Some(&self.state_dir), self.discovery.mdns, &self.broker.url)?;
         self.broker.validate().map_err(|why| format!("broker: {why}"))
@@ -135,6 +140,8 @@ mod tests {
     fn what_cannot_work_is_refused_by_name() {
         // (in the example, instead, part of the message; nothing when it is fine)
         for (from, to, expected) in [
+            ("# listen = \"127.0.0.1:7656\"", "listen = \"127.0.0.1:0\"", "metrics.listen is 127.0.0.1:0"),
+            ("# listen = \"127.0.0.1:7656\"", "listen = \"[::]:7656\"", ""),
             ("zones = [\"hall-1\"]", "zones = []", "zones is empty"),
             ("zones = [\"hall-1\"]", "zones = [\"a\", \"a\"]", "twice"),
             ("mdns = true", "mdns = false", "identity.api"),

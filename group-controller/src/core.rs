@@ -19,6 +19,7 @@ mod reports;
 mod roster;
 mod seals;
 mod security;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -34,7 +35,7 @@ use rollcall_model::packet::{Ack, Packet, Presence, ZoneSubscriber};
 use rollcall_model::wire::status::NodeStatus;
 use rollcall_model::wire::txt::Hello;
 use rollcall_model::wire::v1::Envelope;
-use rollcall_model::{GroupId, InstanceId, Millis, Name, NodeId, Now, Tick, ZoneId, route};
+use rollcall_model::{GroupId, InstanceId, Millis, Name, NodeId, NodeState, Now, Tick, ZoneId, route};
 
 use self::checkins::Checkins;
 use self::liveness::Floor;
@@ -47,6 +48,7 @@ use self::reports::{Dark, RESEND, Report};
 pub use self::roster::{Member, Roster, Taken};
 pub use self::seals::SealSecret;
 use self::security::Security;
+pub use self::standing::Standing;
 
 /// The ACK is repeated over the broker until the zone answers.
 const ACK_RETRY: Millis = Millis(1_000);
@@ -194,6 +196,8 @@ pub struct Group {
     number: u64,
     inflight: Option<(Report, Tick)>,
     statuses: u64,
+    /// How often silence, or a closed connection, led to a state.
+    verdicts: BTreeMap<NodeState, u64>,
     refused: BTreeMap<String, u64>,
     parcels: Parcels,
     policy: Policy,
@@ -230,6 +234,7 @@ impl Group {
             number: 0,
             inflight: None,
             statuses: 0,
+            verdicts: BTreeMap::new(),
             refused: BTreeMap::new(),
             parcels: Parcels::default(),
             policy: Policy::default(),
@@ -270,7 +275,8 @@ impl Group {
     }
 
     /// Whether the zone has answered and said who stands here.
-    fn is_settled(&self) -> bool {
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
         self.is_subscribed() && self.next_ack.is_none()
     }
 

@@ -7,6 +7,7 @@
 
 mod intake;
 mod services;
+mod welcome;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,14 +18,18 @@ use rollcall_enrolment::Entrance;
 use rollcall_model::packet::Ack;
 use rollcall_model::wire::txt::{Announcement, Hello};
 use rollcall_model::{Millis, Name, Tick, route};
+use rollcall_startup::metrics::{Question, Questions};
+use rollcall_startup::traces::{Handling, Span, Tracer};
 use rollcall_startup::{Clock, Shutdown};
 use tokio::sync::{mpsc, watch};
 
 use self::intake::{Arrived, Consumers, park};
 pub use self::intake::{HEALTH_PREFETCH, Refusal, Which, control_packet, status_packet};
 use self::services::Services;
+use self::welcome::{Welcome, carry_on};
 use crate::RunError;
 use crate::core::{Effect, Event, Group, Settings, Token};
+use crate::figures::Figures;
 use crate::launcher::Launcher;
 use crate::topology;
 
@@ -53,6 +58,8 @@ pub struct Session {
     /// Deliveries that are not done with, by the core's numbers.
     kept: HashMap<u64, (Which, Delivery)>,
     services: Services,
+    questions: Questions<Figures>,
+    welcome: Welcome,
 }
 
 /// A hello over DNS-SD.
@@ -73,6 +80,7 @@ struct Complaint {
 enum Woken {
     Hello(Heard),
     Link,
+    Asked(Question<Figures>),
     Arrived(Arrived),
     Published(Token, Result<(), PublishError>),
     CheckinEnded(Name, String),
@@ -151,6 +159,8 @@ impl Session {
             statuses: Vec::new(),
             kept: HashMap::new(),
             services,
+            questions: Questions::none(),
+            welcome: Welcome::default(),
         })
     }
 
@@ -159,6 +169,24 @@ impl Session {
     pub fn with_launcher(mut self, launcher: Arc<dyn Launcher>, entrance: Option<Arc<Entrance>>) -> Self {
         self.services.use_launcher(launcher, entrance);
         self
+    }
+
+    /// Whoever wants to know how it stands asks here.
+    #[must_use]
+    pub(crate) fn asked(mut self, questions: Questions<Figures>) -> Self {
+        self.questions = questions;
+        self
+    }
+
+    /// Goes on with the trace that began with the hello.
+    #[must_use]
+    pub(crate) fn traced(mut self, tracer: Tracer, root: Span) -> Self {
+        self.welcome = Welcome::new(tracer, root);
+        self
+    }
+
+    fn figures(&self) -> Figures {
+        Figures { zone: self.complaint.zone.clone(), link: self.bus.figures(), standing: self.core.standing() }
     }
 
     /// Runs until asked to stop.
@@ -171,6 +199,7 @@ impl Session {
                 Woken::Stop => break,
                 Woken::Hello(Heard::Hello(hello)) => self.step(Event::HelloHeard(hello)).await,
                 Woken::Hello(Heard::Distrusted(hello, why)) => self.step(Event::Distrusted(hello, why)).await,
+                Woken::Asked(question) => question.answer(self.figures()),
                 Woken::Link => {
                     let up = self.link.borrow_and_update().is_up();
                     self.step(if up { Event::LinkUp } else { Event::LinkDown }).await;
@@ -194,6 +223,7 @@ impl Session {
         }
         self.services.end_all().await;
         self.bus.close().await;
+        self.welcome.flush().await;
     }
 
     async fn wait(&mut self, hellos: &mut mpsc::Receiver<Heard>, shutdown: &Shutdown) -> Woken {
@@ -201,6 +231,7 @@ impl Session {
         tokio::select! {
             () = shutdown.requested() => Woken::Stop,
             changed = self.link.changed() => if changed.is_ok() { Woken::Link } else { Woken::Stop },
+            question = self.questions.next() => Woken::Asked(question),
             Some(hello) = hellos.recv() => Woken::Hello(hello),
             (token, result) = self.outbox.ended() => Woken::Published(token, result),
             (name, why) = self.services.ended() => Woken::CheckinEnded(name, why),
@@ -213,9 +244,18 @@ impl Session {
         let mut handled = Vec::with_capacity(deliveries.len());
         let mut parked = Vec::new();
         let checks_users = self.bus.checks_users();
+        let queue = self.consumers.of(which).queue().to_owned();
         for delivery in deliveries {
             let effects = match control_packet(which, &delivery, checks_users) {
-                Ok(envelope) => self.core.step(self.clock.now(), Event::Delivered(envelope)),
+                Ok(envelope) => {
+                    let (handling, now) = (self.welcome.hear(&delivery, &queue), self.clock.now());
+                    let event = Event::Delivered(envelope);
+                    let mut effects = Handling::within(handling.as_ref(), || self.core.step(now, event));
+                    if let Some(handling) = handling {
+                        carry_on(handling, &mut effects);
+                    }
+                    effects
+                }
                 Err(refusal) => {
                     let message = refusal.to_string();
                     let mut effects = self.core.step(self.clock.now(), refusal.event());
@@ -231,6 +271,9 @@ impl Session {
                 }
             }
         }
+        if self.core.is_settled() {
+            self.welcome.settled();
+        }
         let consumer = self.consumers.of(which);
         park(consumer, parked).await;
         consumer.ack_all(handled).await;
@@ -244,7 +287,13 @@ impl Session {
         let mut refused = Vec::new();
         for (index, delivery) in self.statuses.iter().enumerate() {
             match status_packet(delivery, checks_users) {
-                Ok(status) => effects.append(&mut self.core.step(now, Event::Status(status))),
+                Ok(status) => {
+                    let mut followed = self.core.step(now, Event::Status(status));
+                    if let Some(handling) = self.welcome.hear(delivery, self.consumers.health.queue()) {
+                        carry_on(handling, &mut followed);
+                    }
+                    effects.append(&mut followed);
+                }
                 Err(refusal) => {
                     refused.push((index, refusal.to_string()));
                     effects.append(&mut self.core.step(now, refusal.event()));
@@ -288,7 +337,8 @@ impl Session {
                 Effect::Announce(ack) => self.announce(ack).await,
                 Effect::StartCheckin { name, ranges } => self.services.start(name, ranges),
                 Effect::EndCheckin(name) => self.services.end(&name),
-                Effect::Publish(token, message) => {
+                Effect::Publish(token, mut message) => {
+                    self.welcome.send(&mut message);
                     if let Err(token) = self.outbox.send(token, message) {
                         let result = Err(PublishError::Disconnected);
                         // A full outbox: the core sends again what matters. Its answer brings no new effects but those.

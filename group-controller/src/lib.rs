@@ -5,6 +5,7 @@
 pub mod config;
 pub mod core;
 pub mod driver;
+mod figures;
 pub mod launcher;
 pub mod topology;
 mod way;
@@ -20,15 +21,19 @@ use rollcall_discovery::{Discovery, Distrust, Patience, Sighting, Tag, host_addr
 use rollcall_enrolment::{Applicant, EnrolError, IdentityConfig, believing};
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, Hello};
 use rollcall_model::{GroupId, InstanceId, Name, Principal, route};
+use rollcall_startup::metrics::{self, About, Desk, MetricsError};
+use rollcall_startup::traces::{Kind, Tracer, TracesError};
 use rollcall_startup::{
     Clock, Exit, Failure, Pulse, Shutdown, StateError, lock_state_dir, read_or_create_id, state_dir,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::config::Config;
 use crate::core::{SealSecret, Settings};
 use crate::driver::{Heard, Session};
+use crate::figures::Figures;
 use crate::launcher::Launcher;
 use crate::way::Way;
 
@@ -38,6 +43,12 @@ pub enum RunError {
     /// The state directory cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The variables that say where traces go say what cannot be.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
+    /// The address for metrics is not to be had.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// There is no place for key and certificate.
     #[error("{0}")]
     Identity(String),
@@ -61,7 +72,9 @@ impl From<RunError> for Failure {
             RunError::State(error) => error.into(),
             // What trying again would not change is a wrong use of the program.
             RunError::Enrol(error) if error.is_passing() => Self::caused_by(Exit::Unreachable, &error),
-            RunError::Connect(_) | RunError::Enrol(_) | RunError::Identity(_) => Self::caused_by(Exit::Usage, &error),
+            RunError::Connect(_) | RunError::Enrol(_) | RunError::Identity(_) | RunError::Traces(_) => {
+                Self::caused_by(Exit::Usage, &error)
+            }
             error => Self::caused_by(Exit::Unreachable, &error),
         }
     }
@@ -87,6 +100,8 @@ pub struct Parts {
 /// See [`RunError`].
 pub async fn run(config: Config, mut parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
     let directory = state_dir(&config.state_dir)?;
+    let tracer = Tracer::from_environment(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
+    let desk = metrics::open(config.metrics, about(&config, &parts.pulse, &tracer), shutdown.clone()).await?;
     let identity = match &config.identity {
         Some(identity) => {
             let place = identity.directory(Some(&directory)).map_err(RunError::Identity)?;
@@ -106,6 +121,8 @@ pub async fn run(config: Config, mut parts: Parts, shutdown: Shutdown) -> Result
         identity,
         addresses,
         group,
+        desk,
+        tracer,
         shutdown: shutdown.clone(),
         sessions: JoinSet::new(),
         hellos: HashMap::new(),
@@ -143,6 +160,17 @@ pub async fn run(config: Config, mut parts: Parts, shutdown: Shutdown) -> Result
     ended
 }
 
+fn about(config: &Config, pulse: &Pulse, tracer: &Tracer) -> About {
+    About {
+        program: env!("CARGO_PKG_NAME"),
+        version: env!("CARGO_PKG_VERSION"),
+        loops: config.zones.len(),
+        pulse: pulse.clone(),
+        stands: config.broker.proof_stands(),
+        tracer: tracer.clone(),
+    }
+}
+
 struct Rack {
     config: Config,
     parts: Parts,
@@ -150,6 +178,8 @@ struct Rack {
     identity: Option<(IdentityConfig, PathBuf)>,
     addresses: Vec<IpAddr>,
     group: GroupId,
+    desk: Desk<Figures>,
+    tracer: Tracer,
     shutdown: Shutdown,
     sessions: JoinSet<Result<(), RunError>>,
     hellos: HashMap<Name, mpsc::Sender<Heard>>,
@@ -206,19 +236,32 @@ impl Rack {
             client_name: format!("rollcall group-controller {}", self.config.name),
             endpoint: Some(broker),
         };
-        let way = self.way(&zone);
+        let mut root = self.tracer.begin("subscribe");
+        if root.is_recorded() {
+            root.note("rollcall.group", &self.group);
+            root.note("rollcall.zone", &zone);
+        }
+        let certificate = root.child("certificate", Kind::Client);
+        let mut way = self.way(&zone);
+        way.applicant.trace = certificate.context();
         let (sender, hellos) = mpsc::channel(16);
         self.hellos.insert(zone, sender);
         let (discovery, shutdown) = (self.parts.discovery.clone(), self.shutdown.clone());
-        let (launcher, pulse) = (Arc::clone(&self.parts.launcher), self.parts.pulse.clone());
+        let (launcher, pulse, desk) = (Arc::clone(&self.parts.launcher), self.parts.pulse.clone(), self.desk.clone());
+        let tracer = self.tracer.clone();
         self.sessions.spawn(async move {
-            let Some((bus, entrance)) = way.take(attachment, &shutdown).await? else { return Ok(()) };
+            let taking = way.take(attachment, &shutdown).instrument(certificate.log());
+            let Some((bus, entrance)) = taking.await? else { return Ok(()) };
+            drop(certificate);
+            let connecting = root.child("connect", Kind::Client);
             pulse.follow(bus.proven());
             let opened = tokio::select! {
                 opened = Session::open(settings, bus, discovery, Clock::start()) => opened?,
                 () = shutdown.requested() => return Ok(()),
             };
-            opened.with_launcher(launcher, entrance).run(hellos, shutdown).await;
+            drop(connecting);
+            let session = opened.with_launcher(launcher, entrance).asked(desk.admit()).traced(tracer, root);
+            session.run(hellos, shutdown).await;
             Ok(())
         });
         Ok(())
@@ -228,7 +271,14 @@ impl Rack {
     fn way(&self, zone: &Name) -> Way {
         let (name, place) = (self.config.name.clone(), Some(self.config.place()));
         let address = self.addresses.first().copied();
-        let applicant = Applicant { principal: Principal::Group(self.group), name, place, address, zone: zone.clone() };
+        let applicant = Applicant {
+            principal: Principal::Group(self.group),
+            name,
+            place,
+            address,
+            zone: zone.clone(),
+            trace: None,
+        };
         Way {
             connector: self.parts.connector.clone(),
             discovery: self.parts.discovery.clone(),

@@ -6,6 +6,7 @@
 
 pub mod authority;
 pub mod capability;
+pub mod figures;
 pub mod generation;
 pub mod hardware;
 pub mod health;
@@ -21,10 +22,12 @@ pub mod seal_key;
 pub mod state;
 pub mod threshold;
 pub mod time;
+pub mod trace;
 pub mod trust;
 pub mod wire;
 
 pub use capability::{Capability, CapabilityDigest};
+pub use figures::{Durations, LinkFigures};
 pub use generation::{GenerationGate, OldGeneration};
 pub use hardware::HardwareTopology;
 pub use health::{Health, HealthBits};
@@ -35,4 +38,5 @@ pub use principal::Principal;
 pub use seal_key::SealKey;
 pub use state::NodeState;
 pub use time::{Millis, Now, Tick, UnixMillis};
+pub use trace::{TRACEPARENT, TraceContext};
 pub use trust::{Role, Serial, Sha256, TokenKind};

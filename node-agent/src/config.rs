@@ -7,6 +7,7 @@ use rollcall_bus::RabbitSettings;
 use rollcall_discovery::DiscoverySettings;
 use rollcall_enrolment::IdentityConfig;
 use rollcall_model::Name;
+use rollcall_startup::metrics::MetricsConfig;
 use serde::Deserialize;
 
 use crate::core::actions::Allowed;
@@ -60,6 +61,9 @@ pub struct Config {
     /// mDNS; where it is off, `broker.url` and `checkin` are the static seeds.
     #[serde(default)]
     pub discovery: DiscoverySettings,
+    /// Where figures are shown; nowhere unless it is said.
+    #[serde(default)]
+    pub metrics: MetricsConfig,
 }
 
 /// Which machine that does not exist.
@@ -184,6 +188,7 @@ impl Config {
         if !self.discovery.mdns && self.checkin.is_none() {
             return Err("discovery.mdns = false needs checkin, the name of the check-in service to ask".into());
         }
+        self.metrics.validate()?;
         let identity = self.identity.as_ref();
         IdentityConfig::demand(identity, self.state_dir.as_deref(), self.discovery.mdns, &self.broker.url)?;
         self.broker.validate().map_err(|why| format!("broker: {why}"))
@@ -217,6 +222,8 @@ mod tests {
     fn what_cannot_work_is_refused_by_name() {
         // (in the example, instead, part of the message; nothing when it is fine)
         for (from, to, expected) in [
+            ("# listen = \"127.0.0.1:7658\"", "listen = \"127.0.0.1:0\"", "metrics.listen is 127.0.0.1:0"),
+            ("# listen = \"127.0.0.1:7658\"", "listen = \"[::]:7658\"", ""),
             ("sample_period_ms = 5000", "sample_period_ms = 5", "sample_period_ms is 5"),
             ("mounts = [\"/\"]", "mounts = [\"data\"]", "not an absolute path"),
             ("mounts = [\"/\"]", "mounts = [\"/\"]\ndeadline_ms = 4000", "probes.deadline_ms is 4000"),

@@ -10,6 +10,7 @@ mod joining;
 mod judge;
 mod obedience;
 mod question;
+mod standing;
 mod telling;
 mod voice;
 
@@ -32,6 +33,7 @@ use self::joining::Doubt;
 use self::judge::Judge;
 use self::obedience::Obedience;
 use self::question::Question;
+pub use self::standing::Standing;
 use self::telling::Untold;
 use self::voice::Voice;
 use crate::probes::Sample;
@@ -139,6 +141,7 @@ pub struct Agent {
     subscription: Question,
     presence: Question,
     assigned: Option<Assigned>,
+    assigned_at: Tick,
     /// Why the assignment is asked for again.
     doubt: Option<Doubt>,
     membership: Option<Membership>,
@@ -178,6 +181,7 @@ impl Agent {
             subscription: Question::now(Tick::default()),
             presence: Question::now(Tick::default()),
             assigned: None,
+            assigned_at: Tick::default(),
             doubt: None,
             membership: None,
             made_of: None,

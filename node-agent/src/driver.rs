@@ -6,6 +6,8 @@ use rollcall_bus::{Bus, Consumer, Delivery, DownCause, Link, Outbox, Outgoing, p
 use rollcall_discovery::{Sighting, Watch};
 use rollcall_model::wire::txt::Announcement;
 use rollcall_model::{HardwareTopology, Millis, Name, Tick};
+use rollcall_startup::metrics::{Question, Questions};
+use rollcall_startup::traces::Handling;
 use rollcall_startup::{Clock, Shutdown};
 use tokio::sync::watch;
 
@@ -13,7 +15,9 @@ use crate::actions::Runner;
 use crate::checkins::Checkins;
 use crate::clash::Clash;
 use crate::core::{Agent, Effect, Event, Receipt};
+use crate::figures::Figures;
 use crate::intake::Dropped;
+use crate::journey::Journey;
 use crate::probes::Sampler;
 use crate::rereading::Rereading;
 use crate::state::EpochFile;
@@ -53,6 +57,10 @@ pub struct Driver {
     pub rereading: Option<Rereading>,
     /// Where the epoch is kept; `None` without a state directory.
     pub epoch: Option<EpochFile>,
+    /// Who wants to know how it stands.
+    pub questions: Questions<Figures>,
+    /// The trace of its joining.
+    pub journey: Journey,
     /// Who this is, for choosing a check-in service and for reporting a clash.
     pub place: Place,
 }
@@ -122,6 +130,7 @@ enum Woken {
     Deliveries(Vec<Delivery>),
     Sighting(Sighting),
     Link(Link),
+    Asked(Question<Figures>),
     Nothing,
     Stop,
 }
@@ -136,6 +145,7 @@ impl Driver {
             match self.wait(&shutdown).await {
                 Woken::Stop => break,
                 Woken::Nothing => {}
+                Woken::Asked(question) => question.answer(self.figures()),
                 Woken::Event(event) => self.step(event),
                 Woken::Link(link) => self.linked(&link, &shutdown).await,
                 Woken::Deliveries(deliveries) => self.deliver(deliveries).await,
@@ -165,6 +175,7 @@ impl Driver {
             count = self.inbox.next_batch(&mut deliveries, 64) => {
                 if count == 0 { Woken::Stop } else { Woken::Deliveries(deliveries) }
             }
+            question = self.questions.next() => Woken::Asked(question),
             Some(sample) = self.sampling.sampler.next() => Woken::Event(Event::Sampled(sample)),
             event = self.runner.next() => Woken::Event(event),
             hardware = next_hardware(&mut self.rereading) => Woken::Event(Event::HardwareChanged(Box::new(hardware))),
@@ -175,6 +186,16 @@ impl Driver {
                 None => Woken::Nothing,
             },
             () = tokio::time::sleep(self.clock.until(deadline)) => Woken::Event(Event::Tick),
+        }
+    }
+
+    fn figures(&self) -> Figures {
+        Figures {
+            zone: self.place.zone.clone(),
+            link: self.bus.figures(),
+            standing: self.core.standing(self.clock.now()),
+            dropped: self.dropped.counts().clone(),
+            probes: self.sampling.sampler.figures(),
         }
     }
 
@@ -201,7 +222,8 @@ impl Driver {
         None
     }
 
-    fn send(&self, receipt: Option<Receipt>, message: Outgoing) {
+    fn send(&mut self, receipt: Option<Receipt>, mut message: Outgoing) {
+        self.journey.send(&mut message);
         if self.outbox.send(receipt, message).is_err() {
             tracing::debug!("the broker does not keep up: a message was dropped, its successor will be sent");
         }
@@ -213,7 +235,8 @@ impl Driver {
                 Ok(envelope) => (Event::Delivered(envelope), None),
                 Err(error) => (Event::Undecodable, Some((error.reason(), error.to_string()))),
             };
-            for effect in self.core.step(self.clock.now(), event) {
+            let (handling, now) = (self.journey.hear(&delivery, self.inbox.queue()), self.clock.now());
+            for effect in Handling::within(handling.as_ref(), || self.core.step(now, event)) {
                 dropped = self.carry_out(effect).map(|why| ("unexpected_kind", why)).or(dropped);
             }
             if let Some((reason, why)) = dropped {
@@ -253,11 +276,18 @@ impl Driver {
 
     /// The inbox is held by another connection: nothing else can be done until it is free.
     async fn settle_clash(&mut self, shutdown: &Shutdown) {
-        let mut link = self.link.clone();
-        let Self { place, bus, clock, core, .. } = self;
+        let (mut link, standing) = (self.link.clone(), self.figures());
+        let Self { place, bus, clock, core, questions, .. } = self;
+        let answering = async {
+            loop {
+                let link = bus.figures();
+                questions.next().await.answer(Figures { link, ..standing.clone() });
+            }
+        };
         tokio::select! {
             // An error means that the bus is closed.
             () = place.clash.watched(bus, async { drop(link.wait_for(Link::is_up).await) }, clock, core) => {}
+            () = answering => {}
             () = shutdown.requested() => {}
         }
     }

@@ -7,6 +7,11 @@ use std::collections::BTreeMap;
 pub struct Dropped(BTreeMap<String, u64>);
 
 impl Dropped {
+    /// How many so far, by reason.
+    pub const fn counts(&self) -> &BTreeMap<String, u64> {
+        &self.0
+    }
+
     /// Counts one, and says so of the first ten of a reason and of each tenfold: a flood of them fills no log.
     pub fn note(&mut self, kind: &str, reason: &str, why: &str) {
         let count = self.0.entry(reason.to_owned()).or_default();

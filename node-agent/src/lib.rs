@@ -8,8 +8,10 @@ pub mod config;
 pub mod core;
 mod driver;
 pub mod evidence;
+mod figures;
 pub mod hardware;
 mod intake;
+mod journey;
 pub mod place;
 pub mod probes;
 mod programs;
@@ -29,7 +31,10 @@ use rollcall_enrolment::{Applicant, EnrolError, Entrance, believing};
 use rollcall_model::policy::Resolved;
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint};
 use rollcall_model::{CheckinId, HardwareTopology, InstanceId, Millis, Name, NodeIdentifier, Principal, Tick, route};
+use rollcall_startup::metrics::{self, About, MetricsError};
+use rollcall_startup::traces::{Kind, Stretch, Tracer, TracesError};
 use rollcall_startup::{Clock, Exit, Failure, Pulse, Shutdown, StateError};
+use tracing::Instrument;
 
 use crate::actions::{Hands, Runner};
 use crate::checkins::Checkins;
@@ -39,6 +44,7 @@ use crate::core::{Agent, Event, Settings};
 use crate::driver::{Driver, Place, Sampling};
 use crate::evidence::EvidenceError;
 use crate::intake::Dropped;
+use crate::journey::Journey;
 use crate::place::PlaceFrom;
 use crate::probes::{ProbeSet, Sampler};
 use crate::rereading::Rereading;
@@ -61,6 +67,12 @@ pub enum RunError {
     /// The state directory cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The variables that say where traces go say what cannot be.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
+    /// The address for metrics is not to be had.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// There is no place for key and certificate.
     #[error("{0}")]
     Identity(String),
@@ -81,8 +93,8 @@ impl From<RunError> for Failure {
             RunError::Evidence(_) | RunError::Sampler(_) | RunError::State(_) => Exit::Failed,
             RunError::Enrol(error) if error.is_passing() => Exit::Unreachable,
             // What trying again would not change is a wrong use of the program.
-            RunError::Connect(_) | RunError::Enrol(_) | RunError::Identity(_) => Exit::Usage,
-            RunError::Consume(_) => Exit::Unreachable,
+            RunError::Connect(_) | RunError::Enrol(_) | RunError::Identity(_) | RunError::Traces(_) => Exit::Usage,
+            RunError::Consume(_) | RunError::Metrics(_) => Exit::Unreachable,
         };
         Self::caused_by(exit, &error)
     }
@@ -112,6 +124,8 @@ pub struct Body {
     pub name: Name,
     /// Its readings.
     pub sampler: Sampler,
+    /// How long looking at it took; nothing for a machine that does not exist.
+    pub looked: Option<Stretch>,
     /// Who carries out actions on it; a machine with real hands is also watched for hot-plugs.
     pub hands: Hands,
 }
@@ -138,9 +152,12 @@ impl Body {
     pub fn of_this_machine(config: &Config) -> Result<Self, RunError> {
         let root = Path::new("/");
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let (looked, stretch) = Stretch::of(|| evidence::read(root).map(|it| (it, hardware::read(root))));
+        let (identifier, hardware) = looked?;
         Ok(Self {
-            identifier: evidence::read(root)?,
-            hardware: hardware::read(root),
+            identifier,
+            hardware,
+            looked: Some(stretch),
             name: Name::nearest(&host, "node"),
             sampler: Sampler::start(ProbeSet::new(root, &config.probes))?,
             hands: Hands::Real(root.to_owned()),
@@ -154,6 +171,7 @@ impl Body {
             identifier: machine.identifier.clone(),
             hardware: machine.hardware.clone(),
             name: machine.name.clone(),
+            looked: None,
             sampler: Sampler::simulated(machine),
             hands: Hands::Simulated,
         }
@@ -167,28 +185,37 @@ impl Body {
 pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
     let Parts { mut connector, seed, checkin, mut discovery, pulse } = parts;
     let clock = Clock::start();
+    let tracer = Tracer::from_environment(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
+    let desk = metrics::open(config.metrics, about(&config, &pulse, &tracer), shutdown.clone()).await?;
     let directory = identity_directory(&config)?;
     if let (Some(identity), Some(directory)) = (&config.identity, &directory) {
         discovery = believing(identity, directory, discovery, std::slice::from_ref(&config.zone))?;
     }
     let address =
         config.address.or_else(|| host_addresses().first().copied()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let node = body.identifier.node;
+    let journey = Journey::begin(tracer.clone(), node, config.zone.clone(), body.looked);
+    let step = journey.step("discover zone", Kind::Internal);
     let broker = tokio::select! {
         broker = locate(&config.zone, seed, &discovery) => broker,
         () = shutdown.requested() => return Ok(()),
     };
+    drop(step);
     let place = tokio::select! {
         place = place_of(&config, &body.hands) => place,
         () = shutdown.requested() => return Ok(()),
     };
     let name = config.name.clone().unwrap_or(body.name);
-    let node = body.identifier.node;
     let mut _entrance = None;
     if let (Some(identity), Some(directory)) = (&config.identity, directory) {
         let (principal, zone) = (Principal::Node(node), config.zone.clone());
-        let applicant = Applicant { principal, name: name.clone(), place: place.clone(), address: Some(address), zone };
+        let step = journey.step("certificate", Kind::Client);
+        let trace = step.context();
+        let applicant =
+            Applicant { principal, name: name.clone(), place: place.clone(), address: Some(address), zone, trace };
+        let entering = Entrance::enter(identity, directory, applicant, connector, &discovery).instrument(step.log());
         let entered = tokio::select! {
-            entered = Entrance::enter(identity, directory, applicant, connector, &discovery) => entered?,
+            entered = entering => entered?,
             () = shutdown.requested() => return Ok(()),
         };
         connector = entered.connector.clone();
@@ -206,6 +233,7 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
         Hands::Real(root) => Some(Rereading::start(root, body.hardware.clone())?),
         Hands::Simulated => None,
     };
+    let step = journey.step("connect", Kind::Client);
     let bus = connector.attach(attachment).await?;
     pulse.follow(bus.proven());
     let settings =
@@ -224,6 +252,7 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
         inbox = clash.watched(&bus, bus.consume(&queue, 32), &clock, &mut core) => inbox?,
         () = shutdown.requested() => return Ok(()),
     };
+    drop(step);
     let complaint = checkin.is_none().then(|| Place::patient_until(clock.now().tick));
     let driver = Driver {
         core,
@@ -238,10 +267,24 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
         runner: Runner::new(body.hands, config.actions, journal, clock),
         rereading,
         epoch,
+        questions: desk.admit(),
+        journey,
         place: Place { zone: config.zone, address, checkins: Checkins::default(), complaint, clash },
     };
     driver.run(shutdown).await;
+    tracer.flush().await;
     Ok(())
+}
+
+fn about(config: &Config, pulse: &Pulse, tracer: &Tracer) -> About {
+    About {
+        program: env!("CARGO_PKG_NAME"),
+        version: env!("CARGO_PKG_VERSION"),
+        loops: 1,
+        pulse: pulse.clone(),
+        stands: config.broker.proof_stands(),
+        tracer: tracer.clone(),
+    }
 }
 
 /// Where key and certificate lie, if this agent has an identity.

@@ -39,7 +39,7 @@ use rollcall_model::{Millis, Tick};
 use serde::Deserialize;
 
 pub use findings::{Findings, Reason, Sample};
-pub use sampler::Sampler;
+pub use sampler::{ProbeFigures, Sampler};
 pub use set::ProbeSet;
 
 /// Measures some of the indicators.

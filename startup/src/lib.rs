@@ -37,11 +37,13 @@ mod config;
 mod failure;
 mod generations;
 mod logging;
+pub mod metrics;
 mod nearest;
 mod pulse;
 mod service_manager;
 mod shutdown;
 mod state_dir;
+pub mod traces;
 
 pub use clock::Clock;
 pub use config::{ConfigError, Environment, Place, RESERVED, load, load_with};

@@ -1,9 +1,12 @@
 //! The log: to stderr, as text for people or as JSON lines for collectors.
 
+mod json;
+
 use std::io::IsTerminal;
 use std::str::FromStr;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::JsonFields;
 
 /// Variable that filters the log, e.g. `info,rollcall_bus=debug`.
 const FILTER: &str = "ROLLCALL_LOG";
@@ -73,7 +76,7 @@ pub fn init_logging(format: impl Into<Option<LogFormat>>, default_filter: &str) 
         .log_internal_errors(false);
     let done = match format {
         LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Json => builder.fmt_fields(JsonFields::new()).event_format(json::Lines).try_init(),
     };
     done.map_err(|_| LogError::AlreadySetUp)
 }

@@ -43,10 +43,11 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::{Next, from_fn};
-use rollcall_bus::Link;
+use rollcall_bus::{Bus, Link};
 use rollcall_identity::SessionKey;
 use rollcall_model::{Name, Purpose, Role, ZoneId};
 use rollcall_startup::Shutdown;
+use rollcall_startup::traces::Tracer;
 use rollcall_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -82,6 +83,10 @@ pub struct Shared {
     pub generation: u64,
     /// Its channels.
     pub channels: Vec<Purpose>,
+    /// The way to the broker, for its figures.
+    pub bus: Bus,
+    /// Records what is asked of traces.
+    pub tracer: Tracer,
     /// The link to the broker.
     pub link: watch::Receiver<Link>,
     /// What was committed, as it happens.
@@ -168,7 +173,7 @@ fn of_trust(routes: Routes) -> Routes {
 
 fn of_topology(routes: Routes) -> Routes {
     routes
-        .on(Access::Open, Method::GET, "/healthz", async || "ok\n")
+        .on(Access::Open, Method::GET, "/healthz", status::lives)
         .on(Access::Open, Method::GET, "/readyz", status::ready)
         .on(VIEWER, Method::GET, "/metrics", metrics::metrics)
         .on(Access::Open, Method::GET, "/v1/openapi.json", openapi::serve)

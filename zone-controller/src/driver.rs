@@ -1,5 +1,6 @@
 //! The zone's only loop: waits, feeds the core, carries out effects: save, then publish, then answer, then ack.
 
+mod batch;
 mod inputs;
 mod pruning;
 mod refusals;
@@ -14,11 +15,13 @@ use rollcall_bus::{Bus, Consumer, Delivery, Outgoing, PacketError, PublishError,
 use rollcall_discovery::{Announced, Sighting};
 use rollcall_model::route;
 use rollcall_model::wire::txt::Announcement;
+use rollcall_startup::traces::{Handling, Kind, Stretch, Tracer};
 use rollcall_startup::{Clock, Shutdown};
-use rollcall_store::{Change, Store};
+use rollcall_store::Store;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
+use self::batch::Batch;
 pub use self::inputs::{Inputs, queues, resigning};
 use self::inputs::{Woken, wait};
 pub use self::pruning::keep_pruning;
@@ -50,6 +53,8 @@ pub enum CommandError {
 pub enum Ask {
     /// Counters and latest reports.
     Overview(oneshot::Sender<Overview>),
+    /// Whether the loop turns.
+    Alive(oneshot::Sender<()>),
     /// How far the groups have come with the policy.
     Progress(oneshot::Sender<Vec<PolicyProgress>>),
     /// To be decided, saved and only then answered.
@@ -74,6 +79,8 @@ pub struct Driver {
     pub trust: Option<Arc<Trust>>,
     /// Questions and commands from the API.
     pub asks: mpsc::Receiver<Ask>,
+    /// Records what is handled of traces.
+    pub tracer: Tracer,
     /// When to end.
     pub shutdown: Shutdown,
 }
@@ -111,6 +118,7 @@ impl Driver {
         match ask {
             Ask::Overview(asker) => drop(asker.send(self.zone.overview().clone())),
             Ask::Progress(asker) => drop(asker.send(self.zone.policy_progress())),
+            Ask::Alive(asker) => drop(asker.send(())),
             Ask::Command(..) => {}
         }
     }
@@ -140,6 +148,7 @@ impl Driver {
         // Best effort: the record expires by itself.
         let _ = hello.withdraw().await;
         self.bus.close().await;
+        self.tracer.flush().await;
         Ok(())
     }
 
@@ -182,8 +191,9 @@ impl Driver {
         }
         let mut effects = Vec::new();
         let mut settled = Vec::with_capacity(deliveries.len());
-        let mut parked = Vec::new();
+        let (mut parked, mut traced) = (Vec::new(), Vec::new());
         for delivery in deliveries {
+            let handling = Handling::of(&self.tracer, delivery.trace(), &delivery.kind, consumer.queue());
             let event = match packet_of(&delivery, self.bus.checks_users()) {
                 Ok(envelope) => Event::Delivered(envelope),
                 Err(error) => {
@@ -193,9 +203,14 @@ impl Driver {
                 }
             };
             let mut reason = None;
-            for effect in self.zone.step(self.clock.now(), event) {
+            let now = self.clock.now();
+            for effect in Handling::within(handling.as_ref(), || self.zone.step(now, event)) {
                 match effect {
                     Effect::Park(why) => reason = Some(why),
+                    Effect::Publish(mut message) => {
+                        message.trace = handling.as_ref().and_then(|it| it.carried_by(message.kind));
+                        effects.push(Effect::Publish(message));
+                    }
                     other => effects.push(other),
                 }
             }
@@ -203,8 +218,10 @@ impl Driver {
                 Some(reason) => parked.push((delivery, reason)),
                 None => settled.push(delivery),
             }
+            traced.extend(handling);
         }
-        self.carry_out(effects).await?;
+        self.carry_out_of(&traced, effects).await?;
+        drop(traced);
         for (delivery, reason) in parked {
             tracing::warn!(queue = consumer.queue(), kind = delivery.kind, "parked: {reason}");
             consumer.park(delivery, &reason).await;
@@ -280,9 +297,18 @@ impl Driver {
     /// # Errors
     /// As [`Self::run`].
     pub async fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), RunError> {
+        self.carry_out_of(&[], effects).await
+    }
+
+    /// The same, as a part of the steps of these traces.
+    async fn carry_out_of(&mut self, traced: &[Handling], effects: Vec<Effect>) -> Result<(), RunError> {
         let batch = Batch::of(effects);
-        self.save(&batch.changes).await.map_err(RunError::Commit)?;
-        let (unroutable, _) = self.publish(batch.messages).await;
+        let (is_saved, is_said) = (!batch.changes.is_empty(), !batch.messages.is_empty());
+        let (saved, saving) = Stretch::until(self.save(&batch.changes)).await;
+        saved.map_err(RunError::Commit)?;
+        let ((unroutable, _), saying) = Stretch::until(self.publish(batch.messages)).await;
+        traced.iter().filter(|_| is_saved).for_each(|it| it.part("save", Kind::Internal, saving));
+        traced.iter().filter(|_| is_said).for_each(|it| it.part("publish", Kind::Producer, saying));
         self.answer_all(batch.answers);
         self.told_unroutable(unroutable).await
     }
@@ -345,27 +371,4 @@ fn refused(error: PacketError) -> Event {
 enum Restarted {
     Yes,
     No,
-}
-
-/// Effects by what is done with them.
-#[derive(Default)]
-struct Batch {
-    changes: Vec<Change>,
-    messages: Vec<Outgoing>,
-    answers: Vec<(u64, Result<Value, Rejection>)>,
-}
-
-impl Batch {
-    fn of(effects: Vec<Effect>) -> Self {
-        let mut batch = Self::default();
-        for effect in effects {
-            match effect {
-                Effect::Save(change) => batch.changes.push(change),
-                Effect::Publish(message) => batch.messages.push(message),
-                Effect::Answer { request, result } => batch.answers.push((request, result)),
-                Effect::Park(reason) => tracing::error!("nothing to park: {reason}"),
-            }
-        }
-        batch
-    }
 }

@@ -5,6 +5,7 @@ pub mod api;
 pub mod config;
 pub mod core;
 mod driver;
+mod error;
 pub mod feed;
 pub mod topology;
 pub mod trust;
@@ -18,97 +19,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rand::random;
-use rollcall_bus::admin::{Admin, AdminError, AdminSettings};
-use rollcall_bus::{Attachment, Bus, ConnectError, Connector, ConsumeError, Consumer, DeclareError};
-use rollcall_discovery::{Discovery, DiscoveryError, Tag, host_addresses};
-use rollcall_identity::files::{FileError, read_secret};
+use rollcall_bus::admin::{Admin, AdminSettings};
+use rollcall_bus::{Attachment, Bus, Connector, Consumer};
+use rollcall_discovery::{Discovery, Tag, host_addresses};
+use rollcall_identity::files::read_secret;
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{GroupId, InstanceId, Name, Principal, ZoneId, route};
+use rollcall_startup::traces::Tracer;
 use rollcall_startup::{Clock, Exit, Failure, Pulse, Shutdown};
-use rollcall_store::{CommitError, LoadError, OpenError, QueryError, Store};
+use rollcall_store::{OpenError, QueryError, Store};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+
+pub use crate::error::RunError;
 
 use crate::config::Config;
 use crate::core::{Admission, Settings, TablePolicy, Zone};
 use crate::driver::{Driver, Inputs, Waiting};
 use crate::feed::Feed;
-use crate::trust::{Administrator, AdministratorError, BrokerUsers, Trust, TrustError};
+use crate::trust::{Administrator, BrokerUsers, Trust, TrustError};
 
 /// How long the zone waits for its own user at the broker before it tries to log in all the same.
 const ADMISSION: Duration = Duration::from_secs(1);
-
-/// Why a zone controller could not start, or stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The zone id cannot be made.
-    #[error(transparent)]
-    ZoneId(#[from] zone_id::ZoneIdError),
-    /// The database belongs to another zone.
-    #[error(
-        "the database belongs to zone {stored}, but machine and secret make zone {derived}: restore the secret file, or \
-         use a new database"
-    )]
-    OtherZone {
-        /// Zone in the database.
-        stored: ZoneId,
-        /// Zone of this machine and secret.
-        derived: ZoneId,
-    },
-    /// The API's address is not to be had.
-    #[error("cannot listen on {address} for the API (api.listen): {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The zone's identity cannot be used.
-    #[error(transparent)]
-    Trust(#[from] TrustError),
-    /// The first administrator cannot be made.
-    #[error(transparent)]
-    Administrator(#[from] AdministratorError),
-    /// The broker cannot be administered as configured.
-    #[error(transparent)]
-    Admin(#[from] AdminError),
-    /// The password of the broker's administrator cannot be read.
-    #[error("broker_admin.password_file: {0}")]
-    AdminPassword(#[from] FileError),
-    /// The broker cannot be used.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The broker refused the zone's topology.
-    #[error(transparent)]
-    Declare(#[from] DeclareError),
-    /// The broker refused a consumer.
-    #[error(transparent)]
-    Consume(#[from] ConsumeError),
-    /// Discovery failed.
-    #[error(transparent)]
-    Discovery(#[from] DiscoveryError),
-    /// The topology could not be loaded.
-    #[error("cannot load the topology: {0}")]
-    Load(#[from] LoadError),
-    /// What is asked of the topology at the start could not be answered.
-    #[error("cannot load the topology: {0}")]
-    Ask(#[from] QueryError),
-    /// A change could not be saved. Nothing was acknowledged; it comes again.
-    #[error("cannot save to the topology, stopping before anything is answered: {0}")]
-    Commit(#[source] CommitError),
-}
-
-impl From<RunError> for Failure {
-    /// What trying again would not change is a wrong use of the program.
-    fn from(error: RunError) -> Self {
-        let exit = match &error {
-            RunError::ZoneId(_) | RunError::OtherZone { .. } | RunError::Connect(_) | RunError::Trust(_) => Exit::Usage,
-            RunError::Admin(_) | RunError::AdminPassword(_) => Exit::Usage,
-            _ => Exit::Unreachable,
-        };
-        Self::caused_by(exit, &error)
-    }
-}
 
 /// Opens the topology.
 ///
@@ -163,6 +95,7 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let Parts { connector, endpoint, store, mut discovery, pulse } = parts;
     let (zone, clock) = (identify(&config)?, Clock::start());
+    let tracer = Tracer::from_environment(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
     let listen = config.api.listen;
     let listener = TcpListener::bind(listen).await.map_err(|source| RunError::Listen { address: listen, source })?;
     let api = listener.local_addr().map_err(|source| RunError::Listen { address: listen, source })?;
@@ -203,6 +136,8 @@ pub async fn run(
         name: config.name.clone(),
         generation,
         channels: config.purposes(),
+        bus: bus.clone(),
+        tracer: tracer.clone(),
         link: bus.link(),
         feed: feed.clone(),
         streams: api::Places::new(config.api.streams()),
@@ -229,8 +164,18 @@ pub async fn run(
     let trying = tokio::spawn(driver::keep_trying(store.clone(), shutdown.clone()));
     let pruning = tokio::spawn(driver::keep_pruning(store.clone(), config.retention.clone(), clock, shutdown.clone()));
     let (waiting, shutdown_of) = (Waiting::default(), shutdown.clone());
-    let driver =
-        Driver { zone: core, settings, bus, store, clock, waiting, trust: signing, asks, shutdown: shutdown_of };
+    let driver = Driver {
+        zone: core,
+        settings,
+        bus,
+        store,
+        clock,
+        waiting,
+        trust: signing,
+        asks,
+        tracer,
+        shutdown: shutdown_of,
+    };
     let opening = Opening { driver, first, discovery, inbox, events: feed.events() };
     let running = |driver: &Driver| {
         let ms = driver.clock.now().tick.0;

@@ -14,6 +14,7 @@ use rollcall_node_agent::probes::ProbeConfig;
 use rollcall_node_agent::simulated::Machine;
 use rollcall_node_agent::{Body, Parts};
 use rollcall_startup::Shutdown;
+use rollcall_startup::metrics::MetricsConfig;
 use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
@@ -93,6 +94,7 @@ impl Crowd {
             }),
             broker: broker.clone(),
             discovery: discovery.clone(),
+            metrics: MetricsConfig::default(),
         }
     }
 }

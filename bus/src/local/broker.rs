@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use rollcall_model::{Principal, Tick, route};
+use rollcall_model::{Principal, TRACEPARENT, Tick, route};
 
 use super::queue::{Death, Entry, Message, QueueState};
 use super::routing::ExchangeState;
@@ -175,7 +175,7 @@ impl Broker {
             kind: message.kind.into(),
             message_id: message.message_id,
             user_id: Some(user.clone()),
-            headers: BTreeMap::new(),
+            headers: message.trace.iter().map(|trace| (TRACEPARENT.to_owned(), trace.to_string())).collect(),
             died_in: Vec::new(),
         });
         match assurance {

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use super::{ConsumerId, LocalBroker, SessionId};
 use crate::delivery::{ECHO, PARK_PAUSE, Receipt};
+use crate::figures::Tally;
 use crate::link::wait_up;
 use crate::topology::inbox_topology;
 use crate::{
@@ -29,6 +30,7 @@ struct LocalSession {
     inbox: String,
     principal: Principal,
     link: watch::Sender<Link>,
+    tally: Arc<Tally>,
 }
 
 impl Drop for LocalSession {
@@ -41,6 +43,7 @@ impl LocalSession {
     fn open(&self) -> bool {
         match self.broker.with(|broker, _| broker.declare(self.id, &inbox_topology(&self.inbox, &self.principal))) {
             Ok(_) => {
+                self.tally.connected();
                 self.link.send_replace(Link::Up { generation: 1 });
                 true
             }
@@ -79,11 +82,16 @@ impl LocalBus {
         let id = broker.with(|broker, _| broker.connect(&attachment.principal));
         let (link, _) = watch::channel(Link::Connecting);
         let Attachment { inbox, principal, .. } = attachment;
-        let session = Arc::new(LocalSession { broker: broker.clone(), id, inbox, principal, link });
+        let session =
+            Arc::new(LocalSession { broker: broker.clone(), id, inbox, principal, link, tally: Arc::default() });
         if !session.open() {
             tokio::spawn(open_later(Arc::downgrade(&session)));
         }
         Self { session }
+    }
+
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.session.tally)
     }
 
     pub(crate) fn link(&self) -> watch::Receiver<Link> {

@@ -31,6 +31,7 @@ fn message(key: &str, body: &str) -> Outgoing {
         kind: "test",
         message_id: None,
         assurance: Assurance::Confirmed,
+        trace: None,
     }
 }
 

@@ -12,6 +12,7 @@ use super::feed::Feed;
 use super::pump::{self, Refusal};
 use super::shared::Shared;
 use super::{Address, hide_password, supervisor};
+use crate::figures::Tally;
 use crate::link::wait_up;
 use crate::{
     Attachment, ConnectError, ConsumeError, DeclareError, Declared, Link, Outgoing, PublishError, RabbitSettings,
@@ -59,6 +60,10 @@ impl RabbitBus {
         let shared = Arc::new(Shared::new(settings.clone(), address, identity.cloned(), attachment));
         tokio::spawn(supervisor::run(Arc::clone(&shared)));
         Ok(Self { handle: Arc::new(Handle { shared }) })
+    }
+
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.handle.shared.tally)
     }
 
     pub(crate) fn link(&self) -> watch::Receiver<Link> {

@@ -95,6 +95,7 @@ impl RabbitConsumer {
             kind: "",
             message_id: delivery.message_id.take(),
             assurance: Assurance::Confirmed,
+            trace: None,
         };
         session.publish(message, extra, session.confirmed_by()).await
     }

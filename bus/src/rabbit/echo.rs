@@ -46,9 +46,11 @@ pub(super) async fn run(shared: &Shared, session: &Session, echo: &Echo) -> Stri
     loop {
         number += 1;
         tokio::time::sleep(period).await;
+        let sent = Instant::now();
         if let Err(why) = once(shared, session, echo, number, deadline).await {
             return why;
         }
+        shared.tally.echoed(sent.elapsed());
         shared.proven();
     }
 }
@@ -64,6 +66,7 @@ async fn once(shared: &Shared, session: &Session, echo: &Echo, number: u64, dead
         kind: ECHO,
         message_id: None,
         assurance: Assurance::Confirmed,
+        trace: None,
     };
     // It must not pile up in an inbox that nobody reads.
     let expires_ms = Some(shared.settings.echo_deadline_ms);

@@ -15,6 +15,7 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::protocol::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Confirmation, Error};
+use rollcall_model::{TRACEPARENT, TraceContext};
 use tokio::sync::{mpsc, oneshot};
 
 use super::classify::names_exchange;
@@ -127,8 +128,8 @@ async fn send(channel: &Channel, number: u64, confirming: bool, job: &mut Job) -
     if let Some(expires) = job.extra.expires_ms {
         properties = properties.with_expiration(expires.to_string().into());
     }
-    if !job.extra.headers.is_empty() {
-        properties = properties.with_headers(table(&job.extra.headers));
+    if !job.extra.headers.is_empty() || message.trace.is_some() {
+        properties = properties.with_headers(table(&job.extra.headers, message.trace));
     }
     let options = BasicPublishOptions { mandatory: message.assurance == Assurance::Confirmed, immediate: false };
     let body = std::mem::take(&mut message.body);
@@ -136,8 +137,11 @@ async fn send(channel: &Channel, number: u64, confirming: bool, job: &mut Job) -
     channel.basic_publish(message.exchange.into(), key, options, &body, properties).await?.await
 }
 
-fn table(headers: &BTreeMap<String, String>) -> FieldTable {
+fn table(headers: &BTreeMap<String, String>, trace: Option<TraceContext>) -> FieldTable {
     let mut table = FieldTable::default();
+    if let Some(trace) = trace {
+        table.insert(TRACEPARENT.into(), AMQPValue::LongString(trace.to_string().into()));
+    }
     for (name, value) in headers {
         table.insert(name.as_str().into(), AMQPValue::LongString(value.as_str().into()));
     }

@@ -12,6 +12,7 @@ use super::Address;
 use super::classify::names_exchange;
 use super::feed::Feed;
 use super::session::Session;
+use crate::figures::Tally;
 use crate::{Attachment, DownCause, Link, RabbitSettings, TlsIdentity, Topology};
 
 pub(super) struct Shared {
@@ -25,6 +26,8 @@ pub(super) struct Shared {
     pub link: watch::Sender<Link>,
     /// When the path to the broker and back was last proven.
     pub proven: watch::Sender<Option<Instant>>,
+    /// What is counted.
+    pub tally: Arc<Tally>,
     /// Set once, by closing.
     pub closing: watch::Sender<bool>,
     /// Set once, when the supervisor is done.
@@ -52,6 +55,7 @@ impl Shared {
             client_name: attachment.client_name,
             link: watch::Sender::new(Link::Connecting),
             proven: watch::Sender::new(None),
+            tally: Arc::default(),
             closing: watch::Sender::new(false),
             closed: watch::Sender::new(false),
             session: Mutex::default(),
@@ -71,6 +75,7 @@ impl Shared {
         let generation = session.wire.generation;
         *lock(&self.session) = Some(session);
         self.proven();
+        self.tally.connected();
         self.link.send_replace(Link::Up { generation });
     }
 

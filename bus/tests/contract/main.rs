@@ -44,6 +44,8 @@ contract![
     publishing::a_topic_exchange_knows_star_and_hash,
     publishing::a_fanout_exchange_gives_everyone_a_copy,
     publishing::what_is_published_arrives_as_it_was_sent,
+    publishing::a_trace_goes_along_with_what_it_caused,
+    publishing::what_comes_and_goes_is_counted,
     publishing::a_body_larger_than_a_frame_arrives_whole,
     publishing::a_message_nobody_takes_is_reported_unless_nobody_has_to_take_it,
     publishing::of_many_at_once_each_gets_its_own_answer,

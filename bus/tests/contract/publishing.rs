@@ -1,7 +1,7 @@
 //! Routing, answers to publishers, bounds.
 
 use rollcall_bus::{Assurance, Bus, Consumer, ExchangeKind, Outgoing, Overflow, PublishError, Queue, Topology};
-use rollcall_model::Principal;
+use rollcall_model::{Principal, TraceContext};
 
 use crate::stage::{Stage, next, soon, take, take_all};
 
@@ -72,6 +72,40 @@ pub async fn what_is_published_arrives_as_it_was_sent(stage: Stage) {
         assert_eq!(delivery.body, b"body");
         consumer.ack(delivery).await;
     }
+}
+
+pub async fn a_trace_goes_along_with_what_it_caused(stage: Stage) {
+    let bus = stage.with_queue(stage.queue()).await;
+    let mut consumer = bus.consume(stage.named("q"), 10).await.expect("consumes");
+    let trace = TraceContext::new([7; 16], [9; 8], true);
+    for assurance in [Assurance::Confirmed, Assurance::Lossy] {
+        bus.publish(Outgoing { trace, assurance, ..stage.message("traced") }).await.expect("taken");
+        let delivery = next(&mut consumer).await;
+        assert_eq!((delivery.trace(), delivery.headers.len()), (trace, 1));
+        consumer.ack(delivery).await;
+    }
+    bus.publish(stage.message("untraced")).await.expect("taken");
+    let delivery = next(&mut consumer).await;
+    assert!(delivery.trace().is_none() && delivery.headers.is_empty());
+    consumer.ack(delivery).await;
+}
+
+pub async fn what_comes_and_goes_is_counted(stage: Stage) {
+    let bus = stage.with_queue(stage.queue()).await;
+    let mut consumer = bus.consume(stage.named("q"), 10).await.expect("consumes");
+    let before = bus.figures();
+    assert!(before.is_up && before.connections == 1 && before.proof_age.is_some(), "{before:?}");
+    stage.publish(&bus, "abc").await;
+    let nowhere = Outgoing { routing_key: "nowhere".into(), ..stage.message("a") };
+    bus.publish_all(vec![nowhere, stage.message("d")]).await;
+    take(&mut consumer, 3).await;
+    let delivery = next(&mut consumer).await;
+    consumer.requeue(delivery).await;
+    take(&mut consumer, 1).await;
+    let after = bus.figures();
+    let ended = |word: &str| after.published.iter().find(|(end, _)| *end == word).map(|(_, count)| *count);
+    assert_eq!((ended("taken"), ended("unroutable"), ended("refused")), (Some(4), Some(1), Some(0)));
+    assert_eq!((after.received, after.requeued, after.parked), (5, 1, 0));
 }
 
 pub async fn a_body_larger_than_a_frame_arrives_whole(stage: Stage) {

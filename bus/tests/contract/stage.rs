@@ -185,6 +185,7 @@ impl Stage {
             kind: "test",
             message_id: None,
             assurance: Assurance::Confirmed,
+            trace: None,
         }
     }
 

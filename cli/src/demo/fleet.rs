@@ -14,6 +14,7 @@ use rollcall_node_agent::Body;
 use rollcall_node_agent::config::{ActionsConfig, Config as NodeConfig};
 use rollcall_node_agent::probes::ProbeConfig;
 use rollcall_node_agent::simulated::Machine;
+use rollcall_startup::metrics::MetricsConfig;
 use rollcall_startup::{Exit, Failure, Pulse, Shutdown};
 use rollcall_store::{Retention, Store};
 use rollcall_zone_controller::config::{
@@ -211,6 +212,7 @@ impl Fleet {
                 identity: service.identity,
                 broker: broker.clone(),
                 discovery: discovery.clone(),
+                metrics: MetricsConfig::default(),
             };
             let (connector, seed) = (connector.clone(), seed.clone());
             Box::pin(async move {
@@ -243,6 +245,7 @@ impl Fleet {
                 identity: Some(self.trust.identity(&rack)),
                 broker: self.broker_settings(),
                 discovery: self.discovery_settings(),
+                metrics: MetricsConfig::default(),
             };
             let parts = rollcall_group_controller::Parts {
                 connector: self.connector.clone(),
@@ -298,6 +301,7 @@ impl Fleet {
             identity: None,
             broker: self.broker_settings(),
             discovery: self.discovery_settings(),
+            metrics: MetricsConfig::default(),
         }
     }
 

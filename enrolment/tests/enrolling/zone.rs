@@ -91,6 +91,7 @@ impl Zone {
             name: name("web-3"),
             place: Some(name("rack-a")),
             address: None,
+            trace: None,
         }
     }
 

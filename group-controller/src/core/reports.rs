@@ -19,6 +19,13 @@ pub(super) enum Report {
 }
 
 impl Report {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Changes(changes) => changes.len(),
+            Self::Alarm(_) => 1,
+        }
+    }
+
     pub(super) fn number(&self) -> u64 {
         match self {
             Self::Changes(changes) => changes.last().map_or(0, |change| change.number),

@@ -72,6 +72,12 @@ impl Roster {
         self.members.is_empty()
     }
 
+    /// How many have changed since the zone was told.
+    #[must_use]
+    pub fn untold(&self) -> usize {
+        self.untold.len()
+    }
+
     /// One node.
     #[must_use]
     pub fn get(&self, node: NodeId) -> Option<&Member> {

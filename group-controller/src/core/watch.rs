@@ -121,6 +121,7 @@ impl Group {
             (_, Verdict::Silent(span)) => format!("silent for {}.{} s", span.0 / 1_000, span.0 % 1_000 / 100),
             _ => "connection closed".to_owned(),
         };
+        *self.verdicts.entry(next).or_default() += 1;
         self.roster.set_state(now, node, next, &cause);
         if next == NodeState::Suspect && !closed {
             // A broker without the event exchange cannot tell that a connection closed; an inbox that is gone can.

@@ -89,7 +89,7 @@ impl Agent {
                     self.settings.epoch = assigned.epoch;
                     effects.push(Effect::Keep(assigned.epoch));
                 }
-                self.assigned = Some(assigned);
+                (self.assigned, self.assigned_at) = (Some(assigned), now.tick);
                 self.see_what_it_is_made_of();
                 self.voice.restart(now.tick);
             }

@@ -94,6 +94,7 @@ impl Agent {
             kind: status::KIND,
             message_id: None,
             assurance: Assurance::Lossy,
+            trace: None,
         })
     }
 

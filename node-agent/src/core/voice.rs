@@ -16,6 +16,8 @@ pub(super) struct Voice {
     told: Option<Health>,
     next: Tick,
     sequence: u32,
+    /// Packets since the start.
+    total: u64,
     /// The pace that is kept; `None` until something was said.
     pace: Option<Millis>,
     announced: u8,
@@ -45,8 +47,14 @@ impl Voice {
 
     /// The next packet's number.
     pub(super) fn count(&mut self) -> u32 {
+        self.total += 1;
         self.sequence = self.sequence.saturating_add(1);
         self.sequence
+    }
+
+    /// How many packets were counted since the start.
+    pub(super) const fn total(&self) -> u64 {
+        self.total
     }
 
     /// The silence to announce at a pace.

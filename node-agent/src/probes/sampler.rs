@@ -5,10 +5,12 @@
 //! it; a new worker carries on with the others, and the old one brings the probe back and ends when, some day,
 //! the wait is over. There are never more threads than probes that hang, and two.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rollcall_model::{Millis, Tick};
 use tokio::sync::mpsc as answers;
@@ -20,11 +22,26 @@ use crate::simulated::Machine;
 /// Samples kept for a reader that is slow; newer ones are dropped beyond that, and asked for again anyway.
 const KEPT: usize = 4;
 
+/// What a probe has cost since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProbeFigures {
+    /// How often it measured and came back in time.
+    pub runs: u64,
+    /// How long that took in all.
+    pub took: Duration,
+    /// How often it did not come back in time.
+    pub hangs: u64,
+}
+
+/// The same of each, by name; written by the thread that collects, read by whoever wants to know.
+type Ledger = Arc<Mutex<BTreeMap<String, ProbeFigures>>>;
+
 /// Takes samples when asked, and never blocks who asks.
 #[derive(Debug)]
 pub struct Sampler {
     source: Source,
     samples: answers::Receiver<Sample>,
+    ledger: Ledger,
 }
 
 #[derive(Debug)]
@@ -48,18 +65,23 @@ impl Sampler {
     pub fn start(set: ProbeSet) -> io::Result<Self> {
         let (requests, wanted) = mpsc::sync_channel(1);
         let (taken, samples) = answers::channel(KEPT);
-        let worker = Worker::start()?;
+        let (worker, ledger) = (Worker::start()?, Ledger::default());
+        let kept = Arc::clone(&ledger);
         thread::Builder::new()
             .name("probe-sampler".into())
-            .spawn(move || Collector { set, worker, samples: taken }.run(&wanted))?;
-        Ok(Self { source: Source::Probes(requests), samples })
+            .spawn(move || Collector { set, worker, samples: taken, ledger: kept }.run(&wanted))?;
+        Ok(Self { source: Source::Probes(requests), samples, ledger })
     }
 
     /// Samples of a machine that does not exist; needs no thread.
     #[must_use]
     pub fn simulated(machine: Machine) -> Self {
         let (taken, samples) = answers::channel(KEPT);
-        Self { source: Source::Simulated { machine: Box::new(machine), samples: taken }, samples }
+        Self {
+            source: Source::Simulated { machine: Box::new(machine), samples: taken },
+            samples,
+            ledger: Ledger::default(),
+        }
     }
 
     /// Asks for a sample and returns at once. `expected` is when it should have been asked for. While the one
@@ -77,6 +99,12 @@ impl Sampler {
                 let _ = samples.try_send(machine.sample(now, expected));
             }
         }
+    }
+
+    /// What each probe has cost so far, by name; nothing for a machine that does not exist.
+    #[must_use]
+    pub fn figures(&self) -> BTreeMap<String, ProbeFigures> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The next sample that was asked for; `None` when there will be no more. Safe to cancel: no sample is lost.
@@ -133,6 +161,7 @@ struct Collector {
     set: ProbeSet,
     worker: Worker,
     samples: answers::Sender<Sample>,
+    ledger: Ledger,
 }
 
 impl Collector {
@@ -163,15 +192,29 @@ impl Collector {
             return;
         };
         let Some((probe, findings)) = self.set.lend(index, now) else { return };
+        let (name, began) = (probe.name().to_owned(), Instant::now());
         if let Err(mpsc::SendError(job)) = jobs.send(Job { index, now, probe, findings }) {
             self.take_back(job);
             self.set.hangs(index, now);
             self.worker.jobs = None;
-        } else if !self.answered(index) {
+        } else if self.answered(index) {
+            self.note(name, Some(began.elapsed()));
+        } else {
+            self.note(name, None);
             if let Some(probe) = self.set.hangs(index, now) {
                 warn!(probe, "a probe hangs; what it measures is unknown until it answers");
             }
             self.worker.replace();
+        }
+    }
+
+    /// Writes down how long a probe took; nothing stands for one that did not come back.
+    fn note(&self, probe: String, took: Option<Duration>) {
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let figures = ledger.entry(probe).or_default();
+        match took {
+            Some(took) => (figures.runs, figures.took) = (figures.runs + 1, figures.took + took),
+            None => figures.hangs += 1,
         }
     }
 

@@ -150,6 +150,7 @@ fn bad_status(group: GroupId, node: NodeId) -> Outgoing {
         kind: status::KIND,
         message_id: None,
         assurance: Assurance::Lossy,
+        trace: None,
     }
 }
 

@@ -19,6 +19,7 @@ mod policies;
 mod restarts;
 mod starting;
 mod strangers;
+mod tracing;
 mod trust;
 
 use std::process::ExitCode;
@@ -81,7 +82,8 @@ fn main() -> ExitCode {
         groups::a_group_by_rule_is_tried_made_followed_and_dissolved,
         groups::a_rule_that_cannot_be_is_refused_with_the_place_and_the_reason,
         events::a_program_of_a_user_hears_every_event_in_order_and_can_say_nothing,
-        monitoring::metrics_tell_of_zone_and_racks_and_rules_and_dashboard_ask_for_nothing_else,
+        monitoring::every_daemon_tells_its_figures_and_rules_dashboard_and_guide_name_no_others,
+        tracing::one_trace_of_a_join_shows_every_hop_and_a_dead_collector_holds_up_nobody,
         places::a_checkin_service_is_run_where_the_zone_wants_it_and_replaced,
         places::known_nodes_check_in_while_the_zone_is_away,
         strangers::acks_that_do_not_count_are_ignored_and_counted_by_reason,

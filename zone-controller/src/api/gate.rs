@@ -11,9 +11,11 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use rollcall_model::Role;
+use rollcall_model::{Role, TRACEPARENT};
 use rollcall_startup::Clock;
+use rollcall_startup::traces::{Kind, Span};
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use self::once::{Checked, Named};
 use super::caller::{Caller, Means};
@@ -76,6 +78,16 @@ const fn pace(role: Role) -> Pace {
 
 /// Lets a request through to its handler, or answers it.
 pub(super) async fn pass(route: &Route, request: Request, next: Next) -> Response {
+    let mut span = traced(route, &request);
+    let response = answered(route, request, next).instrument(span.log()).await;
+    span.note("http.response.status_code", &response.status().as_u16());
+    if response.status().is_server_error() {
+        span.fail(&response.status());
+    }
+    response
+}
+
+async fn answered(route: &Route, request: Request, next: Next) -> Response {
     let has_body = request.body().size_hint().upper() != Some(0);
     let asked = web::Asked::of(&request);
     let mut answer = match (check(route, request).await, route.surface) {
@@ -89,6 +101,17 @@ pub(super) async fn pass(route: &Route, request: Request, next: Next) -> Respons
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     answer
+}
+
+/// The step of a trace that a request is, where it names one.
+fn traced(route: &Route, request: &Request) -> Span {
+    let Some(context) = request.headers().get(TRACEPARENT) else { return Span::none() };
+    let Some(shared) = request.extensions().get::<Arc<Shared>>() else { return Span::none() };
+    let context = context.to_str().ok().and_then(|text| text.parse().ok());
+    let mut span = shared.tracer.follow(context, &format!("{} {}", route.method, route.path), Kind::Server);
+    span.note("http.request.method", &route.method);
+    span.note("http.route", &route.path);
+    span
 }
 
 async fn check(route: &Route, request: Request) -> Result<Checked, Problem> {

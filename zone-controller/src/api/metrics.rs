@@ -1,16 +1,16 @@
-//! `GET /metrics`: the zone as Prometheus scrapes it (OpenMetrics 1.0). Series grow with racks, states and indicators, never
+//! `GET /metrics`: the zone as Prometheus scrapes it (OpenMetrics 1.0 or text, as `Accept` asks). Series grow with racks, states and indicators, never
 //! with nodes: who wants to know of one node asks the API or SQL.
 
 mod page;
-mod process;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use rollcall_startup::metrics::{Format, Process};
 use rollcall_store::Writable;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -19,15 +19,13 @@ use self::page::{Counted, Facts, Rack};
 use super::Shared;
 use super::asking::{overview, rows};
 
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
 /// Whoever scrapes waits some seconds; what is not there by then is left out.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// `GET /metrics`. What the topology counts, and what the zone's loop knows, is missing where it cannot be had at once; the rest
 /// is there all the same.
-pub async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    let broker_is_up = shared.link.borrow().is_up();
+pub async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let format = Format::accepted(headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()));
     let database_is_writable = matches!(&*shared.store.writable().borrow(), Writable::Yes);
     let counted = async {
         // One that takes no changes may keep questions waiting as well.
@@ -38,13 +36,14 @@ pub async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
         zone: shared.name.to_string(),
         generation: shared.generation,
         is_up: shared.is_up.load(Ordering::Acquire),
-        broker_is_up,
+        link: shared.bus.figures(),
         database_is_writable,
         counted,
         overview: known.ok().and_then(Result::ok),
-        process: process::read(),
+        spans: shared.tracer.figures(),
+        process: Process::read(),
     };
-    ([(header::CONTENT_TYPE, OPEN_METRICS)], page::render(&facts)).into_response()
+    ([(header::CONTENT_TYPE, format.content_type())], page::render(&facts, format)).into_response()
 }
 
 /// What the topology counts; nothing where one of the questions has no answer.

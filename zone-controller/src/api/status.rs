@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -9,9 +10,28 @@ use axum::http::StatusCode;
 use rollcall_bus::Link;
 use rollcall_store::Writable;
 use serde_json::json;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::Shared;
 use super::asking::{Answer, overview, rows};
+use crate::driver::Ask;
+
+/// A loop that does not answer by then does not turn: longer than the broker has to confirm a message.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// `GET /healthz`: whether the zone's loop turns.
+pub async fn lives(State(shared): State<Arc<Shared>>) -> (StatusCode, String) {
+    let (asker, answer) = oneshot::channel();
+    let asked = async {
+        shared.ask.send(Ask::Alive(asker)).await.ok()?;
+        answer.await.ok()
+    };
+    match timeout(PATIENCE, asked).await {
+        Ok(Some(())) => (StatusCode::OK, "ok\n".into()),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, format!("the loop did not answer within {} s\n", PATIENCE.as_secs())),
+    }
+}
 
 /// `GET /readyz`
 pub async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, String) {

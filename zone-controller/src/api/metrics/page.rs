@@ -1,18 +1,14 @@
 //! The page itself, from what was found. Pure.
 
-use std::sync::atomic::AtomicU64;
+use std::collections::BTreeMap;
 
-use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::{Registry, Unit};
 use rollcall_model::indicator::Severity;
 use rollcall_model::packet::Summary;
-use rollcall_model::{GroupId, NodeState};
+use rollcall_model::{GroupId, LinkFigures, NodeState};
+use rollcall_startup::metrics::{Format, Labels, Page, Process};
+use rollcall_startup::traces::SpanFigures;
 use rollcall_store::GroupKind;
 
-use super::process::Process;
 use crate::core::Overview;
 
 /// What there is to tell.
@@ -23,14 +19,16 @@ pub struct Facts {
     pub generation: u64,
     /// Whether the zone takes commands.
     pub is_up: bool,
-    /// Whether the broker is reached.
-    pub broker_is_up: bool,
+    /// The way to the broker.
+    pub link: LinkFigures,
     /// Whether the topology takes changes.
     pub database_is_writable: bool,
     /// What the topology counts, where it could be read.
     pub counted: Option<Counted>,
     /// Counters, and the latest reports of the racks, where the zone's loop answered.
     pub overview: Option<Overview>,
+    /// What became of the spans of traces.
+    pub spans: SpanFigures,
     /// This process.
     pub process: Process,
 }
@@ -59,73 +57,60 @@ pub struct Rack {
     pub place: String,
 }
 
-type Labels = Vec<(&'static str, String)>;
-type Gauges = Family<Labels, Gauge>;
-type Counters = Family<Labels, Counter>;
-
-/// The page, as OpenMetrics has it.
-pub fn render(facts: &Facts) -> String {
-    let mut registry = Registry::with_prefix("rollcall");
-    of_zone(facts, &mut registry);
+/// The page, as Prometheus reads it.
+pub fn render(facts: &Facts, format: Format) -> String {
+    let mut page = Page::default();
+    page.program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    of_zone(facts, &mut page);
     if let Some(counted) = &facts.counted {
-        of_topology(counted, &mut registry);
+        of_topology(counted, &mut page);
     }
     if let Some(overview) = &facts.overview {
         let racks = facts.counted.as_ref().map_or(&[][..], |counted| &counted.racks);
-        of_loop(overview, &mut registry);
-        of_racks(overview, racks, &mut registry);
+        of_loop(overview, &mut page);
+        of_racks(overview, racks, &mut page);
     }
-    let mut plain = Registry::default();
-    of_process(&facts.process, &mut plain);
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _ = encode(&mut text, &registry);
-    let mut processes = String::new();
-    let _ = encode(&mut processes, &plain);
-    // Two registries, one page: only its end may say that it ends.
-    text.truncate(text.trim_end_matches("# EOF\n").len());
-    text + &processes
+    page.spans(facts.spans);
+    page.process(&facts.process);
+    page.write(format)
 }
 
-fn of_zone(facts: &Facts, registry: &mut Registry) {
-    let info = gauges(registry, "zone_info", "The zone and its version");
-    let labels = vec![("zone", facts.zone.clone()), ("version", env!("CARGO_PKG_VERSION").to_owned())];
-    info.get_or_create(&labels).set(1);
-    gauge(registry, "zone_generation", "Grows with every start of the zone controller", facts.generation as i64);
-    gauge(registry, "zone_up", "Whether the zone takes commands", facts.is_up.into());
-    gauge(registry, "broker_up", "Whether the broker is reached", facts.broker_is_up.into());
-    let writable = facts.database_is_writable.into();
-    gauge(registry, "database_writable", "Whether the topology takes changes", writable);
+fn of_zone(facts: &Facts, page: &mut Page) {
+    let zone = vec![("zone", facts.zone.clone())];
+    let info = [zone.clone(), vec![("version", env!("CARGO_PKG_VERSION").to_owned())]].concat();
+    page.gauges("rollcall_zone_info", "The zone and its version", [(info, 1)]);
+    page.gauge("rollcall_zone_generation", "Grows with every start of the zone controller", facts.generation);
+    page.gauge("rollcall_zone_up", "Whether the zone takes commands", u64::from(facts.is_up));
+    let writable = facts.database_is_writable;
+    page.gauge("rollcall_database_writable", "Whether the topology takes changes", u64::from(writable));
+    let is_ready = facts.is_up && facts.link.is_up && writable;
+    page.gauge("rollcall_ready", "Whether the daemon does its work, as /readyz says", u64::from(is_ready));
+    page.links(&[(zone, facts.link.clone())]);
 }
 
-fn of_topology(counted: &Counted, registry: &mut Registry) {
-    gauge(registry, "policy_version", "The policy in force; 0 for none", counted.policy_version);
+fn of_topology(counted: &Counted, page: &mut Page) {
+    page.gauge("rollcall_policy_version", "The policy in force; 0 for none", counted.policy_version);
     let (states, kinds, severities) = known();
     for (name, help, label, known, counts) in [
-        ("nodes", "Nodes by state", "state", states, &counted.nodes),
-        ("groups", "Groups in force by kind", "kind", kinds, &counted.groups),
-        ("alerts_open", "Alerts that are not over, by severity", "severity", severities, &counted.alerts),
+        ("rollcall_nodes", "Nodes by state", "state", states, &counted.nodes),
+        ("rollcall_groups", "Groups in force by kind", "kind", kinds, &counted.groups),
+        ("rollcall_alerts_open", "Alerts that are not over, by severity", "severity", severities, &counted.alerts),
     ] {
-        let family = gauges(registry, name, help);
         // A series that comes and goes tells a rule nothing; zero does.
-        for value in known {
-            family.get_or_create(&vec![(label, value.to_owned())]).set(0);
-        }
-        for (value, count) in counts {
-            family.get_or_create(&vec![(label, value.clone())]).set(*count);
-        }
+        let mut all: BTreeMap<&str, i64> = known.into_iter().map(|value| (value, 0)).collect();
+        all.extend(counts.iter().map(|(value, count)| (value.as_str(), *count)));
+        page.gauges(name, help, all.into_iter().map(|(value, count)| (vec![(label, value.to_owned())], count)));
     }
 }
 
-fn of_loop(overview: &Overview, registry: &mut Registry) {
-    let unplaced = overview.unplaced.len() as i64;
-    gauge(registry, "unplaced_nodes", "Nodes that checked in a minute ago and stand in no rack", unplaced);
-    let ignored = counters(registry, "ignored", "What was ignored or refused, by what it was and why");
-    for (what, count) in &overview.ignored {
+fn of_loop(overview: &Overview, page: &mut Page) {
+    let unplaced = overview.unplaced.len() as u64;
+    page.gauge("rollcall_unplaced_nodes", "Nodes that checked in a minute ago and stand in no rack", unplaced);
+    let ignored = overview.ignored.iter().map(|(what, count)| {
         let (source, reason) = what.split_once('.').unwrap_or((what, ""));
-        let labels = vec![("source", source.to_owned()), ("reason", reason.to_owned())];
-        ignored.get_or_create(&labels).inc_by(*count);
-    }
+        (vec![("source", source.to_owned()), ("reason", reason.to_owned())], *count)
+    });
+    page.counters("rollcall_ignored", "What was ignored or refused, by what it was and why", ignored);
 }
 
 /// The states of nodes, kinds of groups and severities of alerts there are.
@@ -136,27 +121,32 @@ fn known() -> (Vec<&'static str>, Vec<&'static str>, Vec<&'static str>) {
 }
 
 /// From the racks' own summaries, as of the latest of each.
-fn of_racks(overview: &Overview, racks: &[Rack], registry: &mut Registry) {
-    let nodes = gauges(registry, "rack_nodes", "Nodes of a rack by state, by its own word");
-    let bits = gauges(registry, "rack_bits_set", "Nodes of a rack whose health bit is set, by indicator");
-    let statuses = counters(registry, "rack_statuses", "Status packets a rack's group controller took since its start");
-    let refused =
-        counters(registry, "rack_refused", "What a rack's group controller refused since its start, by reason");
-    for (group, summary) in &overview.summaries {
-        let rack = labels_of(racks, *group);
-        let with = |label: &'static str, value: &str| [rack.clone(), vec![(label, value.to_owned())]].concat();
-        let Summary { states, bits: set, statuses: taken, refused: kept_out, .. } = summary;
-        for (state, count) in states {
-            nodes.get_or_create(&with("state", state.as_str())).set(i64::from(*count));
-        }
-        for (indicator, count) in set {
-            bits.get_or_create(&with("indicator", indicator)).set(i64::from(*count));
-        }
-        for (reason, count) in kept_out {
-            refused.get_or_create(&with("reason", reason)).inc_by(*count);
-        }
-        statuses.get_or_create(&rack).inc_by(*taken);
-    }
+fn of_racks(overview: &Overview, racks: &[Rack], page: &mut Page) {
+    let of_all: Vec<(Labels, &Summary)> =
+        overview.summaries.iter().map(|(group, summary)| (labels_of(racks, *group), summary)).collect();
+    let with =
+        |rack: &Labels, label: &'static str, value: &str| [rack.clone(), vec![(label, value.to_owned())]].concat();
+    let nodes = of_all.iter().flat_map(|(rack, of)| {
+        of.states.iter().map(move |(state, count)| (with(rack, "state", state.as_str()), *count))
+    });
+    page.gauges("rollcall_rack_nodes", "Nodes of a rack by state, by its own word", nodes);
+    let bits = of_all
+        .iter()
+        .flat_map(|(rack, of)| of.bits.iter().map(move |(name, count)| (with(rack, "indicator", name), *count)));
+    page.gauges("rollcall_rack_indicators_set", "Nodes of a rack whose health bit is set, by indicator", bits);
+    page.counters(
+        "rollcall_rack_statuses",
+        "Status packets a rack's group controller took since its start",
+        of_all.iter().map(|(rack, of)| (rack.clone(), of.statuses)),
+    );
+    let refused = of_all
+        .iter()
+        .flat_map(|(rack, of)| of.refused.iter().map(move |(reason, count)| (with(rack, "reason", reason), *count)));
+    page.counters(
+        "rollcall_rack_refused",
+        "What a rack's group controller refused since its start, by reason",
+        refused,
+    );
 }
 
 fn labels_of(racks: &[Rack], group: GroupId) -> Labels {
@@ -164,44 +154,6 @@ fn labels_of(racks: &[Rack], group: GroupId) -> Labels {
         Some(rack) => vec![("rack", rack.name.clone()), ("place", rack.place.clone())],
         None => vec![("rack", group.to_string()), ("place", String::new())],
     }
-}
-
-fn of_process(process: &Process, registry: &mut Registry) {
-    let cpu = Counter::<f64, AtomicU64>::default();
-    cpu.inc_by(process.cpu_seconds);
-    registry.register_with_unit("process_cpu", "Processor time in user and kernel", Unit::Seconds, cpu);
-    let started = Gauge::<f64, AtomicU64>::default();
-    started.set(process.started_seconds);
-    registry.register_with_unit(
-        "process_start_time",
-        "When the process was started, since 1970",
-        Unit::Seconds,
-        started,
-    );
-    let resident = Gauge::<i64>::default();
-    resident.set(process.resident_bytes as i64);
-    registry.register_with_unit("process_resident_memory", "Resident memory", Unit::Bytes, resident);
-    gauge(registry, "process_threads", "Threads", process.threads as i64);
-    gauge(registry, "process_open_fds", "Open files, sockets among them", process.open_files as i64);
-}
-
-fn gauge(registry: &mut Registry, name: &str, help: &str, value: i64) {
-    let gauge = Gauge::<i64>::default();
-    gauge.set(value);
-    registry.register(name, help, gauge);
-}
-
-fn gauges(registry: &mut Registry, name: &str, help: &str) -> Gauges {
-    let family = Gauges::default();
-    registry.register(name, help, family.clone());
-    family
-}
-
-/// `_total` is put behind the name by the format.
-fn counters(registry: &mut Registry, name: &str, help: &str) -> Counters {
-    let family = Counters::default();
-    registry.register(name, help, family.clone());
-    family
 }
 
 #[cfg(test)]
@@ -230,7 +182,7 @@ mod tests {
             zone: "hall \"1\"\n".into(),
             generation: 4,
             is_up: true,
-            broker_is_up: true,
+            link: LinkFigures { is_up: true, ..LinkFigures::default() },
             database_is_writable: false,
             counted: Some(Counted {
                 nodes: vec![("healthy".into(), 3)],
@@ -240,13 +192,14 @@ mod tests {
                 racks: vec![Rack { group, name: "rack-a".into(), place: "row-1".into() }],
             }),
             overview: Some(Overview { ignored, summaries, ..Overview::default() }),
+            spans: SpanFigures::default(),
             process: Process { cpu_seconds: 1.5, ..Process::default() },
         }
     }
 
     #[test]
     fn the_page_tells_of_zone_racks_and_process_and_ends_once() {
-        let page = render(&facts());
+        let page = render(&facts(), Format::OpenMetrics);
         for line in [
             "rollcall_zone_generation 4",
             "rollcall_zone_up 1",
@@ -258,7 +211,7 @@ mod tests {
             "rollcall_alerts_open{severity=\"warning\"} 0",
             "rollcall_ignored_total{source=\"ack\",reason=\"stranger\"} 7",
             "rollcall_rack_nodes{rack=\"rack-a\",place=\"row-1\",state=\"down\"} 1",
-            "rollcall_rack_bits_set{rack=\"rack-a\",place=\"row-1\",indicator=\"fan\"} 2",
+            "rollcall_rack_indicators_set{rack=\"rack-a\",place=\"row-1\",indicator=\"fan\"} 2",
             "rollcall_rack_statuses_total{rack=\"rack-a\",place=\"row-1\"} 1234",
             "rollcall_rack_refused_total{rack=\"rack-a\",place=\"row-1\",reason=\"wrong_tag\"} 5",
             "process_cpu_seconds_total 1.5",
@@ -273,10 +226,10 @@ mod tests {
 
     #[test]
     fn a_topology_that_cannot_be_read_leaves_its_figures_out() {
-        let page = render(&Facts { counted: None, ..facts() });
+        let page = render(&Facts { counted: None, ..facts() }, Format::OpenMetrics);
         assert!(!page.contains("rollcall_nodes{") && !page.contains("rollcall_policy_version"), "{page}");
         assert!(page.contains(&format!("rack=\"{}\"", GroupId::derived_from("rack-a"))), "the id stands in");
-        let page = render(&Facts { counted: None, overview: None, ..facts() });
+        let page = render(&Facts { counted: None, overview: None, ..facts() }, Format::OpenMetrics);
         assert!(page.contains("rollcall_database_writable 0") && !page.contains("rollcall_rack_nodes{"), "{page}");
     }
 }

@@ -20,11 +20,14 @@ pub struct Process {
     pub started_seconds: f64,
 }
 
-/// Of this process; zeros where `/proc` is not there.
-pub fn read() -> Process {
-    let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let open_files = fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64);
-    Process { open_files, ..parse(&text("/proc/self/stat"), &text("/proc/self/status"), &text("/proc/stat")) }
+impl Process {
+    /// Of this process, now; zeros where `/proc` is not there.
+    #[must_use]
+    pub fn read() -> Self {
+        let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let open_files = fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64);
+        Self { open_files, ..parse(&text("/proc/self/stat"), &text("/proc/self/status"), &text("/proc/stat")) }
+    }
 }
 
 /// From proc(5)'s `stat` and `status` of a process, and the system's `stat`.
@@ -69,7 +72,7 @@ mod tests {
 
     #[test]
     fn this_process_has_memory_threads_and_files_and_was_started_in_the_past() {
-        let read = read();
+        let read = Process::read();
         assert!(read.resident_bytes > 1_000_000 && read.threads > 0 && read.open_files > 2, "{read:?}");
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
         assert!(read.started_seconds > 1_600_000_000.0 && read.started_seconds < now + 2.0, "{read:?}");

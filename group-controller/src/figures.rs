@@ -1,0 +1,115 @@
+//! What a group controller shows of itself: for each of its zones how its rack stands there.
+
+use std::collections::BTreeMap;
+
+use rollcall_model::indicator::INDICATORS;
+use rollcall_model::{LinkFigures, Name, NodeState};
+use rollcall_startup::metrics::{self, Labels, Page};
+
+use crate::core::Standing;
+
+/// The figures of one zone's loop.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    /// The zone.
+    pub zone: Name,
+    /// The way to its broker.
+    pub link: LinkFigures,
+    /// How the group stands in it.
+    pub standing: Standing,
+}
+
+impl Figures {
+    fn labels(&self) -> Labels {
+        vec![("zone", self.zone.to_string())]
+    }
+
+    fn with(&self, label: &'static str, value: &str) -> Labels {
+        vec![("zone", self.zone.to_string()), (label, value.to_owned())]
+    }
+}
+
+impl metrics::Figures for Figures {
+    fn link(&self) -> (Labels, LinkFigures) {
+        (self.labels(), self.link.clone())
+    }
+
+    fn write(all: &[Self], page: &mut Page) {
+        of_membership(all, page);
+        of_nodes(all, page);
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        let Self { zone, link, standing } = self;
+        if !link.is_up {
+            Err(format!("the broker of zone {zone} is out of reach"))
+        } else if !standing.subscribed {
+            Err(format!("zone {zone} has not answered the ACK: does its configuration admit this group?"))
+        } else if !standing.settled {
+            Err(format!("zone {zone} has not said yet who stands here"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn of_membership(all: &[Figures], page: &mut Page) {
+    let each = |value: fn(&Standing) -> u64| all.iter().map(move |of| (of.labels(), value(&of.standing)));
+    page.gauges(
+        "rollcall_group_subscribed",
+        "Whether the zone has answered the ACK and said who stands here",
+        each(|of| of.settled.into()),
+    );
+    page.gauges("rollcall_policy_version", "The policy in force; 0 for none", each(|of| of.policy));
+    page.gauges(
+        "rollcall_group_changes_untold",
+        "Changes of nodes that the zone has not confirmed",
+        each(|of| of.untold as u64),
+    );
+    page.gauges(
+        "rollcall_group_arrivals_waiting",
+        "Nodes that wait for the zone's word",
+        each(|of| of.arrivals as u64),
+    );
+    page.counters("rollcall_group_statuses", "Status packets taken in", each(|of| of.statuses));
+    page.counters(
+        "rollcall_refused",
+        "What came in and was refused, by reason",
+        all.iter().flat_map(|of| of.standing.refused.iter().map(|(reason, count)| (of.with("reason", reason), *count))),
+    );
+}
+
+fn of_nodes(all: &[Figures], page: &mut Page) {
+    // A series that comes and goes tells a rule nothing; zero does.
+    let count = |counts: &BTreeMap<NodeState, u32>, state| counts.get(&state).copied().unwrap_or_default();
+    page.gauges(
+        "rollcall_group_nodes",
+        "Nodes of this rack by state",
+        all.iter().flat_map(|of| {
+            NodeState::ALL.map(|state| (of.with("state", state.as_str()), count(&of.standing.states, state)))
+        }),
+    );
+    page.gauges(
+        "rollcall_group_indicators_set",
+        "Nodes of this rack whose health bit is set, by indicator",
+        all.iter().flat_map(|of| {
+            let set = |name: &str| of.standing.bits.get(name).copied().unwrap_or_default();
+            INDICATORS.map(|indicator| (of.with("indicator", indicator.name), set(indicator.name)))
+        }),
+    );
+    page.counters(
+        "rollcall_group_verdicts",
+        "How often silence, or a closed connection, led to a state of a node",
+        all.iter().flat_map(|of| {
+            [NodeState::Suspect, NodeState::Unknown, NodeState::Down].map(|state| {
+                let count = of.standing.verdicts.get(&state).copied().unwrap_or_default();
+                (of.with("state", state.as_str()), count)
+            })
+        }),
+    );
+    page.gauges(
+        "rollcall_group_dark",
+        "Whether so many nodes are silent that the rack's own link is the suspect",
+        all.iter().map(|of| (of.labels(), u64::from(of.standing.dark))),
+    );
+}

@@ -1,0 +1,90 @@
+//! Why a zone controller could not start, or stopped.
+
+use std::net::SocketAddr;
+
+use rollcall_bus::admin::AdminError;
+use rollcall_bus::{ConnectError, ConsumeError, DeclareError};
+use rollcall_discovery::DiscoveryError;
+use rollcall_identity::files::FileError;
+use rollcall_model::ZoneId;
+use rollcall_startup::traces::TracesError;
+use rollcall_startup::{Exit, Failure};
+use rollcall_store::{CommitError, LoadError, QueryError};
+
+use crate::trust::{AdministratorError, TrustError};
+use crate::zone_id;
+
+/// Why a zone controller could not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The zone id cannot be made.
+    #[error(transparent)]
+    ZoneId(#[from] zone_id::ZoneIdError),
+    /// The database belongs to another zone.
+    #[error(
+        "the database belongs to zone {stored}, but machine and secret make zone {derived}: restore the secret file, or \
+         use a new database"
+    )]
+    OtherZone {
+        /// Zone in the database.
+        stored: ZoneId,
+        /// Zone of this machine and secret.
+        derived: ZoneId,
+    },
+    /// The API's address is not to be had.
+    #[error("cannot listen on {address} for the API (api.listen): {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The zone's identity cannot be used.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The first administrator cannot be made.
+    #[error(transparent)]
+    Administrator(#[from] AdministratorError),
+    /// The broker cannot be administered as configured.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// The password of the broker's administrator cannot be read.
+    #[error("broker_admin.password_file: {0}")]
+    AdminPassword(#[from] FileError),
+    /// The broker cannot be used.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The broker refused the zone's topology.
+    #[error(transparent)]
+    Declare(#[from] DeclareError),
+    /// The broker refused a consumer.
+    #[error(transparent)]
+    Consume(#[from] ConsumeError),
+    /// Discovery failed.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    /// The variables that say where traces go say what cannot be.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
+    /// The topology could not be loaded.
+    #[error("cannot load the topology: {0}")]
+    Load(#[from] LoadError),
+    /// What is asked of the topology at the start could not be answered.
+    #[error("cannot load the topology: {0}")]
+    Ask(#[from] QueryError),
+    /// A change could not be saved. Nothing was acknowledged; it comes again.
+    #[error("cannot save to the topology, stopping before anything is answered: {0}")]
+    Commit(#[source] CommitError),
+}
+
+impl From<RunError> for Failure {
+    /// What trying again would not change is a wrong use of the program.
+    fn from(error: RunError) -> Self {
+        let exit = match &error {
+            RunError::ZoneId(_) | RunError::OtherZone { .. } | RunError::Connect(_) | RunError::Trust(_) => Exit::Usage,
+            RunError::Admin(_) | RunError::AdminPassword(_) | RunError::Traces(_) => Exit::Usage,
+            _ => Exit::Unreachable,
+        };
+        Self::caused_by(exit, &error)
+    }
+}
