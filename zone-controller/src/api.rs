@@ -6,7 +6,7 @@
 //! its route, which knows who may use it and how much; and reaches its handler with a `Caller`.
 
 mod actions;
-mod alerts;
+pub(crate) mod alerts;
 mod analytics;
 pub(crate) mod asking;
 pub(crate) mod caller;

@@ -91,5 +91,6 @@ fn message(entry: &Entry) -> Outgoing {
         kind: "event",
         message_id: Some(entry.id.to_string()),
         assurance: Assurance::Announced,
+        trace: None,
     }
 }

@@ -166,6 +166,11 @@ impl Stage {
         self.bus.publish(self.sender.confirmed(NOW, exchange, key, packet)).await.expect("a broker");
     }
 
+    /// Where something of the API is.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.api)
+    }
+
     /// Has the zone controller end in order.
     pub fn end(&self) {
         self.shutdown.request();
