@@ -94,6 +94,27 @@ pub fn final_metric(metric: f64, min: f64) -> f64 {
     if metric > min { metric.min(1.0) } else { min }
 }
 
+/// What a node above a threshold says of itself for `power`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Full {
+    /// As the patent has it: f_RA = min, so it speaks loudest of all. Operators see who is full; whoever places by power
+    /// must ask for room ([`crate::Want::size`]).
+    #[default]
+    Loud,
+    /// As seldom as an empty one (f_RA = 1): nothing more can be placed there, so it is no target. The frequency then no
+    /// longer tells full from empty.
+    Quiet,
+}
+
+/// f_RA for `power`: [`final_metric`] of RM, not normalised by capacity, with what a policy says of full nodes.
+#[must_use]
+pub fn power_metric(usage: &Usage, thresholds: &Thresholds, full: Full, min: f64) -> f64 {
+    if full == Full::Quiet && bound(usage, thresholds).next().is_some() {
+        return 1.0;
+    }
+    final_metric(resource_metric(usage, thresholds), min)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -115,6 +136,15 @@ mod tests {
         let thresholds = Thresholds::new(0.5, 0.9, 0.9).expect("in range");
         assert!((resource_metric(&usage, &thresholds) - 0.0).abs() < 1e-12, "one resource is above its threshold");
         assert!((final_metric(0.0, 0.1) - 0.1).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_full_node_is_the_loudest_or_the_quietest_for_power() {
+        let (usage, thresholds) = (Usage::new(0.5, 0.95, None), Thresholds::default());
+        assert!((power_metric(&usage, &thresholds, Full::Loud, 0.1) - 0.1).abs() < 1e-12);
+        assert!((power_metric(&usage, &thresholds, Full::Quiet, 0.1) - 1.0).abs() < 1e-12);
+        let half = Usage::new(0.5, 0.5, None);
+        assert!((power_metric(&half, &thresholds, Full::Quiet, 0.1) - 0.5).abs() < 1e-12);
     }
 
     #[test]

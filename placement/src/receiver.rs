@@ -152,7 +152,7 @@ impl Receiver {
             node.timing[index].clear();
         }
         let genuine = node.timing[index].push(now, 1.0 / rates.fastest(kind));
-        let estimate = node.timing[index].estimate();
+        let timing = self.timing(now, slot, kind);
         let Some(holder) = self.slots.get(slot) else { return };
         if holder.barriers().iter().any(|barrier| barrier == Barrier::Capped) {
             self.show_barriers(now, slot);
@@ -161,7 +161,7 @@ impl Receiver {
         if !genuine {
             return;
         }
-        holder.set_timing(kind, self.timing(now, kind, estimate));
+        holder.set_timing(kind, timing);
         holder.settle();
         let entry = Entry::new(slot, holder.generation(), now);
         for audience in &self.nodes[slot as usize].audiences {
@@ -172,15 +172,21 @@ impl Receiver {
         }
     }
 
-    /// What readers get of an estimate: with when it expires.
-    fn timing(&self, now: Tick, kind: Kind, estimate: Option<Estimate>) -> Timing {
+    /// What readers get of a node's messages: with when its word expires.
+    fn timing(&self, now: Tick, slot: u32, kind: Kind) -> Timing {
+        let queue = &self.nodes[slot as usize].timing[kind.index()];
         let longest = 1.0 / self.config.rates.slowest(kind);
+        let estimate = queue.estimate();
+        let newest = queue.newest_interval().map(|seconds| seconds.min(longest));
         let period = estimate.map(|estimate| estimate.period.min(longest));
-        let patience = self.config.patience * period.unwrap_or(longest) * 1000.0;
+        // The longer of the two: an interval that a hold-up on the way made short takes nobody out.
+        let believed = period.zip(newest).map_or(longest, |(period, newest)| period.max(newest));
+        let patience = Millis((self.config.patience * believed * 1000.0) as u64);
         Timing {
             at: now,
-            expires: now + Millis(patience as u64) + self.config.slack,
+            expires: now + patience + self.config.slack,
             period: period.map(|period| period as f32),
+            newest: newest.map(|newest| newest as f32),
             error: estimate.map_or(1.0, |estimate| estimate.error as f32),
         }
     }

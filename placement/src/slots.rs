@@ -73,6 +73,8 @@ pub(crate) struct Timing {
     pub(crate) expires: Tick,
     /// The period recovered, in seconds; none after a single message.
     pub(crate) period: Option<f32>,
+    /// The newest interval, in seconds: what choices are made by.
+    pub(crate) newest: Option<f32>,
     /// Its relative error.
     pub(crate) error: f32,
 }
@@ -81,8 +83,9 @@ pub(crate) struct Timing {
 struct Heard {
     at: AtomicU64,
     expires: AtomicU64,
-    /// Period and error as two `f32`.
+    /// Period and newest interval as two `f32`, 0 for none.
     period: AtomicU64,
+    error: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -191,19 +194,26 @@ impl Slot {
     /// Writer only.
     pub(crate) fn set_timing(&self, kind: Kind, timing: Timing) {
         let heard = &self.heard[kind.index()];
-        let period = u64::from(timing.period.unwrap_or(0.0).to_bits());
-        heard.period.store(period << 32 | u64::from(timing.error.to_bits()), Ordering::Release);
+        let bits = |seconds: Option<f32>| u64::from(seconds.unwrap_or(0.0).to_bits());
+        heard.period.store(bits(timing.period) << 32 | bits(timing.newest), Ordering::Release);
+        heard.error.store(timing.error.to_bits(), Ordering::Release);
         heard.at.store(timing.at.0, Ordering::Release);
         heard.expires.store(timing.expires.0, Ordering::Release);
     }
 
-    /// The three may be of two messages; either of them is a good answer.
+    /// Its parts may be of two messages; either of them is a good answer.
     #[inline]
     pub(crate) fn timing(&self, kind: Kind) -> Timing {
         let heard = &self.heard[kind.index()];
-        let (period, at) = (heard.period.load(Ordering::Acquire), heard.at.load(Ordering::Acquire));
-        let (seconds, error) = (f32::from_bits((period >> 32) as u32), f32::from_bits(period as u32));
-        Timing { at: Tick(at), expires: self.expires(kind), period: (seconds > 0.0).then_some(seconds), error }
+        let periods = heard.period.load(Ordering::Acquire);
+        let some = |bits: u64| Some(f32::from_bits(bits as u32)).filter(|seconds| *seconds > 0.0);
+        Timing {
+            at: Tick(heard.at.load(Ordering::Acquire)),
+            expires: self.expires(kind),
+            period: some(periods >> 32),
+            newest: some(periods),
+            error: f32::from_bits(heard.error.load(Ordering::Acquire)),
+        }
     }
 
     #[inline]

@@ -126,6 +126,21 @@ impl Targets {
         Some(self.target(&best, now, kind))
     }
 
+    /// A target turned out to be full, or did not answer: it counts as full until it has spoken a few times more.
+    ///
+    /// Walks the recent ring and the sorted list for it, so it costs a microsecond; wrong picks are rare.
+    pub fn refused(&self, node: NodeId) {
+        for kind in Kind::ALL {
+            let (recent, ranked) = (self.audience.recent(kind), self.audience.ranked(kind));
+            let entries = recent.newest_first().chain((0..ranked.len()).filter_map(|rank| ranked.get(rank)));
+            let mut slots = entries.filter_map(|entry| self.slots.get(entry.slot()));
+            if let Some(slot) = slots.find(|slot| slot.id() == node) {
+                slot.place(1.0);
+                return;
+            }
+        }
+    }
+
     /// A target by its rank among all that were heard (A6): 0 for the most available, 0.5 for the median, 1 for the least
     /// (for `power`: from the fullest to the emptiest). The nearest ranks are tried, 16 at most.
     #[must_use]
@@ -210,7 +225,8 @@ impl Targets {
 
     /// How good a node is; `None` when what is wanted does not seem to fit.
     fn score(&self, slot: &Slot, now: Tick, kind: Kind, size: f64) -> Option<f64> {
-        let (frequency, pending) = (self.frequency(slot, now, kind), slot.pending());
+        let timing = slot.timing(kind);
+        let (frequency, pending) = (self.frequency(timing.at, timing.newest, now, kind), slot.pending());
         let availability = match self.rates.recover(kind, 1.0, frequency) {
             Recovered::One(f) => f,
             Recovered::Impossible | Recovered::Two(..) => self.rates.min(),
@@ -218,32 +234,31 @@ impl Targets {
         // At the floor nothing is known to be free: f_RA = min stands for everything down to zero.
         let left = if availability <= self.rates.min() * 1.05 { 0.0 } else { availability };
         match kind {
+            // Among nodes drawn as often as they have room, the one that will be the least full of its own capacity.
             Kind::Balance => {
-                let left = left - pending;
-                (size <= 0.0 || left >= size).then_some(left)
+                let left = left - pending - size;
+                (size <= 0.0 || left >= 0.0).then_some(left / slot.share())
             }
             Kind::Power => {
-                let share = slot.share();
-                let left = left - pending / share;
-                (size <= 0.0 || left * share >= size).then_some(-left)
+                let left = left - (pending + size) / slot.share();
+                (size <= 0.0 || left >= 0.0).then_some(-left)
             }
             Kind::Mixed => Some(frequency / self.rates.fastest(kind) - pending),
         }
     }
 
-    /// Messages per second, as recovered, but no more than the silence since allows.
-    fn frequency(&self, slot: &Slot, now: Tick, kind: Kind) -> f64 {
-        let timing = slot.timing(kind);
+    /// Messages per second from a period, but no more than the silence since allows.
+    fn frequency(&self, at: Tick, period: Option<f32>, now: Tick, kind: Kind) -> f64 {
         let slowest = self.rates.slowest(kind);
-        let Some(period) = timing.period else { return slowest };
-        let silent = now.since(timing.at).0 as f64 / 1000.0;
+        let Some(period) = period else { return slowest };
+        let silent = now.since(at).0 as f64 / 1000.0;
         // A period and a tenth is still jitter.
         (1.0 / f64::from(period).max(silent / 1.1)).clamp(slowest, self.rates.fastest(kind))
     }
 
     fn target(&self, candidate: &Candidate<'_>, now: Tick, kind: Kind) -> Target {
         let timing = candidate.slot.timing(kind);
-        let frequency = self.frequency(candidate.slot, now, kind);
+        let frequency = self.frequency(timing.at, timing.period, now, kind);
         let availability = match self.rates.recover(kind, 1.0, frequency) {
             Recovered::One(f) if timing.period.is_some() && kind != Kind::Mixed => Some(f),
             _ => None,

@@ -66,6 +66,14 @@ impl TimingQueue {
         self.number.checked_sub(1).map(|last| Tick(self.arrivals[last]))
     }
 
+    /// The newest interval, in seconds: noisier than the estimate, and many periods fresher. A choice between nodes is
+    /// better made by it (`docs/placement.md` has the figures).
+    #[must_use]
+    pub fn newest_interval(&self) -> Option<f64> {
+        let mut buffer = [0.0; KEPT - 1];
+        self.intervals(&mut buffer).last().copied()
+    }
+
     /// The period, once two messages came.
     #[must_use]
     pub fn estimate(&self) -> Option<Estimate> {
