@@ -24,7 +24,7 @@ pub struct BeatConfig {
 
 impl Default for BeatConfig {
     fn default() -> Self {
-        Self { jitter: 0.1, window: 0.1 }
+        Self { jitter: 0.05, window: 0.1 }
     }
 }
 

@@ -193,10 +193,9 @@ impl Receiver {
 
     /// To be called about every [`Config::tick_every`]: samples, sorts, switches the lists, and notices hold-ups.
     pub fn tick(&mut self, now: Tick) {
-        if let Some(last) = self.last_tick {
-            if now.since(last) > Millis(self.config.tick_every.0.saturating_mul(4)) {
-                self.held_up(now);
-            }
+        let late = Millis(self.config.tick_every.0.saturating_mul(4));
+        if self.last_tick.is_some_and(|last| now.since(last) > late) {
+            self.held_up(now);
         }
         self.last_tick = Some(self.last_tick.unwrap_or(now).max(now));
         if !self.config.count_every_message {

@@ -177,8 +177,13 @@ impl Targets {
         });
         let walked = (0..TRIES).filter_map(|rank| ranked.get(rank).map(|entry| (entry, Source::Ranked)));
         let mut best: Option<Candidate<'a>> = None;
+        let mut compared = [u32::MAX; Want::MOST_CHOICES];
         let mut found = 0;
         for (entry, source) in drawn.chain(walked) {
+            // Who speaks often is drawn often: another one is wanted to compare it with.
+            if compared.contains(&entry.slot()) {
+                continue;
+            }
             let candidate = match self.judge(entry, now, kind, want, &accept) {
                 Ok(candidate) => candidate,
                 Err(outcome) => {
@@ -187,6 +192,7 @@ impl Targets {
                 }
             };
             seen(entry, source, Outcome::Compared { score: candidate.score });
+            compared[found] = entry.slot();
             found += 1;
             if best.as_ref().is_none_or(|best| candidate.score > best.score) {
                 best = Some(candidate);

@@ -25,8 +25,7 @@ fn targets_shift_smoothly_from_the_full_to_the_free_as_alpha_rises() {
     let mut receiver = Receiver::new(Tick(0), Config::new(rates, 20)).expect("possible");
     let (mut draws, start) = (Draws(7), 6 * 3600 + 1800);
     let id = |node: usize| NodeId::derived_from(&format!("node {node}"));
-    let free = |node: usize| node < 10;
-    let f = |node: usize| if free(node) { 0.9 } else { 0.15 };
+    let f = |node: usize| if node < 10 { 0.9 } else { 0.15 };
     let mut beats: Vec<Beat> = (0..20)
         .map(|node| {
             receiver.insert(Tick(0), id(node)).expect("room");
@@ -51,11 +50,10 @@ fn targets_shift_smoothly_from_the_full_to_the_free_as_alpha_rises() {
             if now % 100 == 0 {
                 receiver.tick(Tick(now));
             }
-            if now % 500 == 0 {
-                if let Some(target) = targets.newest(Tick(now), Kind::Mixed) {
-                    all += 1.0;
-                    of_free += f64::from(u8::from((0..10).any(|node| id(node) == target)));
-                }
+            let asked = (now % 500 == 0).then(|| targets.newest(Tick(now), Kind::Mixed)).flatten();
+            if let Some(target) = asked {
+                all += 1.0;
+                of_free += f64::from(u8::from((0..10).any(|node| id(node) == target)));
             }
         }
         shares.push(of_free / all);
@@ -68,7 +66,8 @@ fn targets_shift_smoothly_from_the_full_to_the_free_as_alpha_rises() {
 
 #[test]
 fn a_fleet_that_becomes_free_at_once_stays_within_its_budget_in_every_second() {
-    for (kinds, nodes, allowed) in [(Kinds::Balance, 200, 120.0), (Kinds::Both, 1000, 400.0), (Kinds::Mixed, 50, 60.0)] {
+    for (kinds, nodes, allowed) in [(Kinds::Balance, 200, 120.0), (Kinds::Both, 1000, 400.0), (Kinds::Mixed, 50, 60.0)]
+    {
         let budget = Budget { messages_per_second: allowed, nodes, kinds, capacity_period: 300.0 };
         let rates = budget.rates(0.05).expect("enough");
         let (mut draws, alpha) = (Draws(u64::from(nodes)), 1.0);

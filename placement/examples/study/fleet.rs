@@ -46,6 +46,7 @@ pub struct Node {
     pub life: u32,
     pub pieces: u32,
     load: [f64; 3],
+    metric: f64,
 }
 
 impl Node {
@@ -56,11 +57,13 @@ impl Node {
     pub fn start(&mut self, work: &Work) {
         self.load.iter_mut().zip(work.demand).for_each(|(load, demand)| *load += demand);
         self.pieces += 1;
+        self.changed();
     }
 
     pub fn end(&mut self, work: &Work) {
         self.load.iter_mut().zip(work.demand).for_each(|(load, demand)| *load = (*load - demand).max(0.0));
         self.pieces -= 1;
+        self.changed();
     }
 
     pub fn fail(&mut self) {
@@ -68,6 +71,7 @@ impl Node {
         self.life += 1;
         self.pieces = 0;
         self.load = [0.0; 3];
+        self.changed();
     }
 
     fn usage(&self) -> Usage {
@@ -77,7 +81,11 @@ impl Node {
 
     /// RM of its own capacity: what every strategy goes by.
     pub fn metric(&self) -> f64 {
-        metric::resource_metric(&self.usage(), &Thresholds::default())
+        self.metric
+    }
+
+    fn changed(&mut self) {
+        self.metric = metric::resource_metric(&self.usage(), &Thresholds::default());
     }
 
     /// f_RA for an aim: normalised by capacity for balance only (see `placement::capacity`).
@@ -111,6 +119,7 @@ pub fn fleet(number: usize, draws: &mut Draws) -> Vec<Node> {
             life: 0,
             pieces: 0,
             load: [0.0; 3],
+            metric: 1.0,
         })
         .collect()
 }

@@ -21,8 +21,6 @@ pub struct Measured {
     pub messages: f64,
     /// Seconds since a chosen node had last been heard.
     pub staleness: Option<f64>,
-    /// Mean utilisation.
-    pub used: f64,
 }
 
 #[derive(Default)]
@@ -32,7 +30,6 @@ pub struct Samples {
     variation: f64,
     p99: f64,
     empty: f64,
-    used: f64,
     work: u64,
     wrong: u64,
     rejected: u64,
@@ -53,7 +50,6 @@ impl Samples {
         self.variation += square.sqrt() / mean;
         self.p99 += used[((number * 0.99).ceil() as usize).clamp(1, used.len()) - 1];
         self.empty += nodes.iter().filter(|node| node.alive && node.pieces == 0).count() as f64 / number;
-        self.used += mean;
     }
 
     pub fn count(&mut self, first: bool, wrong: bool, rejected: bool) {
@@ -73,7 +69,6 @@ impl Samples {
             rejected: self.rejected as f64 / work,
             messages,
             staleness,
-            used: self.used / number,
         }
     }
 }

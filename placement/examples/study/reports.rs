@@ -11,7 +11,9 @@ pub enum Knows {
     /// Whose turn it is.
     Turns,
     /// What each said last; `own`: and what was placed on it since.
-    Reports { own: bool },
+    Reports {
+        own: bool,
+    },
     /// What the nodes answer, four messages for two, while the budget lasts; random beyond.
     Asked,
     /// Everything.
@@ -121,7 +123,8 @@ impl Chooser for Reports {
         let number = self.known.len();
         let node = match (self.knows, self.choices) {
             (Knows::Turns, _) => {
-                let next = (1..=number).map(|step| (self.turn + step) % number).find(|node| self.known[*node].eligible)?;
+                let next =
+                    (1..=number).map(|step| (self.turn + step) % number).find(|node| self.known[*node].eligible)?;
                 self.turn = next;
                 next
             }
@@ -130,13 +133,16 @@ impl Chooser for Reports {
                 if knows == Knows::Asked && !self.may_ask(now) {
                     return Some(self.draw(draws));
                 }
-                let drawn: Vec<usize> = (0..choices).map(|_| self.draw(draws)).collect();
-                best(&drawn, |node| self.score(node, truth, work))?
+                let mut drawn: Vec<usize> = Vec::with_capacity(choices);
+                for _ in 0..16 {
+                    let node = self.draw(draws);
+                    if drawn.len() < choices && !drawn.contains(&node) {
+                        drawn.push(node);
+                    }
+                }
+                best(drawn.into_iter(), |node| self.score(node, truth, work))?
             }
-            (_, None) => {
-                let all: Vec<usize> = (0..number).collect();
-                best(&all, |node| self.score(node, truth, work))?
-            }
+            (_, None) => best(0..number, |node| self.score(node, truth, work))?,
         };
         if self.knows == (Knows::Reports { own: true }) {
             self.known[node].pending += size;
@@ -163,12 +169,12 @@ impl Chooser for Reports {
     }
 }
 
-fn best(nodes: &[usize], score: impl Fn(usize) -> f64) -> Option<usize> {
+fn best(nodes: impl Iterator<Item = usize>, score: impl Fn(usize) -> f64) -> Option<usize> {
     let mut found = None;
     for node in nodes {
-        let at = score(*node);
+        let at = score(node);
         if found.is_none_or(|(best, _)| at > best) {
-            found = Some((at, *node));
+            found = Some((at, node));
         }
     }
     found.map(|(_, node)| node)

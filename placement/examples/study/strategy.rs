@@ -73,7 +73,7 @@ pub enum Strategy {
 }
 
 impl Strategy {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 16] = [
         Self::Random,
         Self::RoundRobin,
         Self::RingNewest,
@@ -82,7 +82,7 @@ impl Strategy {
         Self::SampledLargest,
         Self::CountTop,
         Self::Pick(2),
-        Self::Pick(4), Self::Pick(8),
+        Self::Pick(4),
         Self::TwoStale,
         Self::TwoStaleOwn,
         Self::TwoAsked,

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use rollcall_model::Tick;
-use rollcall_placement::beat::{Beat, BeatConfig};
 use rollcall_placement::Rates;
+use rollcall_placement::beat::{Beat, BeatConfig};
 use rollcall_placement::metric::Full;
 
 use crate::draws::Draws;
@@ -70,6 +70,7 @@ struct World {
     network: Draws,
     choices: Draws,
     per_second: f64,
+    next_arrival: f64,
     samples: Samples,
     sent: u64,
 }
@@ -122,6 +123,7 @@ pub fn run(setting: Setting, strategy: Strategy, reports: f64) -> Measured {
         fates: Draws::new(setting.seed, 3),
         network,
         choices: Draws::new(setting.seed, 5),
+        next_arrival: 0.0,
         per_second: Work::per_second(setting.load, capacity),
         samples: Samples::default(),
         sent: 0,
@@ -217,8 +219,9 @@ impl World {
 
     fn arrive(&mut self) {
         let work = Work::draw(&mut self.arrivals);
-        let next = (self.arrivals.exponential(1.0 / self.per_second) * 1000.0).round() as u64;
-        self.at(self.now + next, Event::Arrive);
+        // Kept as a fraction: many arrivals share a millisecond in a large fleet.
+        self.next_arrival += self.arrivals.exponential(1000.0 / self.per_second);
+        self.at(self.next_arrival as u64, Event::Arrive);
         self.ask(work, 1);
     }
 
