@@ -42,7 +42,7 @@ fn readers_never_see_who_was_never_eligible_while_nodes_come_and_go() {
         let mut receiver = Receiver::new(Tick(0), Config::new(rates, NODES as u32)).expect("possible");
         for index in 0..NODES {
             receiver.insert(Tick(0), node(index)).expect("room");
-            if index % 2 == 0 {
+            if index.is_multiple_of(2) {
                 receiver.set_eligibility(Tick(0), node(index), Eligibility::GOOD).expect("known");
             }
         }
@@ -61,7 +61,7 @@ fn readers_never_see_who_was_never_eligible_while_nodes_come_and_go() {
                 if message % 5 == 0 {
                     receiver.tick(at);
                 }
-                if message % 97 == 0 && index % 2 == 0 {
+                if message % 97 == 0 && index.is_multiple_of(2) {
                     receiver.remove(node(index));
                     receiver.insert(at, node(index)).expect("room");
                     receiver.set_eligibility(at, node(index), Eligibility::GOOD).expect("known");

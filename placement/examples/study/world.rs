@@ -40,6 +40,7 @@ const NOTICE: u64 = 2000;
 const AGAIN: u64 = 500;
 const ATTEMPTS: u32 = 4;
 
+#[derive(Clone, Copy)]
 enum Event {
     Arrive,
     Ask { work: Work, attempt: u32 },
