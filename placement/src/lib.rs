@@ -1,6 +1,6 @@
 //! How free a node is, told by how often it speaks; and a target node in constant time (A1 to A8; US 9,049,193).
 //!
-//! A sender turns [`usage`] into a [`metric`], the metric into a [`frequency`] within the group's [`budget`] (mixed over the
+//! A [`Sender`] turns [`usage`] into a [`metric`], the metric into a [`frequency`] within the group's [`budget`] (mixed over the
 //! day by a [`schedule`]), and speaks on its [`beat`]; now and then it says how large it is ([`capacity`]). The message
 //! itself says only who speaks and of which kind it is.
 //!
@@ -24,6 +24,7 @@ pub mod metric;
 pub mod receiver;
 pub mod ring;
 pub mod schedule;
+pub mod sender;
 mod slots;
 mod sync;
 pub mod targets;
@@ -33,6 +34,7 @@ pub mod usage;
 pub use entry::Entry;
 pub use frequency::{Kind, Rates, Recovered};
 pub use receiver::{Config, Eligibility, Receiver};
+pub use sender::{Sender, SendingPolicy};
 pub use slots::{Barrier, Barriers};
 pub use targets::{Target, Targets, Want};
 pub use timing::{Estimate, TimingQueue};
