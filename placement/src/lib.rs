@@ -5,7 +5,7 @@
 //! itself says only who speaks and of which kind it is.
 //!
 //! A [`Receiver`] is told of each message. Whoever needs a target asks [`Targets`], from any thread: an entry of a two-entry
-//! [`ring`], without a lock, a scan or a question to anybody; or a better one for a few nanoseconds more. Anybody may be a
+//! [`ring`], without a lock, a scan or a question to anybody; or a better one within a tenth of a microsecond. Anybody may be a
 //! receiver: a group controller, the zone, a node, a program of somebody else.
 //!
 //! Pure: `now`, the time of day and random numbers are handed in; nothing is opened or read. `docs/placement.md` explains
