@@ -1,4 +1,8 @@
--- Version 10: a node is found by the serial numbers people read on it: of its board, and of the case it stands in.
+-- Version 10: a node is found by the serial numbers people read on it, of its board and of the case it stands in; and the
+-- nodes in a state are listed by name without sorting all of them.
+
+DROP INDEX nodes_by_state;
+CREATE INDEX nodes_by_state ON nodes (state, name, node_id);
 
 CREATE INDEX nodes_by_board_serial ON nodes ((evidence::json ->> 'board_serial') COLLATE "C");
 CREATE INDEX hardware_by_chassis_serial ON node_hardware ((topology::json #>> '{chassis,serial}') COLLATE "C")
@@ -48,5 +52,28 @@ LEFT JOIN node_hardware h ON h.node_id = n.node_id AND h.until_ms IS NULL
 LEFT JOIN node_policies o ON o.node_id = n.node_id
 LEFT JOIN node_seen w ON w.node_id = n.node_id;
 
+-- What each node is made of now, with parts of it.
+CREATE OR REPLACE VIEW v_node_hardware AS
+SELECT h.node_id,
+       n.name AS node,
+       h.cpu,
+       h.topology::json -> 'cpu' ->> 'vendor' AS cpu_vendor,
+       (h.topology::json -> 'cpu' ->> 'family')::bigint AS cpu_family,
+       (h.topology::json -> 'cpu' ->> 'model')::bigint  AS cpu_model,
+       (h.topology::json -> 'cpu' ->> 'sockets')::bigint AS sockets,
+       h.cores,
+       h.threads,
+       h.memory_bytes,
+       h.topology::json -> 'memory' ->> 'technology' AS memory_technology,
+       json_array_length(h.topology::json -> 'nics')::bigint AS nic_count,
+       h.nics,
+       h.topology,
+       iso_time(h.from_ms) COLLATE "C" AS since,
+       (h.topology::json #>> '{chassis,serial}') COLLATE "C" AS chassis_serial
+FROM node_hardware h
+JOIN nodes n ON n.node_id = h.node_id
+WHERE h.until_ms IS NULL;
+
 COMMENT ON COLUMN v_nodes.board_serial IS 'serial number of its board; NULL where firmware tells none';
 COMMENT ON COLUMN v_nodes.chassis_serial IS 'serial number of its case, which blades share; NULL where firmware tells none';
+COMMENT ON COLUMN v_node_hardware.chassis_serial IS 'serial number of its case, which blades share; NULL where firmware tells none';

@@ -1,4 +1,8 @@
--- Version 10: a node is found by the serial numbers people read on it: of its board, and of the case it stands in.
+-- Version 10: a node is found by the serial numbers people read on it, of its board and of the case it stands in; and the
+-- nodes in a state are listed by name without sorting all of them.
+
+DROP INDEX nodes_by_state;
+CREATE INDEX nodes_by_state ON nodes (state, name, node_id);
 
 CREATE INDEX nodes_by_board_serial ON nodes (evidence ->> '$.board_serial');
 CREATE INDEX hardware_by_chassis_serial ON node_hardware (topology ->> '$.chassis.serial') WHERE until_ms IS NULL;
@@ -49,3 +53,27 @@ LEFT JOIN groups lg ON lg.group_id = l.group_id
 LEFT JOIN node_hardware h ON h.node_id = n.node_id AND h.until_ms IS NULL
 LEFT JOIN node_policies o ON o.node_id = n.node_id
 LEFT JOIN node_seen w ON w.node_id = n.node_id;
+
+DROP VIEW v_node_hardware;
+
+-- What each node is made of now, with parts of it.
+CREATE VIEW v_node_hardware AS
+SELECT h.node_id,
+       n.name AS node,
+       h.cpu,
+       h.topology ->> '$.cpu.vendor' AS cpu_vendor,
+       h.topology ->> '$.cpu.family' AS cpu_family,
+       h.topology ->> '$.cpu.model'  AS cpu_model,
+       h.topology ->> '$.cpu.sockets' AS sockets,
+       h.cores,
+       h.threads,
+       h.memory_bytes,
+       h.topology ->> '$.memory.technology' AS memory_technology,
+       json_array_length(h.topology, '$.nics') AS nic_count,
+       h.nics,
+       h.topology,
+       strftime('%Y-%m-%dT%H:%M:%fZ', h.from_ms / 1000.0, 'unixepoch') AS since,
+       h.topology ->> '$.chassis.serial' AS chassis_serial
+FROM node_hardware h
+JOIN nodes n ON n.node_id = h.node_id
+WHERE h.until_ms IS NULL;

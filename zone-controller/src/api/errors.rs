@@ -54,6 +54,12 @@ impl Problem {
         Self { errors: vec![AtFault { field, message }], ..problem }
     }
 
+    /// The same, with the field that is at fault.
+    pub fn of(self, field: &str) -> Self {
+        let errors = vec![AtFault { field: field.to_owned(), message: self.detail.clone() }];
+        Self { errors, ..self }
+    }
+
     /// It was another one than whoever asks believes.
     pub fn stale(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::PRECONDITION_FAILED, detail).because("stale")
@@ -153,7 +159,8 @@ impl From<Rejection> for Problem {
             RejectionKind::Forbidden => StatusCode::FORBIDDEN,
             RejectionKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
         };
-        let problem = Self::new(status, rejection.message);
+        let errors = rejection.field.map(|field| AtFault { field, message: rejection.message.clone() });
+        let problem = Self { errors: errors.into_iter().collect(), ..Self::new(status, rejection.message) };
         Self { reason: rejection.reason, details: rejection.details, retry_after: rejection.retry_after, ..problem }
     }
 }

@@ -133,6 +133,19 @@ pub struct List {
     pub sort: &'static str,
     /// What it may be filtered by.
     pub filters: &'static [Filter],
+    /// Where rows are found without making them: which they are is decided first, and only then is a row made of them.
+    pub found_in: Option<Narrow>,
+}
+
+/// Where rows are found that cost more to make than to find.
+#[derive(Clone, Copy, Debug)]
+pub struct Narrow {
+    /// Something with the key and less beside it than the view has.
+    pub source: &'static str,
+    /// What it can be ordered by; anything else takes the view.
+    pub orders: &'static [&'static str],
+    /// Filters that take the view.
+    pub not_by: &'static [&'static str],
 }
 
 impl List {

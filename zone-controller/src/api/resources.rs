@@ -27,7 +27,7 @@ pub async fn sql(State(shared): State<Arc<Shared>>, Body(question): Body<Questio
     let limits = AskLimits { rows: 10_000, timeout: Duration::from_secs(5) };
     let table = shared.store.ask(&question.query, limits).await.map_err(|error| match error {
         AskError::Database(_) => Problem::store(error),
-        of_the_question => Problem::bad_request(of_the_question.to_string()),
+        of_the_question => Problem::bad_request(of_the_question.to_string()).of("query"),
     })?;
     Ok(Json(json!(table)))
 }

@@ -68,7 +68,9 @@ fn key_of(csr: &str, asked: Option<(&Principal, ZoneId)>) -> Result<Sha256, Prob
         Some((principal, zone)) => check_csr(csr, principal, zone),
         None => key_digest(csr),
     };
-    key.map_err(|error| Problem::invalid(error.to_string()).because(error.reason()))
+    key.map_err(|error| {
+        Problem::of_field(StatusCode::UNPROCESSABLE_ENTITY, "csr", error.to_string()).because(error.reason())
+    })
 }
 
 /// Signs what was granted and makes its user at the broker: nobody gets a certificate that opens nothing.

@@ -114,7 +114,8 @@ impl Zone {
         by: String,
         effects: &mut Vec<Effect>,
     ) -> Result<Value, Rejection> {
-        check(&action).and_then(|()| check::deadline(deadline)).map_err(Rejection::invalid)?;
+        check(&action).map_err(|why| Rejection::invalid(why).at("action"))?;
+        check::deadline(deadline).map_err(|why| Rejection::invalid(why).at("deadline_s"))?;
         let node = self.find_node(node)?;
         self.may_be_ordered(now, node, &action)?;
         if let Some(known) = self.open_order(node, &action) {

@@ -52,7 +52,7 @@ impl Zone {
         check("what", &what, LONGEST_WORD)?;
         check("message", &message, LONGEST_MESSAGE)?;
         if subject.chars().count() > LONGEST_WORD {
-            return Err(Rejection::invalid(format!("subject has more than {LONGEST_WORD} characters")));
+            return Err(Rejection::invalid(format!("subject has more than {LONGEST_WORD} characters")).at("subject"));
         }
         let answer = json!({ "channel": channel.as_str(), "at": now.wall });
         let detail = json!({ "by": by });
@@ -131,10 +131,10 @@ impl Zone {
 
 fn check(what: &str, text: &str, longest: usize) -> Result<(), Rejection> {
     if text.trim().is_empty() {
-        return Err(Rejection::invalid(format!("{what} is empty")));
+        return Err(Rejection::invalid(format!("{what} is empty")).at(what));
     }
     if text.chars().count() > longest {
-        return Err(Rejection::invalid(format!("{what} has more than {longest} characters")));
+        return Err(Rejection::invalid(format!("{what} has more than {longest} characters")).at(what));
     }
     Ok(())
 }

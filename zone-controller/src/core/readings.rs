@@ -53,7 +53,7 @@ impl Zone {
         found.sort_unstable();
         match found[..] {
             [node] => Ok(node),
-            [] => Err(Rejection::missing(format!("there is no node {wanted:?} in this zone"))),
+            [] => Err(Rejection::missing(format!("there is no node {wanted:?} in this zone")).at("node")),
             [first, second, ..] => Err(Rejection::conflict(format!(
                 "{wanted:?} means {} nodes, {first} and {second} among them; give more of the id of one",
                 found.len()
@@ -125,8 +125,14 @@ impl Zone {
     fn silent(&self, waiting: Waiting, how: &str) -> Effect {
         let name = self.nodes.get(&waiting.node).map_or_else(|| waiting.node.to_string(), |node| node.name.to_string());
         let message = format!("node {name} {how}; what was last saved of it is in /v1/nodes/{name}");
-        let rejection =
-            Rejection { kind: RejectionKind::Silent, message, details: Vec::new(), reason: None, retry_after: None };
+        let rejection = Rejection {
+            kind: RejectionKind::Silent,
+            message,
+            details: Vec::new(),
+            reason: None,
+            field: None,
+            retry_after: None,
+        };
         Effect::Answer { request: waiting.request, result: Err(rejection) }
     }
 }

@@ -49,6 +49,13 @@ async fn bad_bodies_are_refused_with_the_field_at_fault() {
         ("/v1/policy/rollback", r#"{"version": 99999999999999999999999}"#, 422, Some("version")),
         ("/v1/revoke", r#"{"principal": "n1", "reason": "a\nb"}"#, 422, Some("reason")),
         ("/v1/sql", r#"{"query": ["SELECT 1"]}"#, 422, Some("query")),
+        ("/v1/sql", r#"{"query": "DROP TABLE nodes"}"#, 400, Some("query")),
+        ("/v1/groups", r#"{"name": "x", "rule": "node.name =="}"#, 422, Some("rule")),
+        ("/v1/groups", r#"{"name": "x", "rule": "true", "kind": "physical"}"#, 422, Some("kind")),
+        ("/v1/groups", r#"{"name": "x", "rule": "true", "leave_dwell_ms": 99999999999}"#, 422, Some("leave_dwell_ms")),
+        ("/v1/rules/test", r#"{"rule": "nothing.known"}"#, 422, Some("rule")),
+        ("/v1/actions", r#"{"node": "nobody", "action": {"kind": "drain"}}"#, 404, Some("node")),
+        ("/v1/actions", r#"{"node": "n1", "action": {"kind": "identify", "seconds": 0}}"#, 422, Some("action")),
     ] {
         let answer = stage.send(Method::POST, path, &json_body, Some(body)).await;
         let short: String = body.chars().take(60).collect();

@@ -1,12 +1,12 @@
 //! Every list there is. Columns are those of the views of docs/sql.md, in their order.
 
+mod dictionary;
 mod fleet;
 mod history;
 mod trust;
 
-pub use self::fleet::{
-    ALERTS, CAPABILITIES, CHANNELS, COMBINATIONS, GROUPS, INDICATORS, MEMBERSHIPS, NODE_BITS, NODES, RULES, ZONES,
-};
+pub use self::dictionary::{CAPABILITIES, INDICATORS};
+pub use self::fleet::{ALERTS, CHANNELS, COMBINATIONS, GROUPS, MEMBERSHIPS, NODE_BITS, NODES, RULES, ZONES};
 pub use self::history::{ACTIONS, ANALYTICS, ASSIGNMENTS, HARDWARE, HEALTH_HISTORY, METRICS, POLICIES};
 pub use self::trust::{CERTIFICATES, JOINS, TOKENS, USERS};
 

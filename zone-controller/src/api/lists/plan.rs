@@ -16,10 +16,37 @@ pub fn statement(list: &List, asked: &Asked, scope: Option<&Scope>, after: Optio
     for column in &asked.columns {
         sql.push("r.\"").push(column.name).push("\", ");
     }
-    for (at, term) in asked.terms.iter().enumerate() {
-        sql.push(if at == 0 { "" } else { ", " }).push(term.order);
+    listed(&mut sql, asked.terms.iter().map(|term| term.order));
+    let Some(narrow) = list.found_in else {
+        sql.push(" FROM ").push(list.view).push(" AS r");
+        chosen(&mut sql, asked, scope, after);
+        return sql;
+    };
+    let is_enough = asked.terms.iter().all(|term| narrow.orders.contains(&term.order))
+        && !asked.by.iter().any(|name| narrow.not_by.contains(name));
+    sql.push(" FROM (SELECT ");
+    for (at, key) in list.key.iter().enumerate() {
+        sql.push(if at == 0 { "r." } else { ", r." }).push(key).push(" AS found_").push(key);
     }
-    sql.push(" FROM ").push(list.view).push(" AS r WHERE 1 = 1");
+    sql.push(" FROM ").push(if is_enough { narrow.source } else { list.view }).push(" AS r");
+    chosen(&mut sql, asked, scope, after);
+    sql.push(") AS found JOIN ").push(list.view).push(" AS r ON ");
+    for (at, key) in list.key.iter().enumerate() {
+        sql.push(if at == 0 { "r." } else { " AND r." }).push(key).push(" = found.found_").push(key);
+    }
+    ordered(&mut sql, asked);
+    sql
+}
+
+fn listed(sql: &mut Sql, texts: impl Iterator<Item = &'static str>) {
+    for (at, text) in texts.enumerate() {
+        sql.push(if at == 0 { "" } else { ", " }).push(text);
+    }
+}
+
+/// Which rows, in their order, and how many of them.
+fn chosen(sql: &mut Sql, asked: &Asked, scope: Option<&Scope>, after: Option<&[Value]>) {
+    sql.push(" WHERE 1 = 1");
     if let Some((condition, value)) = scope {
         sql.push(" AND ").push_with(condition, value.as_str());
     }
@@ -35,14 +62,17 @@ pub fn statement(list: &List, asked: &Asked, scope: Option<&Scope>, after: Optio
         sql.push(")");
     }
     if let Some(values) = after {
-        behind(&mut sql, &asked.terms, values);
+        behind(sql, &asked.terms, values);
     }
+    ordered(sql, asked);
+    sql.push(" LIMIT ").bind(asked.limit + 1);
+}
+
+fn ordered(sql: &mut Sql, asked: &Asked) {
     for (at, term) in asked.terms.iter().enumerate() {
         sql.push(if at == 0 { " ORDER BY " } else { ", " }).push(term.order);
         sql.push(if term.is_descending { " DESC" } else { "" });
     }
-    sql.push(" LIMIT ").bind(asked.limit + 1);
-    sql
 }
 
 /// Rows behind the one with these values. That the first term is not before it follows from the rest, and lets an index

@@ -16,6 +16,9 @@ pub struct Rejection {
     /// A word for programs, where they tell refusals apart: `token_used`, `wrong_name` …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The key of the command that is wrong, where it is one: `rule`, `ttl_s` …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
     /// After how long the same may be asked again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Millis>,
@@ -41,7 +44,13 @@ pub enum RejectionKind {
 
 impl Rejection {
     fn new(kind: RejectionKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), details: Vec::new(), reason: None, retry_after: None }
+        Self { kind, message: message.into(), details: Vec::new(), reason: None, field: None, retry_after: None }
+    }
+
+    /// The same, with the key of the command that is wrong.
+    #[must_use]
+    pub fn at(self, field: &str) -> Self {
+        Self { field: Some(field.to_owned()), ..self }
     }
 
     /// The command itself is wrong.

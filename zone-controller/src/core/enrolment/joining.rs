@@ -28,7 +28,7 @@ impl Zone {
         effects: &mut Vec<Effect>,
     ) -> Result<JoinAnswer, Rejection> {
         if applicant.csr.len() > LONGEST_CSR {
-            return Err(Rejection::invalid(format!("a certificate request has {LONGEST_CSR} bytes at most")));
+            return Err(Rejection::invalid(format!("a certificate request has {LONGEST_CSR} bytes at most")).at("csr"));
         }
         let objection = self.object(now, &applicant).err();
         let name = applicant.name.to_string();
@@ -226,7 +226,7 @@ impl Zone {
         effects: &mut Vec<Effect>,
     ) -> Result<Value, Rejection> {
         if reason.chars().count() > LONGEST_REASON {
-            return Err(Rejection::invalid(format!("reason has more than {LONGEST_REASON} characters")));
+            return Err(Rejection::invalid(format!("reason has more than {LONGEST_REASON} characters")).at("reason"));
         }
         let Some(record) = self.enrolment.joins.get(&join) else { return Err(unknown(join)) };
         if record.state == JoinState::Issued {

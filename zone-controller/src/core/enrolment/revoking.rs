@@ -21,7 +21,7 @@ impl Zone {
         effects: &mut Vec<Effect>,
     ) -> Result<Value, Rejection> {
         if reason.chars().count() > LONGEST_REASON {
-            return Err(Rejection::invalid(format!("reason has more than {LONGEST_REASON} characters")));
+            return Err(Rejection::invalid(format!("reason has more than {LONGEST_REASON} characters")).at("reason"));
         }
         let principal = self.meant(whom)?;
         let Some(name) = self.name_of(&principal) else {
@@ -107,9 +107,13 @@ impl Zone {
         match &principal {
             Principal::Node(_) | Principal::Group(_) => Ok(principal),
             Principal::Checkin(_) if !self.is_run(&principal) => Ok(principal),
-            Principal::Checkin(_) => Err(Rejection::invalid("revoke the group that runs this check-in service")),
-            Principal::User(_) => Err(Rejection::invalid("a user is not revoked but removed")),
-            Principal::Zone(_) => Err(Rejection::invalid("a zone does not revoke itself; make it a new certificate")),
+            Principal::Checkin(_) => {
+                Err(Rejection::invalid("revoke the group that runs this check-in service").at("principal"))
+            }
+            Principal::User(_) => Err(Rejection::invalid("a user is not revoked but removed").at("principal")),
+            Principal::Zone(_) => {
+                Err(Rejection::invalid("a zone does not revoke itself; make it a new certificate").at("principal"))
+            }
         }
     }
 

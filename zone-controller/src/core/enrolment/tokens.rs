@@ -30,18 +30,19 @@ impl Zone {
         effects: &mut Vec<Effect>,
     ) -> Result<Value, Rejection> {
         if name.is_none() && place.is_none() {
-            return Err(Rejection::invalid("a token is for a name or a place: say at least one of them"));
+            return Err(Rejection::invalid("a token is for a name or a place: say at least one of them").at("name"));
         }
         if life.0 == 0 || life > LONGEST_LIFE {
             let most = LONGEST_LIFE.0 / 60_000;
             return Err(Rejection::invalid(format!(
                 "a token lives for {most} minutes at most, not for {} s",
                 life.0 / 1_000
-            )));
+            ))
+            .at("ttl_s"));
         }
         let not_before = not_before.unwrap_or(now.wall).max(now.wall);
         if not_before.0 > now.wall.0.saturating_add(FARTHEST.0) {
-            return Err(Rejection::invalid("a token is dated ahead by seven days at most"));
+            return Err(Rejection::invalid("a token is dated ahead by seven days at most").at("not_before_ms"));
         }
         let token = hash.short().to_owned();
         self.forget_tokens(now.wall);

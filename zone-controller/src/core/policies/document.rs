@@ -59,7 +59,7 @@ fn wrong(details: Vec<String>) -> Rejection {
             format!("the policy cannot be obeyed for {} reasons, nothing was changed: {}", more.len(), more.join("; "))
         }
     };
-    Rejection { kind: RejectionKind::Invalid, message, details, reason: None, retry_after: None }
+    Rejection { kind: RejectionKind::Invalid, message, details, reason: None, field: None, retry_after: None }
 }
 
 /// Line and column of a place in a text, both from 1.

@@ -168,14 +168,16 @@ fn check(kind: GroupKind, rule: &GroupRule) -> Result<Rule, Rejection> {
     if kind == GroupKind::Physical {
         return Err(Rejection::invalid(
             "a physical group is made by the group controller of its place, not by a rule; use logical or health",
-        ));
+        )
+        .at("kind"));
     }
     for (what, dwell) in [("enter_dwell_ms", rule.enter_dwell), ("leave_dwell_ms", rule.leave_dwell)] {
         if dwell > LONGEST_DWELL {
             return Err(Rejection::invalid(format!(
                 "{what} is {}; at most a day ({}) is kept",
                 dwell.0, LONGEST_DWELL.0
-            )));
+            ))
+            .at(what));
         }
     }
     super::compile(&rule.rule).map_err(|error| wrong(&error))
@@ -188,6 +190,7 @@ fn wrong(error: &rollcall_grouping::RuleError) -> Rejection {
         message,
         details: vec![error.to_string()],
         reason: None,
+        field: Some("rule".into()),
         retry_after: None,
     }
 }

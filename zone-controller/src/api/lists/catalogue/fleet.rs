@@ -1,13 +1,14 @@
 //! The zone as it is now.
 
 use super::{KINDS, OF_GROUP, OF_NODE, SEVERITIES, STATES, filter, flag, integer, text, time, words};
-use crate::api::lists::{Check, List};
+use crate::api::lists::{Check, List, Narrow};
 
 /// The zone.
 pub const ZONES: List = List {
     name: "zones",
     about: "the zone; there is one",
     view: "v_zones",
+    found_in: None,
     key: &["zone_id"],
     sort: "name",
     columns: &[
@@ -26,11 +27,19 @@ pub const ZONES: List = List {
     filters: &[],
 };
 
+/// The table the view of nodes begins with.
+const NODES_TABLE: Narrow = Narrow {
+    source: "nodes",
+    orders: &["node_id", "name", "address", "coalesce(place, '')", "state", "since_ms"],
+    not_by: &["refusing"],
+};
+
 /// Nodes.
 pub const NODES: List = List {
     name: "nodes",
     about: "nodes as they are now",
     view: "v_nodes",
+    found_in: Some(NODES_TABLE),
     key: &["node_id"],
     sort: "name",
     columns: &[
@@ -85,11 +94,11 @@ pub const NODES: List = List {
             "q",
             "nodes whose name, id, address or serial number begins so",
             Check::Text(
-                "r.node_id IN (SELECT node_id FROM v_nodes WHERE name >= ? AND name < ? || '\u{10ffff}' \
-                 UNION ALL SELECT node_id FROM v_nodes WHERE node_id >= ? AND node_id < ? || '\u{10ffff}' \
-                 UNION ALL SELECT node_id FROM v_nodes WHERE address >= ? AND address < ? || '\u{10ffff}' \
+                "r.node_id IN (SELECT node_id FROM nodes WHERE name >= ? AND name < ? || '\u{10ffff}' \
+                 UNION ALL SELECT node_id FROM nodes WHERE node_id >= ? AND node_id < ? || '\u{10ffff}' \
+                 UNION ALL SELECT node_id FROM nodes WHERE address >= ? AND address < ? || '\u{10ffff}' \
                  UNION ALL SELECT node_id FROM v_nodes WHERE board_serial >= ? AND board_serial < ? || '\u{10ffff}' \
-                 UNION ALL SELECT node_id FROM v_nodes \
+                 UNION ALL SELECT node_id FROM v_node_hardware \
                  WHERE chassis_serial >= ? AND chassis_serial < ? || '\u{10ffff}')",
             ),
         ),
@@ -108,6 +117,7 @@ pub const GROUPS: List = List {
     name: "groups",
     about: "groups in force",
     view: "v_groups",
+    found_in: None,
     key: &["group_id"],
     sort: "-kind,name",
     columns: &[
@@ -167,6 +177,7 @@ pub const RULES: List = List {
     name: "rules",
     about: "groups by rule, and those that were",
     view: "v_rule_groups",
+    found_in: None,
     key: &["group_id"],
     sort: "name",
     columns: &[
@@ -198,6 +209,7 @@ pub const MEMBERSHIPS: List = List {
     name: "memberships",
     about: "every group every node is in now",
     view: "v_memberships",
+    found_in: None,
     key: &["node_id", "group_id"],
     sort: "node",
     columns: &[
@@ -223,6 +235,7 @@ pub const NODE_BITS: List = List {
     name: "health",
     about: "the 24 indicators of a node",
     view: "v_node_health_bits",
+    found_in: None,
     key: &["node_id", "bit"],
     sort: "bit",
     columns: &[
@@ -249,6 +262,7 @@ pub const ALERTS: List = List {
     name: "alerts",
     about: "alerts, open and past",
     view: "v_alerts",
+    found_in: None,
     key: &["alert_id"],
     sort: "-raised_at",
     columns: &[
@@ -303,6 +317,7 @@ pub const CHANNELS: List = List {
     name: "channels",
     about: "the channels between groups and the zone",
     view: "v_channels",
+    found_in: None,
     key: &["group_id", "purpose"],
     sort: "group_name,purpose",
     columns: &[
@@ -324,6 +339,7 @@ pub const COMBINATIONS: List = List {
     name: "combinations",
     about: "hardware that waits or waited for approval",
     view: "v_combinations",
+    found_in: None,
     key: &["capability"],
     sort: "-held_at",
     columns: &[
@@ -342,44 +358,4 @@ pub const COMBINATIONS: List = List {
         "combinations in one of these states",
         words!("state": "waiting", "approved", "denied"),
     )],
-};
-
-/// Combinations of hardware.
-pub const CAPABILITIES: List = List {
-    name: "capabilities",
-    about: "every combination of characteristics that was seen or configured",
-    view: "v_capabilities",
-    key: &["capability"],
-    sort: "capability",
-    columns: &[
-        text("capability").sorts(),
-        text("digest"),
-        text("group_name").or_null(),
-        text("group_id").or_null(),
-        integer("nodes").sorts(),
-        time("first_seen_at").sorts(),
-    ],
-    filters: &[filter(
-        "q",
-        "combinations whose text begins so",
-        Check::Text("(r.capability >= ? AND r.capability < ? || '\u{10ffff}')"),
-    )],
-};
-
-/// The dictionary of indicators.
-pub const INDICATORS: List = List {
-    name: "indicators",
-    about: "the dictionary of the 24 health indicators",
-    view: "v_indicators",
-    key: &["bit"],
-    sort: "bit",
-    columns: &[
-        integer("bit").sorts(),
-        text("name").sorts(),
-        text("unit").sorts(),
-        text("severity").sorts(),
-        text("meaning"),
-        text("remedy"),
-    ],
-    filters: &[filter("severity", "indicators of this severity", SEVERITIES)],
 };

@@ -8,6 +8,7 @@ pub const ASSIGNMENTS: List = List {
     name: "assignments",
     about: "which rack, and which group of its combination, a node was in, when and why",
     view: "v_assignments",
+    found_in: None,
     key: &["assignment_id"],
     sort: "-assignment_id",
     columns: &[
@@ -41,6 +42,7 @@ pub const HARDWARE: List = List {
     name: "hardware",
     about: "what each node is and was made of",
     view: "v_hardware",
+    found_in: None,
     key: &["hardware_id"],
     sort: "-hardware_id",
     columns: &[
@@ -73,6 +75,7 @@ pub const HEALTH_HISTORY: List = List {
     name: "health_history",
     about: "changes of the state and the health of nodes",
     view: "v_health_history",
+    found_in: None,
     key: &["history_id"],
     sort: "-history_id",
     columns: &[
@@ -112,6 +115,7 @@ pub const ACTIONS: List = List {
     name: "actions",
     about: "what was ordered to be done to nodes, and what came of it",
     view: "v_actions",
+    found_in: None,
     key: &["action_id"],
     sort: "-ordered_at",
     columns: &[
@@ -155,6 +159,7 @@ pub const ANALYTICS: List = List {
     name: "analytics",
     about: "how many of a group's nodes were in which state, period by period",
     view: "v_analytics",
+    found_in: None,
     key: &["analytics_id"],
     sort: "-at",
     columns: &[
@@ -192,6 +197,7 @@ pub const METRICS: List = List {
     name: "metrics",
     about: "how the readings of an indicator were distributed over a group's nodes, period by period",
     view: "v_group_metrics",
+    found_in: None,
     key: &["analytics_id", "indicator"],
     sort: "-at",
     columns: &[
@@ -227,6 +233,7 @@ pub const POLICIES: List = List {
     name: "policies",
     about: "every policy that was ever set",
     view: "(SELECT version, current, set_at, set_by AS \"by\", comment, nodes, refused, document FROM v_policies)",
+    found_in: None,
     key: &["version"],
     sort: "-version",
     columns: &[

@@ -8,6 +8,7 @@ pub const TOKENS: List = List {
     name: "tokens",
     about: "tokens to join with, by their public ids",
     view: "v_tokens",
+    found_in: None,
     key: &["token"],
     sort: "-created_at",
     columns: &[
@@ -43,6 +44,7 @@ pub const JOINS: List = List {
     name: "joins",
     about: "requests to join without a token",
     view: "v_joins",
+    found_in: None,
     key: &["join_id"],
     sort: "-requested_at",
     columns: &[
@@ -72,6 +74,7 @@ pub const CERTIFICATES: List = List {
     name: "certificates",
     about: "certificates the zone issued",
     view: "v_certificates",
+    found_in: None,
     key: &["serial"],
     sort: "-expires_at",
     columns: &[
@@ -107,6 +110,7 @@ pub const USERS: List = List {
     name: "users",
     about: "users of the API who are not removed",
     view: "(SELECT * FROM v_users WHERE removed_at IS NULL)",
+    found_in: None,
     key: &["name"],
     sort: "name",
     columns: &[
