@@ -268,6 +268,16 @@ pub struct Alert {
     pub comment: Option<String>,
 }
 
+impl Alert {
+    /// The message without its node and kind, where those are told already.
+    #[must_use]
+    pub fn said(&self) -> &str {
+        let node = self.node.as_deref().map(|node| format!("node {node}: ")).unwrap_or_default();
+        let message = self.message.strip_prefix(node.as_str()).unwrap_or(&self.message);
+        message.strip_prefix(self.kind.as_str()).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(message)
+    }
+}
+
 /// A row of `v_events`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

@@ -27,7 +27,7 @@ pub(super) fn alerts(facts: &Facts, now: Timestamp) -> Vec<String> {
                 format!("{} has seen it{comment}", clean(by))
             }
         };
-        let message = clean(it.message.trim_end_matches('.'));
+        let message = clean(it.said().trim_end_matches('.'));
         let since = when(it.raised_at.as_ref(), now);
         format!(
             "Alert {} ({}, {}) is open since {since}: {message}; {seen}.",

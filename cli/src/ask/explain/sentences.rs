@@ -163,8 +163,8 @@ fn groups(facts: &Facts, now: Timestamp) -> Vec<String> {
                 facts.detail.node.place.as_ref().map(|place| format!(", at {}", clean(place))).unwrap_or_default();
             told.push(format!("It stands in {name} since {since}{place}: {reason}."));
         } else {
-            let capability =
-                facts.detail.node.capability.as_ref().map(|it| format!(", by what it is made of, {}", clean(it)));
+            let capability = facts.detail.node.capability.as_ref().filter(|it| !reason.contains(it.as_str()));
+            let capability = capability.map(|it| format!(", by what it is made of, {}", clean(it)));
             told.push(format!("It belongs to {name} since {since}{}: {reason}.", capability.unwrap_or_default()));
         }
     }

@@ -188,15 +188,7 @@ fn alert_line(pen: &mut Pen<'_>, alert: &Alert, widths: &Widths, state: &State, 
     pen.cell(alert.node.as_deref().unwrap_or("-"), widths.node, plain);
     pen.cell(&since(alert.raised_at.as_ref(), state), 11, plain);
     let seen = alert.acknowledged_by.as_ref().map(|by| format!("[seen by {by}] ")).unwrap_or_default();
-    pen.say(&format!("{seen}{}", said(alert)), plain);
-}
-
-/// The message without what stands before it already.
-fn said(alert: &Alert) -> &str {
-    let message = alert.message.as_str();
-    let node = alert.node.as_deref().map(|node| format!("node {node}: ")).unwrap_or_default();
-    let message = message.strip_prefix(node.as_str()).unwrap_or(message);
-    message.strip_prefix(alert.kind.as_str()).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(message)
+    pen.say(&format!("{seen}{}", alert.said()), plain);
 }
 
 pub(super) fn since(at: Option<&String>, state: &State) -> String {
