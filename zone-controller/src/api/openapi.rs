@@ -127,6 +127,11 @@ fn answered(answer: &Answer) -> Response {
     let built = ResponseBuilder::new();
     match answer {
         Answer::Json(_, shape) => built.description("done").content("application/json", content(schema(shape))).build(),
+        Answer::Live(shape) => {
+            let built =
+                built.description("what there is, or what comes").content("application/json", content(schema(shape)));
+            built.content("text/event-stream", content(schema(&Shape::Text))).build()
+        }
         Answer::Tagged(shape) => {
             tagged(built.description("what it is").content("application/json", content(schema(shape))))
         }

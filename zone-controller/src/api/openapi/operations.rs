@@ -27,6 +27,8 @@ pub enum Sent {
 pub enum Answer {
     /// JSON, with a code.
     Json(u16, Shape),
+    /// JSON, or live as server-sent events where they are accepted.
+    Live(Shape),
     /// JSON, with a tag.
     Tagged(Shape),
     /// A page of a list.
@@ -40,7 +42,7 @@ impl Answer {
     pub fn code(&self) -> String {
         match self {
             Self::Json(code, _) | Self::Text(code, _) => code.to_string(),
-            Self::Tagged(_) | Self::Page(_) => "200".into(),
+            Self::Live(_) | Self::Tagged(_) | Self::Page(_) => "200".into(),
         }
     }
 }
@@ -108,6 +110,28 @@ const LATEST: [Query; 3] = [
     query("after", "only what has a greater number; without it the latest", Shape::Integer),
     query("limit", "at most so many; 100 unless said, at most 1,000", Shape::Integer),
     query("wait_ms", "wait so long for the first one, milliseconds; at most 30,000", Shape::Integer),
+];
+
+const AFTER: Query = query("after", "only what has a greater number; without it the latest", Shape::Integer);
+const MOST: Query = query("limit", "at most so many; 100 unless said, at most 1,000", Shape::Integer);
+const WAIT: Query =
+    query("wait_ms", "wait so long for the first one, milliseconds; at most 30,000; wants `after`", Shape::Integer);
+
+/// What events are chosen by.
+const OF_EVENTS: [Query; 5] = [
+    query("kind", "kinds of events, with commas between", Shape::Text),
+    query("subject", "the id of what it is about", Shape::Text),
+    AFTER,
+    MOST,
+    WAIT,
+];
+/// What changes of health are chosen by.
+const OF_CHANGES: [Query; 5] = [
+    query("node", "a node, by name or id", Shape::Text),
+    query("group", "changes a group saw, by name or id", Shape::Text),
+    AFTER,
+    MOST,
+    WAIT,
 ];
 
 /// All of them.

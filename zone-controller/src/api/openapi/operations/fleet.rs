@@ -1,6 +1,6 @@
 //! What the zone is, and what is done to it.
 
-use super::{Answer, LATEST, Operation, Sent, body, query};
+use super::{Answer, LATEST, OF_CHANGES, OF_EVENTS, Operation, Sent, body, query};
 use crate::api::lists::catalogue as list;
 use crate::api::openapi::shapes::Shape;
 use crate::api::openapi::shapes::Shape::{
@@ -284,8 +284,15 @@ pub const ALL: &[Operation] = &[
     ),
     Operation::get("/v1/analytics", "list_analytics", "summaries of the groups", &[Answer::Page(ANALYTICS)])
         .of_lists(&[&list::ANALYTICS, &list::METRICS]),
-    Operation::get("/v1/events", "list_events", "what happened, oldest first", &[Answer::Json(200, List(&EVENT))])
-        .with(&LATEST),
+    Operation::get("/v1/events", "list_events", "what happened, oldest first", &[Answer::Live(List(&EVENT))])
+        .with(&OF_EVENTS),
+    Operation::get(
+        "/v1/health/changes",
+        "health_changes",
+        "how state and health of nodes changed, oldest first",
+        &[Answer::Live(List(&Row(&list::HEALTH_HISTORY)))],
+    )
+    .with(&OF_CHANGES),
     Operation::post(
         "/v1/sql",
         "ask_sql",
