@@ -8,16 +8,19 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use reqwest::Client;
-use rollcall_bus::Link;
-use rollcall_model::{Name, ZoneId};
+use rollcall_bus::{Attachment, Connector, LocalBroker};
+use rollcall_identity::SessionKey;
+use rollcall_model::{Name, Principal, ZoneId, route};
 use rollcall_startup::Shutdown;
+use rollcall_startup::traces::Tracer;
 use rollcall_store::Store;
 use rollcall_zone_controller::api::listener::Bounds;
-use rollcall_zone_controller::api::{Credentials, Pace, Paced, Paces, Shared, serve};
+use rollcall_zone_controller::api::{Credentials, Pace, Paced, Paces, Places, Shared, serve};
+use rollcall_zone_controller::feed::Feed;
 use rollcall_zone_controller::trust::BrokerUsers;
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::report::Row;
 
@@ -63,7 +66,7 @@ pub async fn measure(store: &Store, database: &str) -> anyhow::Result<Vec<Row>> 
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let api = listener.local_addr()?;
     let bounds = Bounds { connections: 16, of_one_origin: 16 };
-    let serving = tokio::spawn(serve(listener, None, bounds, shared(store, &shutdown)?));
+    let serving = tokio::spawn(serve(listener, None, bounds, shared(store, &shutdown).await?));
     let rows = ask_all(api, database).await;
     shutdown.request();
     serving.await?;
@@ -112,15 +115,25 @@ async fn ask_all(api: SocketAddr, database: &str) -> anyhow::Result<Vec<Row>> {
 }
 
 /// What the handlers of lists need; there is no zone behind it.
-fn shared(store: &Store, shutdown: &Shutdown) -> anyhow::Result<Shared> {
+async fn shared(store: &Store, shutdown: &Shutdown) -> anyhow::Result<Shared> {
+    let zone = ZoneId::derived_from("bench");
+    let client_name = "listing".to_owned();
+    let attachment =
+        Attachment { principal: Principal::Zone(zone), inbox: route::zone_inbox(zone), client_name, endpoint: None };
+    let bus = Connector::Local(LocalBroker::new()).attach(attachment).await?;
     Ok(Shared {
         store: store.clone(),
         ask: mpsc::channel(1).0,
-        zone: ZoneId::derived_from("bench"),
+        zone,
         name: Name::new("bench")?,
         generation: 1,
         channels: Vec::new(),
-        link: watch::channel(Link::Connecting).1,
+        link: bus.link(),
+        bus,
+        tracer: Tracer::off(),
+        feed: Feed::open(store.clone(), shutdown.clone()).await?,
+        streams: Places::new(1),
+        sessions: SessionKey::random()?,
         trust: None,
         users: BrokerUsers::InProcess,
         credentials: Credentials::OwnMachine,

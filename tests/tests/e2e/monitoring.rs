@@ -194,7 +194,7 @@ fn promtool_reads(who: char, page: &str) {
     let mut promtool = promtool.spawn().expect("promtool, of Debian's package prometheus (`make needs`)");
     promtool.stdin.take().expect("its input").write_all(page.as_bytes()).expect("it reads");
     let told = promtool.wait_with_output().expect("it ends");
-    let said = String::from_utf8_lossy(&told.stdout).into_owned() + &String::from_utf8_lossy(&told.stderr);
+    let said = [told.stdout, told.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
     assert!(told.status.success() && said.trim().is_empty(), "promtool check metrics of {who}: {said}\n{page}");
 }
 
@@ -204,7 +204,7 @@ fn promtool_agrees() {
         let mut promtool = Command::new("promtool");
         let told = promtool.args([what, "rules", file]).current_dir(DIRECTORY).output();
         let told = told.expect("promtool, of Debian's package prometheus (`make needs`)");
-        let said = String::from_utf8_lossy(&told.stdout).into_owned() + &String::from_utf8_lossy(&told.stderr);
+        let said = [told.stdout, told.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
         assert!(told.status.success(), "promtool {what} rules {file}: {said}");
     }
 }
