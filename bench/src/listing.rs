@@ -46,7 +46,7 @@ const LISTS: [(&str, &str, bool); 12] = [
     ),
     (
         "100 nodes, in the middle of all, by state and policy",
-        "/v1/nodes?state=healthy&refusing=false&limit=100&cursor={cursor}",
+        "/v1/nodes?state=healthy&refusing=false&limit=100{cursor}",
         true,
     ),
     ("100 nodes of the fleet, four fields", "/v1/nodes?fields=name,state,since,physical_group&limit=100", false),
@@ -89,7 +89,7 @@ async fn ask_all(api: SocketAddr, database: &str) -> anyhow::Result<Vec<Row>> {
     for _ in 0..5 {
         let Some(link) = get(&path).await?.0 else { break };
         let next = link.split(['<', '>']).nth(1).context("a link")?.to_owned();
-        cursor = next.split("cursor=").nth(1).context("a cursor")?.to_owned();
+        cursor = format!("&cursor={}", next.split("cursor=").nth(1).context("a cursor")?);
         path = next;
     }
     let mut rows = Vec::new();

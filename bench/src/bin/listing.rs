@@ -39,7 +39,8 @@ async fn main() -> anyhow::Result<()> {
     let mut rows = measure(&store, "SQLite").await?;
     store.close().await;
     let own = std::env::var("ROLLCALL_BENCH_POSTGRES_URL").is_err();
-    let server = own.then(|| Server::start_with(&["fsync=on", "shared_buffers=128MB"], |_| {}));
+    let server =
+        own.then(|| Server::start_with(&["fsync=on", "shared_buffers=128MB", "autovacuum_naptime=5s"], |_| {}));
     let database = server.as_ref().map(Server::database).unwrap_or_default();
     let url = match &server {
         Some(server) => server.url(&database),

@@ -81,8 +81,12 @@ pub const NODES: List = List {
             "group",
             "members of a group of any kind, by name or id",
             Check::Text(
-                "r.node_id IN (SELECT node_id FROM v_memberships \
-                 WHERE group_id IN (SELECT group_id FROM v_groups WHERE name = ? OR group_id = ?))",
+                "r.node_id IN (SELECT m.node_id FROM groups g \
+                 JOIN assignments m ON m.group_id = g.group_id AND m.until_ms IS NULL \
+                 WHERE (g.name = ? OR g.group_id = ?) AND g.dissolved_ms IS NULL \
+                 UNION ALL SELECT m.node_id FROM groups g \
+                 JOIN memberships m ON m.group_id = g.group_id AND m.until_ms IS NULL \
+                 WHERE (g.name = ? OR g.group_id = ?) AND g.dissolved_ms IS NULL)",
             ),
         ),
         filter(
