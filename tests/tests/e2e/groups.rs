@@ -58,7 +58,7 @@ pub async fn a_group_by_rule_is_tried_made_followed_and_dissolved(brokers: &Brok
 pub async fn a_rule_that_cannot_be_is_refused_with_the_place_and_the_reason(brokers: &Brokers) {
     let stage = Stage::new(brokers.main().await).await;
     let fleet = stage.fleet(1, 1).await;
-    let costly = format!("nics.all(a, {}true)", "nics.exists(b, ".repeat(30) + &")".repeat(30));
+    let costly = format!("nics.all(a, {}true)", "nics.exists(b, ".repeat(30) + ")".repeat(30).as_str());
     for (rule, named) in [
         ("cpu.cores >", "column 12"),
         ("cpu.coers > 4", "cores"),

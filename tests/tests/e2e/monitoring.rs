@@ -81,7 +81,7 @@ fn promtool_agrees() {
         let mut promtool = Command::new("promtool");
         let told = promtool.args([what, "rules", file]).current_dir(DIRECTORY).output();
         let told = told.expect("promtool, of Debian's package prometheus (`make needs`)");
-        let said = String::from_utf8_lossy(&told.stdout).into_owned() + &String::from_utf8_lossy(&told.stderr);
+        let said = String::from_utf8_lossy(&told.stdout).into_owned() + &*String::from_utf8_lossy(&told.stderr);
         assert!(told.status.success(), "promtool {what} rules {file}: {said}");
     }
 }
