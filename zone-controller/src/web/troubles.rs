@@ -109,6 +109,14 @@ fn gather_by(alerts: &[Alert], actions: &[Action], same: impl Fn(&Alert, &Troubl
     troubles
 }
 
+/// What is wrong where the dictionary has no word for it.
+fn beyond_dictionary(alert: &Alert) -> String {
+    match alert.kind.as_str() {
+        "liveness" => "Down: silent for too long, or its connection is closed.".into(),
+        _ => alert.message.clone(),
+    }
+}
+
 fn begun(alert: &Alert, is_critical: bool) -> Trouble {
     let known = by_name(&alert.kind);
     Trouble {
@@ -117,7 +125,7 @@ fn begun(alert: &Alert, is_critical: bool) -> Trouble {
         rack: alert.group_name.clone(),
         rack_id: alert.group_id.clone(),
         since: alert.raised_at.clone(),
-        message: known.map_or_else(|| alert.message.clone(), |indicator| indicator.meaning.to_owned()),
+        message: known.map_or_else(|| beyond_dictionary(alert), |indicator| indicator.meaning.to_owned()),
         remedy: known.map_or("", |indicator| indicator.remedy),
         ..Trouble::default()
     }

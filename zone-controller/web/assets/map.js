@@ -8,6 +8,8 @@
   const panel = document.getElementById("hint");
   let map, names, critical, cells, entry;
 
+  // Set bits, bits that are not measured, and since when, seconds.
+  const told = (cell) => cell.dataset.b.split(" ").map(Number);
   // What follows /ui/nodes/ in its address.
   const node = (cell) => cell.getAttribute("href").slice(10);
 
@@ -39,6 +41,7 @@
   const name = (cell) => cell.querySelector("b")?.textContent ?? cell.getAttribute("aria-label").split(" ")[0];
 
   const apply = ({ node: id, state, bits, mask, since }) => {
+    if (!map) read();
     const cell = cells.get(id);
     if (!cell) return;
     performance.mark("cell");
@@ -46,10 +49,9 @@
     const set = named(bits), called = name(cell);
     const was = cell.classList[1];
     cell.className = `n ${look} changed`;
-    cell.dataset.h = bits;
-    cell.dataset.u = mask;
     // What is degraded in another way is degraded since then all the same.
-    if (!(/[wc]/.test(look) && /[wc]/.test(was)) && look !== was) cell.dataset.s = since;
+    const goesOn = look === was || (/[wc]/.test(look) && /[wc]/.test(was));
+    cell.dataset.b = `${bits} ${mask} ${goesOn ? told(cell)[2] : since}`;
     if (cell.firstElementChild) {
       cell.querySelector("span").textContent = set;
       cell.querySelector("i").textContent = MARKS[look];
@@ -78,8 +80,8 @@
   };
 
   const show = (cell) => {
-    const [bits, mask] = [Number(cell.dataset.h), Number(cell.dataset.u)];
-    const look = cell.classList[1], age = window.rollcall.now() - Number(cell.dataset.s) * 1000;
+    const [bits, mask, since] = told(cell);
+    const look = cell.classList[1], age = window.rollcall.now() - since * 1000;
     const line = (text, tag = "p") => Object.assign(document.createElement(tag), { textContent: text });
     const drawn = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     drawn.setAttribute("viewBox", "0 0 47 17");
@@ -125,15 +127,17 @@
     const cell = event.target.closest?.("#map a.n");
     if (event.key === "Escape") return hide();
     if (!cell || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!map) read();
     const all = () => [...cells.values()];
     const ways = { ArrowLeft: () => nearest(cell, -1, 0), ArrowRight: () => nearest(cell, 1, 0), ArrowUp: () => nearest(cell, 0, -1), ArrowDown: () => nearest(cell, 0, 1), Home: () => all()[0], End: () => all().pop() };
     if (!ways[event.key]) return;
     event.preventDefault();
     go(ways[event.key]());
   });
-  document.addEventListener("focusin", (event) => { const cell = event.target.closest?.("#map a.n"); cell ? show(cell) : hide(); });
-  document.addEventListener("mouseover", (event) => { const cell = event.target.closest?.("#map a.n"); if (cell) show(cell); else if (!document.activeElement?.closest("#map")) hide(); });
+  document.addEventListener("focusin", (event) => { if (!map) read(); const cell = event.target.closest?.("#map a.n"); cell ? show(cell) : hide(); });
+  document.addEventListener("mouseover", (event) => { if (!map) read(); const cell = event.target.closest?.("#map a.n"); if (cell) show(cell); else if (!document.activeElement?.closest("#map")) hide(); });
   document.addEventListener("node-health", (event) => apply(event.detail));
   document.body.addEventListener("htmx:afterSwap", () => { if (document.getElementById("map") !== map) { hide(); read(); } });
-  read();
+  // The map is drawn first: nobody presses a key before they see it.
+  requestAnimationFrame(() => setTimeout(() => { if (!map) read(); }));
 })();
