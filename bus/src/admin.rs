@@ -26,6 +26,12 @@ const AT_ONCE: usize = 2;
 /// A user's connections at once: its own, the former one that the broker has not yet given up, the one that reports a clash
 /// of identifiers, and one for another process with the same certificate, so that the clash shows instead of a refusal.
 const MAX_CONNECTIONS: u32 = 4;
+/// Most messages that wait in a queue of a user's program.
+const USER_QUEUE_MESSAGES: u32 = 20_000;
+/// Most bytes of them.
+const USER_QUEUE_BYTES: u32 = 16 * 1024 * 1024;
+/// How long a message waits there, and a queue that nobody uses stays, milliseconds: a day.
+const USER_QUEUE_MS: u32 = 86_400_000;
 /// Channels of all its connections together: a dozen are used by a group controller.
 const MAX_CHANNELS: u32 = 128;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
@@ -157,7 +163,7 @@ impl Admin {
         Ok(Self { client, base, settings: Arc::new(settings) })
     }
 
-    /// Makes the virtual host, if it is not there.
+    /// Makes the virtual host, if it is not there, and bounds the queues of users' programs in it.
     ///
     /// # Errors
     /// [`AdminError`].
@@ -166,7 +172,16 @@ impl Admin {
         self.ask(Method::PUT, &["vhosts", vhost], Some(json!({}))).await?;
         // The administrator's own word in it, without which the API tells it nothing.
         let everything = json!({ "configure": ".*", "write": ".*", "read": ".*" });
-        self.ask(Method::PUT, &["permissions", vhost, user], Some(everything)).await.map(drop)
+        self.ask(Method::PUT, &["permissions", vhost, user], Some(everything)).await?;
+        // Users' programs make queues of their own; nobody is to fill the broker by not reading one.
+        let bounds = json!({
+            "max-length": USER_QUEUE_MESSAGES,
+            "max-length-bytes": USER_QUEUE_BYTES,
+            "message-ttl": USER_QUEUE_MS,
+            "expires": USER_QUEUE_MS,
+        });
+        let policy = json!({ "pattern": r"^user\.", "apply-to": "queues", "definition": bounds, "priority": 100 });
+        self.ask(Method::PUT, &["operator-policies", vhost, "rollcall-users"], Some(policy)).await.map(drop)
     }
 
     /// Makes users and gives them these rights, or brings those who are there to them.

@@ -72,9 +72,11 @@ impl Rights {
     }
 
     /// A user of the API, whose program listens to what happens, has queues of its own and binds them to that; it says
-    /// nothing. The last word of their names has no dot: a user's own name may. What anybody may bind with on [`route::EVENTS`] need not be bounded: nobody else may read it.
+    /// nothing to anybody else. The last word of their names is a digit: ten queues, whose length and age the zone's operator policy
+    /// bounds ([`crate::admin::Admin::ensure_vhost`]). What anybody may bind with on [`route::EVENTS`] need not be bounded:
+    /// nobody else may read it.
     fn of_user(name: &Name) -> Self {
-        let own = [format!(r"{}\.[A-Za-z0-9_-]+", exact(&route::user_queues(name)))];
+        let own = [format!(r"{}\.[0-9]", exact(&route::user_queues(name)))];
         Self {
             configure: one_of(&own),
             write: one_of(&own),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::{Connection, Error};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{OnceCell, oneshot, watch};
 use tokio::time::Instant;
 
 use super::echo::Echo;
@@ -65,6 +65,8 @@ pub(super) struct Session {
     pub wire: Arc<Wire>,
     pub echo: Arc<Echo>,
     confirmed: Publisher,
+    /// A window of its own: what other people's queues do not confirm holds up nothing else. Few processes need it.
+    announced: OnceCell<Publisher>,
     lossy: Publisher,
     user: Arc<str>,
     deadline: Duration,
@@ -74,7 +76,7 @@ impl Session {
     pub async fn start(wire: Arc<Wire>, echo: Arc<Echo>, user: Arc<str>, deadline: Duration) -> Result<Self, Error> {
         let confirmed = publisher::start(Arc::clone(&wire), true).await?;
         let lossy = publisher::start(Arc::clone(&wire), false).await?;
-        Ok(Self { wire, echo, confirmed, lossy, user, deadline })
+        Ok(Self { wire, echo, confirmed, announced: OnceCell::new(), lossy, user, deadline })
     }
 
     pub fn extra(&self) -> Extra {
@@ -116,7 +118,11 @@ impl Session {
     async fn hand_over(&self, message: Outgoing, extra: Extra) -> Result<Answer, PublishError> {
         message.check()?;
         let publisher = match message.assurance {
-            Assurance::Confirmed | Assurance::Announced => &self.confirmed,
+            Assurance::Confirmed => &self.confirmed,
+            Assurance::Announced => {
+                let opened = self.announced.get_or_try_init(|| publisher::start(Arc::clone(&self.wire), true));
+                opened.await.map_err(|_| PublishError::Disconnected)?
+            }
             Assurance::Lossy => &self.lossy,
         };
         let (reply, answer) = oneshot::channel();

@@ -88,10 +88,11 @@ fn everyone_has_its_own_queues_and_the_zone_has_all() {
         (route::checkin_inbox(checkin("a")), vec!["zone", "checkin a"]),
         (route::checkin_queue(checkin("a")), vec!["zone", "checkin a"]),
         (route::zone_inbox(zone()), vec!["zone"]),
-        ("user.ada.pager".into(), vec!["zone", "user"]),
-        ("user.ada.pager.2".into(), vec!["zone"]),
+        ("user.ada.1".into(), vec!["zone", "user"]),
+        ("user.ada.pager".into(), vec!["zone"]),
+        ("user.ada.1.2".into(), vec!["zone"]),
         ("user.ada".into(), vec!["zone"]),
-        ("user.adam.pager".into(), vec!["zone"]),
+        ("user.adam.1".into(), vec!["zone"]),
         ("user.ada.".into(), vec!["zone"]),
         (route::JOINS.into(), vec!["zone"]),
         (route::PARKED_QUEUE.into(), vec!["zone"]),
@@ -156,7 +157,7 @@ fn keys_name_their_writers() {
 fn bindings_take_no_more_than_what_is_for_the_queue() {
     let (a, g, c) = (node("a"), group("a"), checkin("a"));
     let (inbox, rack, lobby) = (route::node_inbox(a), route::group_queue(g, route::HEALTH), route::checkin_queue(c));
-    let program = "user.ada.pager".to_owned();
+    let program = "user.ada.1".to_owned();
     for (queue, exchange, key, binders) in [
         (&inbox, route::DIRECT, inbox.clone(), vec!["zone", "node a"]),
         (&inbox, route::DIRECT, "#".into(), vec!["zone"]),

@@ -49,7 +49,7 @@ pub fn queues_of(who: &Principal) -> Vec<String> {
         Principal::Group(group) => GROUP_PURPOSES.map(|purpose| route::group_queue(*group, purpose)).into(),
         Principal::Checkin(checkin) => vec![route::checkin_queue(*checkin)],
         Principal::Node(node) => vec![route::clash_inbox(*node)],
-        Principal::User(name) => vec![format!("{}.pager", route::user_queues(name))],
+        Principal::User(name) => vec![format!("{}.1", route::user_queues(name))],
     };
     inbox.chain(others).collect()
 }

@@ -9,8 +9,9 @@ use tokio::time::timeout;
 
 /// A loop that does not answer by then is not waited for: longer than the broker has to confirm a message.
 pub(super) const PATIENCE: Duration = Duration::from_secs(8);
-/// Questions that may wait at one loop; there are few who ask.
-const WAITING: usize = 8;
+/// Questions that may wait at one loop: more than there are connections to ask over, so that who asks a lot does not make a loop
+/// look stuck.
+const WAITING: usize = 64;
 
 /// Asks a loop something.
 #[derive(Debug)]

@@ -3,7 +3,12 @@
 use rollcall_model::UnixMillis;
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
+use super::copy::{last_number, number_after};
 use super::link::Link;
+use super::tables::TABLES;
+
+/// Tables whose numbers programs remember; there since the first version.
+const REMEMBERED: [&str; 3] = ["events", "health_history", "alerts"];
 
 /// When something last happened that is written down.
 pub(crate) async fn newest_event(link: &mut impl Link) -> Result<Option<UnixMillis>, sqlx::Error> {
@@ -13,7 +18,8 @@ pub(crate) async fn newest_event(link: &mut impl Link) -> Result<Option<UnixMill
 }
 
 /// Moves the generation of the zone, the sessions of groups and the epochs of nodes on. Those that were never given stay
-/// so; one that would come to the end of its range stays as it is. Tokens that were not used by the time of the backup may have
+/// so; one that would come to the end of its range stays as it is. Numbers of events, of changes of health and of alerts go on as much
+/// later: programs remember by them what they heard. Tokens that were not used by the time of the backup may have
 /// been since, so none of them lets anybody in.
 pub(crate) async fn move_on(link: &mut impl Link, by: u32, now: UnixMillis) -> Result<(), sqlx::Error> {
     let last = u32::MAX - by;
@@ -30,6 +36,10 @@ pub(crate) async fn move_on(link: &mut impl Link, by: u32, now: UnixMillis) -> R
     for sql in statements {
         // Safe: made of numbers.
         link.run(AssertSqlSafe(sql).into_sql_str(), vec![]).await?;
+    }
+    for table in TABLES.iter().filter(|table| REMEMBERED.contains(&table.name)) {
+        let last = last_number(link, table).await?;
+        number_after(link, table, last + i64::from(by)).await?;
     }
     Ok(())
 }

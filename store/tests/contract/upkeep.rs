@@ -101,6 +101,8 @@ async fn restored_goes_on(url: &str, by: u32, before: &[(&'static str, Vec<Vec<V
         }
     }
     assert_eq!(one(&store, "SELECT count(*) FROM v_events WHERE kind = 'database_restored'").await, 1);
+    let number = one(&store, "SELECT event_id FROM v_events WHERE kind = 'database_restored'").await;
+    assert!(number.as_i64().unwrap() > i64::from(by), "programs remember by it what they heard: {number}");
     assert_eq!(one(&store, "SELECT count(*) FROM v_audit WHERE action = 'database_restored' AND who = 'ada'").await, 1);
     assert_eq!(
         one(&store, "SELECT count(*) FROM v_tokens WHERE state = 'open'").await,

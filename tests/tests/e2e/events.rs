@@ -7,7 +7,7 @@ use rollcall_model::{Name, Principal, route};
 use rollcall_tests::stage::{Brokers, Outsider, PATIENCE, Stage, until};
 use serde_json::{Value, json};
 
-const QUEUE: &str = "user.pager.all";
+const QUEUE: &str = "user.pager.0";
 const NEWEST: &str = "SELECT max(event_id) FROM v_events";
 
 /// What a program heard: by the event's id, the key and the row.
@@ -40,11 +40,12 @@ pub async fn a_program_of_a_user_hears_every_event_in_order_and_can_say_nothing(
     let login = stage.site().login(&stage.trust(), &pager, stage.zone_id().await);
     let program = Outsider::attach(stage.url(), &login).await;
     program.listen(QUEUE, route::EVENTS, "#").await.expect("its own queue");
-    program.listen("user.pager.joins", route::EVENTS, "node_joined.*").await.expect("its own queue");
+    program.listen("user.pager.1", route::EVENTS, "node_joined.*").await.expect("its own queue");
     for (queue, exchange) in [
         (QUEUE, route::ZONE),
         (QUEUE, route::DIRECT),
-        ("user.other.all", route::EVENTS),
+        ("user.other.0", route::EVENTS),
+        ("user.pager.all", route::EVENTS),
         ("zone.alerts", route::EVENTS),
     ] {
         assert!(program.listen(queue, exchange, "#").await.is_err(), "{queue} on {exchange}");
@@ -71,7 +72,7 @@ pub async fn a_program_of_a_user_hears_every_event_in_order_and_can_say_nothing(
         let subject = row["subject_id"].as_str().filter(|subject| subject.len() < 200).unwrap_or("-");
         assert_eq!((key, told), (&format!("{}.{subject}", row["kind"].as_str().expect("a kind")), row));
     }
-    let joins = program.take("user.pager.joins").await;
+    let joins = program.take("user.pager.1").await;
     let joined = listed.iter().filter(|row| row["kind"] == "node_joined").count();
     assert_eq!(joins.len(), joined, "a queue takes what it is bound to");
 

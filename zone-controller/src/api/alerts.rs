@@ -29,7 +29,7 @@ pub async fn one(State(shared): State<Arc<Shared>>, conditions: Conditions, InPa
 /// By its number, which nobody calculates with here.
 async fn find(shared: &Shared, alert: &str) -> Result<Value, Problem> {
     let number: i64 = alert.parse().map_err(|_| Problem::at("alert", format!("{alert:?} is not an alert's number")))?;
-    let by_number = ("CAST(r.alert_id AS TEXT) = ?", number.to_string());
+    let by_number = ("r.alert_id = CAST(? AS BIGINT)", number.to_string());
     one_of(shared, &ALERTS, by_number, || format!("there is no alert {number}; /v1/alerts lists them")).await
 }
 

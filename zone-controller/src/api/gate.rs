@@ -78,21 +78,11 @@ const fn pace(role: Role) -> Pace {
 
 /// Lets a request through to its handler, or answers it.
 pub(super) async fn pass(route: &Route, request: Request, next: Next) -> Response {
-    let mut span = traced(route, &request);
-    let response = answered(route, request, next).instrument(span.log()).await;
-    span.note("http.response.status_code", &response.status().as_u16());
-    if response.status().is_server_error() {
-        span.fail(&response.status());
-    }
-    response
-}
-
-async fn answered(route: &Route, request: Request, next: Next) -> Response {
     let has_body = request.body().size_hint().upper() != Some(0);
     let asked = web::Asked::of(&request);
     let mut answer = match (check(route, request).await, route.surface) {
-        (Ok(checked), Surface::Api) => return once::carry_out(checked, next).await,
-        (Ok(checked), Surface::Web) => return asked.dress(once::carry_out(checked, next).await),
+        (Ok(checked), Surface::Api) => return carry_out(route, checked, next).await,
+        (Ok(checked), Surface::Web) => return asked.dress(carry_out(route, checked, next).await),
         (Err(problem), Surface::Api) => problem.into_response(),
         (Err(problem), Surface::Web) => asked.refused(&problem),
     };
@@ -103,7 +93,18 @@ async fn answered(route: &Route, request: Request, next: Next) -> Response {
     answer
 }
 
-/// The step of a trace that a request is, where it names one.
+/// As a step of the trace that the request names, if it does.
+async fn carry_out(route: &Route, checked: Checked, next: Next) -> Response {
+    let mut span = traced(route, &checked.request);
+    let response = once::carry_out(checked, next).instrument(span.log()).await;
+    span.note("http.response.status_code", &response.status().as_u16());
+    if response.status().is_server_error() {
+        span.fail(&response.status());
+    }
+    response
+}
+
+/// Who was turned away is in no trace: strangers would fill them.
 fn traced(route: &Route, request: &Request) -> Span {
     let Some(context) = request.headers().get(TRACEPARENT) else { return Span::none() };
     let Some(shared) = request.extensions().get::<Arc<Shared>>() else { return Span::none() };

@@ -17,6 +17,8 @@ use super::{Entry, Subscription, Told};
 
 /// Events that may be under way at once: as many may come a second time after the connection was lost.
 const UNDER_WAY: usize = 64;
+/// How often the broker may leave the same unconfirmed.
+const SILENCES: u32 = 3;
 /// Pause before the same is published or read again.
 const BREATH: Duration = Duration::from_millis(500);
 
@@ -62,15 +64,25 @@ async fn batch(events: &mut Subscription) -> Result<Vec<Arc<Entry>>, rollcall_st
     Ok(batch)
 }
 
-/// Publishes all of them, those from the first that failed on again.
+/// Publishes all of them, those from the first that failed on again. What the broker does not confirm for some queue's sake is
+/// let go after a few times: the others who listen have it.
 async fn send(bus: &Bus, mut messages: Vec<Outgoing>) {
-    let mut link = bus.link();
+    let (mut link, mut silences) = (bus.link(), 0);
     while !messages.is_empty() {
         if link.wait_for(|link| matches!(link, Link::Up { .. })).await.is_err() {
             return;
         }
         let results = bus.publish_all(messages.clone()).await;
         let taken = results.iter().take_while(|result| !is_passing(result)).count();
+        silences =
+            if taken == 0 && matches!(results[..], [Err(PublishError::Unconfirmed(_)), ..]) { silences + 1 } else { 0 };
+        if silences == SILENCES {
+            tracing::warn!(
+                "the broker does not confirm {} events: a queue of somebody who listens is not well",
+                messages.len()
+            );
+            return;
+        }
         messages.drain(..taken);
         if !messages.is_empty() {
             sleep(BREATH).await;

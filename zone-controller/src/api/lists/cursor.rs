@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 /// Longest cursor that is read, characters.
 const LONGEST: usize = 4_096;
-/// Of the digest in front of the values, bytes: enough to know an altered cursor; it keeps no secret.
+/// Of the digest in front of the values, bytes: enough to know an altered cursor. The first part of the question is the zone's
+/// own secret, so that nobody else makes one.
 const MARK: usize = 8;
 
 fn mark(question: &[&str], values: &[u8]) -> [u8; MARK] {

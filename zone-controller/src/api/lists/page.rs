@@ -32,7 +32,8 @@ pub async fn page(shared: &Shared, list: &'static List, scope: Option<Scope>, ur
     let query = uri.query().unwrap_or_default();
     let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let asked = asked::read(list, &pairs)?;
-    let zone = shared.zone.to_string();
+    // Keyed, so that only what the zone wrote itself reaches the database.
+    let zone = shared.sessions.tag("cursor", &shared.zone.to_string());
     let of = scope.as_ref().map_or("", |(_, value)| value.as_str());
     let question = [zone.as_str(), list.name, of, asked.question.as_str()];
     let after = match &asked.cursor {

@@ -67,7 +67,7 @@ pub async fn set(
         // Looked at first: a user who is made and then gets no certificate helps nobody.
         key_of(&csr, Some((&Principal::User(name.clone()), shared.zone)))?;
         let user = name.clone();
-        let mut answer = order(&shared, Order::SetUser { name, role, token: None, by }).await?;
+        let mut answer = set_to(&shared, Order::SetUser { name, role, token: None, by }).await?;
         let validity = Validity::leaf(Clock::start().now().wall);
         let signed = trust.sign_user(&user, &csr, validity).map_err(|error| unsigned(&error))?;
         // Where the broker is away it gets the user with all others who are missing; the API is open at once.
@@ -78,9 +78,15 @@ pub async fn set(
     }
     let token = Token::random(TokenUse::Api).map_err(no_randomness)?;
     let hash = Some(token.hash());
-    let mut answer = order(&shared, Order::SetUser { name, role, token: hash, by }).await?;
+    let mut answer = set_to(&shared, Order::SetUser { name, role, token: hash, by }).await?;
     answer["secret"] = json!(*token.reveal());
     Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// In turn with those who look before they change.
+async fn set_to(shared: &Shared, wanted: Order) -> Result<Value, Problem> {
+    let _one_at_a_time = shared.writes.turn().await;
+    order(shared, wanted).await
 }
 
 fn merge(answer: &mut Value, more: Value) {
