@@ -61,13 +61,13 @@ pub async fn events(
     if filter.kind.split(',').count() > MOST_KINDS {
         return Err(Problem::at("kind", format!("takes at most {MOST_KINDS} kinds, with commas between")));
     }
-    let begun = shared.feed.events();
+    let (begun, after) = (shared.feed.events(), begin(&headers, filter.after)?);
     if is_wanted(&headers) {
-        let (place, after) = (Place::take(&shared)?, begin(&headers, filter.after)?);
+        let place = Place::take(&shared)?;
         let takes = move |entry: &Entry| filter.takes(entry);
         return Ok(follow(&shared, resumed(begun, after), takes, proof, place));
     }
-    let sql = match filter.after {
+    let sql = match after {
         None => {
             "SELECT * FROM (SELECT * FROM v_events \
              WHERE event_id > $1 AND ($2 = '' OR kind IN ($2, $3, $4, $5, $6, $7, $8, $9)) \
@@ -79,7 +79,7 @@ pub async fn events(
              AND ($10 = '' OR subject_id = $10) ORDER BY event_id LIMIT $11"
         }
     };
-    let List { after, limit, wait_ms } = List::of(filter.after, filter.limit, filter.wait_ms);
+    let List { after, limit, wait_ms } = List::of(after, filter.limit, filter.wait_ms);
     let mut kinds = filter.kind.split(',').map(str::to_owned);
     let mut binds = vec![Bind::Integer(after.unwrap_or(-1))];
     binds.extend((0..MOST_KINDS).map(|_| Bind::Text(kinds.next().unwrap_or_default())));
@@ -122,13 +122,13 @@ pub async fn health_changes(
     proof: Proof,
     Params(filter): Params<HealthFilter>,
 ) -> Result<Response, Problem> {
-    let begun = shared.feed.health();
+    let (begun, after) = (shared.feed.health(), begin(&headers, filter.after)?);
     if is_wanted(&headers) {
-        let (place, after) = (Place::take(&shared)?, begin(&headers, filter.after)?);
+        let place = Place::take(&shared)?;
         let takes = move |entry: &Entry| filter.takes(entry);
         return Ok(follow(&shared, resumed(begun, after), takes, proof, place));
     }
-    let sql = match filter.after {
+    let sql = match after {
         None => {
             "SELECT * FROM (SELECT * FROM v_health_history WHERE history_id > $1 AND ($2 = '' OR node = $2 OR node_id = $2) \
              AND ($3 = '' OR group_name = $3 OR group_id = $3) ORDER BY history_id DESC LIMIT $4) AS latest \
@@ -139,7 +139,7 @@ pub async fn health_changes(
              AND ($3 = '' OR group_name = $3 OR group_id = $3) ORDER BY history_id LIMIT $4"
         }
     };
-    let List { after, limit, wait_ms } = List::of(filter.after, filter.limit, filter.wait_ms);
+    let List { after, limit, wait_ms } = List::of(after, filter.limit, filter.wait_ms);
     let (node, group) = (Bind::Text(filter.node.clone()), Bind::Text(filter.group.clone()));
     let binds = [Bind::Integer(after.unwrap_or(-1)), node, group, Bind::Integer(limit)];
     let waited = Waited { after, wait_ms, begun, takes: |entry: &Entry| filter.takes(entry) };

@@ -142,7 +142,10 @@ fn answered(answer: &Answer) -> Response {
             link.description = Some("where there is another page: `<…>; rel=\"next\"` (RFC 8288)".into());
             built.header("Link", link).build()
         }
-        Answer::Text(_, kind) => built.description("text").content(*kind, content(schema(&Shape::Text))).build(),
+        Answer::Text(_, kinds) => {
+            let text = |built: ResponseBuilder, kind: &&str| built.content(*kind, content(schema(&Shape::Text)));
+            kinds.iter().fold(built.description("text"), text).build()
+        }
     }
 }
 

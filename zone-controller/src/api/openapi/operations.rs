@@ -33,8 +33,8 @@ pub enum Answer {
     Tagged(Shape),
     /// A page of a list.
     Page(Shape),
-    /// Text of a kind, with a code.
-    Text(u16, &'static str),
+    /// Text of one of these kinds, with a code.
+    Text(u16, &'static [&'static str]),
 }
 
 impl Answer {

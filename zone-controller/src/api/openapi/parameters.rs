@@ -35,8 +35,8 @@ pub fn of(route: &Route, operation: &Operation) -> Vec<Parameter> {
         found.push(header("If-None-Match", "tags of what whoever asks knows already"));
     }
     if operation.answers.iter().any(|answer| matches!(answer, Answer::Live(_))) {
-        let about = "of a stream: the last id that was heard; wins over `after`";
-        let id = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9]{1,18}$"));
+        let about = "the last id that was heard; wins over `after`";
+        let id = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9]{0,18}$"));
         found.push(optional("Last-Event-ID", ParameterIn::Header, about).schema(Some(id)).build());
     }
     if takes_conditions(route) {

@@ -165,18 +165,23 @@ const TABLE: Shape = Object(&[("columns", List(&Text)), ("rows", List(&List(&Any
 
 /// The routes of the fleet.
 pub const ALL: &[Operation] = &[
-    Operation::get("/healthz", "healthz", "lives", &[Answer::Text(200, "text/plain")]),
+    Operation::get(
+        "/healthz",
+        "healthz",
+        "lives",
+        &[Answer::Text(200, &["text/plain"]), Answer::Text(503, &["text/plain"])],
+    ),
     Operation::get(
         "/readyz",
         "readyz",
         "whether it reaches its broker and its database takes writes",
-        &[Answer::Text(200, "text/plain"), Answer::Text(503, "text/plain")],
+        &[Answer::Text(200, &["text/plain"]), Answer::Text(503, &["text/plain"])],
     ),
     Operation::get(
         "/metrics",
         "metrics",
         "figures for Prometheus",
-        &[Answer::Text(200, "application/openmetrics-text")],
+        &[Answer::Text(200, &["application/openmetrics-text", "text/plain"])],
     ),
     Operation::get("/v1/openapi.json", "openapi", "this document", &[Answer::Json(200, Anything)]),
     Operation::get("/v1/status", "status", "the zone at a glance", &[Answer::Json(200, STATUS)]),
