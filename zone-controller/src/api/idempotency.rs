@@ -24,6 +24,8 @@ pub const LONGEST_KEY: usize = 128;
 pub const RETENTION: Millis = Millis(3_600_000);
 /// Most answers remembered; then the oldest are forgotten.
 pub const MOST: usize = 2_048;
+/// Most of one caller's: whoever takes many keys loses their own.
+pub const MOST_OF_ONE: usize = 256;
 /// Longest answer remembered, bytes.
 pub const LONGEST_ANSWER: usize = 64 * 1024;
 
@@ -114,8 +116,11 @@ impl Remembered {
                 None => Turn::Wait,
             };
         }
-        if self.entries.len() >= MOST {
-            self.forget_oldest();
+        let of_caller = |known: &Key| known.0 == key.0;
+        if self.entries.keys().filter(|known| of_caller(known)).count() >= MOST_OF_ONE {
+            self.forget_oldest(of_caller);
+        } else if self.entries.len() >= MOST {
+            self.forget_oldest(|_| true);
         }
         self.count += 1;
         let until = Tick(now.0.saturating_add(RETENTION.0));
@@ -137,10 +142,10 @@ impl Remembered {
         self.entries.remove(key);
     }
 
-    fn forget_oldest(&mut self) {
-        let done = self.entries.iter().filter(|(_, entry)| entry.given.is_some());
+    fn forget_oldest(&mut self, of: impl Fn(&Key) -> bool) {
+        let done = self.entries.iter().filter(|(key, entry)| of(key) && entry.given.is_some());
         let oldest = done.min_by_key(|(_, entry)| entry.number).map(|(key, _)| key.clone());
-        // Where all are under way the map grows by those only, of which each holds a connection.
+        // Where all are under way the map grows by those only, which are as many as the core is asked at once.
         if let Some(key) = oldest {
             self.entries.remove(&key);
         }
@@ -182,17 +187,33 @@ mod tests {
         assert_eq!(remembered.comes(Tick(2), key, [1; 32]), Turn::CarryOut);
     }
 
+    fn done(remembered: &mut Remembered, key: &Key) -> Turn {
+        let turn = remembered.comes(Tick(1), key.clone(), [0; 32]);
+        remembered.keep(key, given("x"));
+        turn
+    }
+
     #[test]
     fn memory_is_bounded_and_the_oldest_go_first() {
         let mut remembered = Remembered::default();
+        let key = |number: usize| key_of(&format!("user {}", number % 16), &number.to_string());
         for number in 0..=MOST {
-            let key = key_of("ada", &number.to_string());
-            assert_eq!(remembered.comes(Tick(1), key.clone(), [0; 32]), Turn::CarryOut);
-            remembered.keep(&key, given("x"));
+            assert_eq!(done(&mut remembered, &key(number)), Turn::CarryOut);
         }
         assert_eq!(remembered.entries.len(), MOST);
-        assert_eq!(remembered.comes(Tick(1), key_of("ada", "0"), [0; 32]), Turn::CarryOut);
-        assert!(matches!(remembered.comes(Tick(1), key_of("ada", "9"), [0; 32]), Turn::Again(_)));
+        assert_eq!(remembered.comes(Tick(1), key(0), [0; 32]), Turn::CarryOut);
+        assert!(matches!(remembered.comes(Tick(1), key(9), [0; 32]), Turn::Again(_)));
+    }
+
+    #[test]
+    fn whoever_takes_many_keys_loses_their_own() {
+        let mut remembered = Remembered::default();
+        done(&mut remembered, &key_of("ada", "token"));
+        for number in 0..2 * MOST {
+            done(&mut remembered, &key_of("ben", &number.to_string()));
+        }
+        assert_eq!(remembered.entries.len(), MOST_OF_ONE + 1);
+        assert!(matches!(done(&mut remembered, &key_of("ada", "token")), Turn::Again(_)));
     }
 
     #[test]

@@ -45,13 +45,28 @@ pub(super) async fn carry_out(checked: Checked, next: Next) -> Response {
         }
         // In a task of its own: it is finished and remembered even when nobody waits for the answer any more.
         Turn::CarryOut => {
-            let forget = (Arc::clone(&shared), key.clone());
-            let done = tokio::spawn(async move { remember(&shared, &key, next.run(request).await).await }).await;
-            done.unwrap_or_else(|_| {
-                forget.0.writes.remembered().forget(&forget.1);
+            let done = tokio::spawn(async move {
+                let unfinished = Unfinished { shared: &shared, key: &key };
+                let answer = next.run(request).await;
+                std::mem::forget(unfinished);
+                remember(&shared, &key, answer).await
+            });
+            done.await.unwrap_or_else(|_| {
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed inside").into_response()
             })
         }
+    }
+}
+
+/// Forgets the key of a request that failed inside, whether or not somebody still waits for the answer.
+struct Unfinished<'a> {
+    shared: &'a Shared,
+    key: &'a Key,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        self.shared.writes.remembered().forget(self.key);
     }
 }
 
