@@ -4,6 +4,8 @@
   const AGAIN = 1000, MOST = 10000, PACE = 1000, SILENCE = 40000;
   const lost = document.getElementById("lost");
   const mark = document.getElementById("live");
+  // The newest ids this page knows: those it was made with, later those it was told.
+  const seen = { events: Number(document.body.dataset.events), health: Number(document.body.dataset.health) };
   let source = null, wait = AGAIN, retry = 0, silence = 0, since = null, wasLost = false;
 
   // A page about one node, or about alerts anywhere, is told which; a page about one node cares for no other.
@@ -40,15 +42,15 @@
 
   const connect = () => {
     if (source || document.hidden) return;
-    source = new EventSource("/ui/live");
+    source = new EventSource(`/ui/live?events=${seen.events}&health=${seen.health}`);
     source.onopen = () => {
       heard();
       wait = AGAIN;
       since = null;
       lost.hidden = true;
       mark.textContent = "live";
-      // Whatever happened in between is shown by asking for everything anew.
-      if (wasLost) { tell("map-stale"); concerns(subject()); changed(); }
+      // What happened in between is told now; what is told by no event, how the broker is say, is asked for anew.
+      if (wasLost) { concerns(subject()); changed(); }
       wasLost = false;
     };
     source.onerror = cutOff;
@@ -56,19 +58,21 @@
     source.addEventListener("health", (event) => {
       heard();
       const change = JSON.parse(event.data);
+      seen.health = change.id;
       document.dispatchEvent(new CustomEvent("node-health", { detail: change }));
       concerns(change.node);
       changed();
     });
     source.addEventListener("change", (event) => {
       heard();
-      const { moves, about } = JSON.parse(event.data);
+      const { id, moves, about } = JSON.parse(event.data);
+      seen.events = id;
       if (moves) tell("map-stale");
       concerns(about);
       changed();
     });
-    // Too much happened to be told one by one.
-    source.addEventListener("gap", () => { heard(); tell("map-stale"); concerns(subject()); changed(); });
+    // Too much happened to be told one by one: everything is asked for anew, and what comes next follows these ids.
+    source.addEventListener("gap", (event) => { heard(); Object.assign(seen, JSON.parse(event.data)); tell("map-stale"); concerns(subject()); changed(); });
   };
   // Browsers grant one site few connections: a page that nobody looks at gives its own up.
   document.addEventListener("visibilitychange", () => {
