@@ -72,7 +72,14 @@
       changed();
     });
     // Too much happened to be told one by one: everything is asked for anew, and what comes next follows these ids.
-    source.addEventListener("gap", (event) => { heard(); Object.assign(seen, JSON.parse(event.data)); tell("map-stale"); concerns(subject()); changed(); });
+    source.addEventListener("gap", (event) => {
+      heard();
+      Object.assign(seen, JSON.parse(event.data));
+      document.dispatchEvent(new CustomEvent("told-gap"));
+      tell("map-stale");
+      concerns(subject());
+      changed();
+    });
   };
   // Browsers grant one site few connections: a page that nobody looks at gives its own up.
   document.addEventListener("visibilitychange", () => {
