@@ -1,7 +1,7 @@
 // What every page does with a script: it stays live, keeps ages true, and says when it is cut off.
 "use strict";
 (() => {
-  const AGAIN = 1000, MOST = 10000, PACE = 1000, SILENCE = 40000;
+  const AGAIN = 1000, MOST = 10000, PACE = 1000, MAP_PACE = 3000, SPREAD = 1000, SILENCE = 40000;
   const lost = document.getElementById("lost");
   const mark = document.getElementById("live");
   // The newest ids this page knows: those it was made with, later those it was told.
@@ -18,6 +18,14 @@
   const changed = () => {
     if (due) return;
     due = setTimeout(() => { due = 0; last = Date.now(); tell("zone-changed"); }, Math.max(0, last + PACE - Date.now()));
+  };
+
+  // The map is the greatest part: it comes anew at most once in three seconds, and not for every page at the same moment.
+  let lastMap = 0, dueMap = 0;
+  const stale = () => {
+    if (dueMap) return;
+    const wait = Math.max(0, lastMap + MAP_PACE - Date.now()) + Math.random() * SPREAD;
+    dueMap = setTimeout(() => { dueMap = 0; lastMap = Date.now(); tell("map-stale"); }, wait);
   };
 
   const cutOff = () => {
@@ -67,7 +75,7 @@
       heard();
       const { id, moves, about } = JSON.parse(event.data);
       seen.events = id;
-      if (moves) tell("map-stale");
+      if (moves) stale();
       concerns(about);
       changed();
     });
@@ -76,7 +84,7 @@
       heard();
       Object.assign(seen, JSON.parse(event.data));
       document.dispatchEvent(new CustomEvent("told-gap"));
-      tell("map-stale");
+      stale();
       concerns(subject());
       changed();
     });
