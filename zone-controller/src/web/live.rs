@@ -10,16 +10,17 @@ use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::IntoResponse;
 use futures::stream::unfold;
+use rand::random_range;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
 use super::answer::Answer;
 use crate::api::credentials::Proof;
 use crate::api::errors::Problem;
 use crate::api::receiving::Params;
-use crate::api::streams::Place;
+use crate::api::streams::{PROVED, Place, SOON};
 use crate::api::{Shared, VIEWER};
 use crate::feed::{Entry, Feed, Subscription, Told};
 
@@ -28,9 +29,6 @@ const BEAT: Duration = Duration::from_secs(10);
 /// Events after which nodes stand elsewhere on the map.
 const MOVES: [&str; 6] =
     ["group_joined", "node_joined", "node_placed", "group_created", "group_dissolved", "principal_revoked"];
-
-/// Whoever opened a page's stream proves anew who they are after so long, and at once when somebody's rights changed.
-const PROVED: Duration = Duration::from_secs(60);
 
 /// Whoever missed more than so many ids asks for everything anew instead of being told each.
 const MOST_MISSED: i64 = 2_000;
@@ -84,7 +82,8 @@ struct Following {
     shared: Arc<Shared>,
     proof: Proof,
     trust: watch::Receiver<u64>,
-    prove: Interval,
+    /// When the page has to prove anew who it is.
+    prove: Instant,
     events: Subscription,
     health: Subscription,
     beat: Interval,
@@ -94,19 +93,16 @@ struct Following {
 /// `GET /ui/live?events=&health=`: server-sent events `health`, `change`, `gap` and `alive`, after the ids the page saw last.
 pub(super) async fn stream(State(shared): State<Arc<Shared>>, Params(seen): Params<Seen>, proof: Proof) -> Answer {
     let (ids, is_gap) = seen.begin(Ids::newest(&shared.feed))?;
-    let every = |pause| {
-        let mut ticks = interval(pause);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks
-    };
+    let mut beat = interval(BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let following = Following {
         _place: Place::take(&shared)?,
         missed: is_gap.then_some(ids),
         events: shared.feed.events().after(ids.events),
         health: shared.feed.health().after(ids.health),
         trust: shared.feed.trust_changes(),
-        beat: every(BEAT),
-        prove: every(PROVED),
+        beat,
+        prove: Instant::now() + PROVED,
         proof,
         shared,
     };
@@ -135,13 +131,14 @@ impl Following {
                 told = self.health.next() => told.ok()??,
                 told = self.events.next() => told.ok()??,
                 _ = self.beat.tick() => return Some(Bytes::from_static(b"event: alive\ndata: 1\n\n")),
-                _ = self.prove.tick() => {
+                () = sleep_until(self.prove) => {
                     self.is_still_entitled().await.then_some(())?;
+                    self.prove = Instant::now() + PROVED;
                     continue;
                 }
-                // The feed holds the other end.
+                // The feed holds the other end. Not all pages ask the store at the same moment.
                 _ = self.trust.changed() => {
-                    self.is_still_entitled().await.then_some(())?;
+                    self.prove = self.prove.min(Instant::now() + random_range(Duration::ZERO..SOON));
                     continue;
                 }
             };

@@ -10,14 +10,21 @@
 
   // A page about one node, or about alerts anywhere, is told which; a page about one node cares for no other.
   const subject = () => document.querySelector("[data-node]")?.dataset.node;
-  const concerns = (node) => { if (node && node === subject()) tell("node-changed"); };
+  let isConcerned = false;
+  const concerns = (node) => { if (node && node === subject()) isConcerned = true; };
 
   // Parts that show what is now are asked for anew when something changed, at most once a second.
   let last = 0, due = 0;
   const tell = (name) => document.body.dispatchEvent(new CustomEvent(name));
   const changed = () => {
     if (due) return;
-    due = setTimeout(() => { due = 0; last = Date.now(); tell("zone-changed"); }, Math.max(0, last + PACE - Date.now()));
+    due = setTimeout(() => {
+      due = 0;
+      last = Date.now();
+      tell("zone-changed");
+      if (isConcerned) tell("node-changed");
+      isConcerned = false;
+    }, Math.max(0, last + PACE - Date.now()));
   };
 
   // The map is the greatest part: it comes anew at most once in three seconds, and not for every page at the same moment.
@@ -102,7 +109,7 @@
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     const target = event.detail.target, at = document.activeElement;
     const isBusy = target && at && target.contains(at) && /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName) && at.value;
-    if (isBusy && event.detail.requestConfig.verb === "get") { event.detail.shouldSwap = false; setTimeout(changed, 3000); }
+    if (isBusy && event.detail.requestConfig.verb === "get") { event.detail.shouldSwap = false; setTimeout(() => { concerns(subject()); changed(); }, 3000); }
   });
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target.id !== "notice" && event.detail.requestConfig.verb !== "get") document.getElementById("notice").replaceChildren();
