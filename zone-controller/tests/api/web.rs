@@ -105,7 +105,9 @@ async fn who_logs_out_is_out_with_every_copy_of_the_cookie_and_nobody_else_is() 
     assert_eq!(get(&stage, "/v1/status", &cookie).await.status(), 401);
     assert_eq!(get(&stage, "/ui/", &other).await.status(), 200, "another browser");
     let end = async { while live.chunk().await.is_ok_and(|chunk| chunk.is_some()) {} };
-    tokio::time::timeout(std::time::Duration::from_secs(20), end).await.expect("the page that was open is told nothing more");
+    tokio::time::timeout(std::time::Duration::from_secs(20), end)
+        .await
+        .expect("the page that was open is told nothing more");
     assert_eq!(get(&stage, "/ui/live?events=-1", &other).await.status(), 400);
     assert_eq!(get(&stage, "/ui/live?health=x", &other).await.status(), 400);
 }
