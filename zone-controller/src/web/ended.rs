@@ -28,7 +28,7 @@ impl Ended {
     pub(crate) fn end(&self, session: &Session, now: UnixMillis) {
         let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tokens.retain(|_, ended| ended.these.last().is_some_and(|last| *last > now));
-        let ended = tokens.entry(session.token).or_default();
+        let ended = tokens.entry(session.token.clone()).or_default();
         ended.these.retain(|until| *until > now);
         ended.these.insert(session.until);
         if ended.these.len() > MOST {

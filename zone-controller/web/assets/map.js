@@ -156,6 +156,12 @@
     hide();
     read();
     reapply();
+    const cell = document.activeElement.closest("#map a.n");
+    if (!cell) return;
+    if (entry !== cell) entry.tabIndex = -1;
+    entry = cell;
+    cell.tabIndex = 0;
+    show(cell);
   });
   // The map is drawn first: nobody presses a key before they see it.
   requestAnimationFrame(() => setTimeout(() => { if (!map) read(); }));

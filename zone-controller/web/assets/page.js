@@ -114,6 +114,33 @@
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target.id !== "notice" && event.detail.requestConfig.verb !== "get") document.getElementById("notice").replaceChildren();
   });
+  // What comes anew is where it was: scrolled as far, and in focus if it was. What is the same stays.
+  const STOPS = "a[href], button, summary, [tabindex]";
+  const kept = new Map();
+  const keep = (target) => {
+    if (!target || !target.id) return;
+    const at = document.activeElement, stops = [...target.querySelectorAll(STOPS)];
+    const scrolled = [...target.querySelectorAll(".scroll")].map((it) => [it.scrollLeft, it.scrollTop]);
+    kept.set(target.id, { scrolled, stop: stops.indexOf(at), href: at?.getAttribute("href") });
+  };
+  const restore = (id) => {
+    const was = kept.get(id), part = document.getElementById(id);
+    kept.delete(id);
+    if (!was || !part) return;
+    part.querySelectorAll(".scroll").forEach((it, nth) => it.scrollTo(...(was.scrolled[nth] ?? [0, 0])));
+    if (was.stop < 0 || document.activeElement !== document.body) return;
+    const again = was.href ? part.querySelector(`[href="${CSS.escape(was.href)}"]`) : part.querySelectorAll(STOPS)[was.stop];
+    again?.focus({ preventScroll: true });
+  };
+  document.body.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const { target, fragment } = event.detail;
+    if (target.isEqualNode(fragment.firstElementChild)) event.detail.shouldSwap = false;
+    else keep(target);
+  });
+  document.body.addEventListener("htmx:oobAfterSwap", (event) => restore(event.detail.target.id));
+  document.body.addEventListener("htmx:beforeSwap", (event) => { if (event.detail.shouldSwap) keep(event.detail.target); });
+  document.body.addEventListener("htmx:afterSwap", (event) => restore(event.target.id));
+
   document.body.addEventListener("htmx:sendError", (event) => {
     if (event.detail.requestConfig.verb === "get") return;
     const said = document.createElement("p");
