@@ -148,6 +148,7 @@ pub async fn run(
         notices: Arc::default(),
         is_up: Arc::clone(&is_up),
         sessions: trust::session_key(trust.as_deref())?,
+        ended: Arc::default(),
         paced: Arc::new(api::Paced::new(config.api.paces())),
         shutdown: shutdown.clone(),
     };

@@ -13,6 +13,7 @@ mod audit;
 mod bits;
 mod checkins;
 mod drawing;
+pub(crate) mod ended;
 pub(crate) mod forms;
 mod frame;
 mod group;

@@ -138,7 +138,8 @@ async fn by_token(store: &Store, origin: IpAddr, shown: &str) -> Result<Caller, 
 /// A session that is over, or never was one, is as good as none: whoever shows it is asked who they are.
 async fn by_session(shared: &Shared, origin: IpAddr, headers: &HeaderMap) -> Result<Caller, Problem> {
     let now = Clock::start().now().wall;
-    let Some(session) = Session::in_cookies(headers, &shared.sessions, now) else {
+    let session = Session::in_cookies(headers, &shared.sessions, now);
+    let Some(session) = session.filter(|session| !shared.ended.has(session)) else {
         return Ok(Caller::stranger(origin));
     };
     // The token is looked up each time: revoked, or its user removed, the session is over.

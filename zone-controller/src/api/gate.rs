@@ -138,7 +138,8 @@ async fn check(route: &Route, request: Request) -> Result<Checked, Problem> {
     let key = if idempotency::is_taken_by(route) { idempotency::key(&parts.headers)? } else { None };
     let body = read(body, route.body).await?;
     if route.surface == Surface::Web && route.method != Method::GET {
-        web::forms::check(&shared.sessions, &caller, &parts.headers, &body)?;
+        let scheme = web::forms::scheme(shared.trust.is_some());
+        web::forms::check((&shared.sessions, scheme), &caller, &parts.headers, &body)?;
     }
     let named = key.map(|key| Named {
         key: (caller.who.clone(), key),

@@ -25,9 +25,10 @@ use crate::feed::{Entry, Subscription, Told};
 /// A sign of life for a client to which nothing else was sent for so long.
 const BEAT: Duration = Duration::from_secs(15);
 const BEATING: Bytes = Bytes::from_static(b":\n\n");
-/// Whoever opened a stream proves anew who they are after so long, and within [`SOON`] when somebody's rights changed.
-const PROVED: Duration = Duration::from_secs(60);
-const SOON: Duration = Duration::from_secs(1);
+/// Whoever opened a stream proves anew who they are after so long.
+pub const PROVED: Duration = Duration::from_secs(60);
+/// The same, when somebody's rights changed; not all at the same moment.
+pub const SOON: Duration = Duration::from_secs(1);
 /// How long clients wait before they come back, milliseconds: not all at the same moment.
 const RETRY: std::ops::Range<u32> = 500..3_000;
 /// When it is worth it to ask again for a place.

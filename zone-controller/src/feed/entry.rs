@@ -17,7 +17,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(id: i64, kind: &str, row: Map<String, Value>) -> Self {
+    pub(crate) fn new(id: i64, kind: &str, row: Map<String, Value>) -> Self {
         // A line feed in it would begin another field.
         let kind = kind.replace(char::is_control, " ");
         // Cannot fail: its keys are text.

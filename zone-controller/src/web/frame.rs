@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::answer::Answer;
 use super::ask::read;
+use super::live::Ids;
 use super::moment::Present;
 use super::state::{Look, look};
 use super::{assets, forms, page};
@@ -42,6 +43,8 @@ pub(super) struct Frame {
     pub has_session: bool,
     /// The token of every form on the page.
     pub csrf: String,
+    /// What was told before anything on the page was read: what is live begins after it.
+    pub told: Ids,
     pub header: Header,
 }
 
@@ -102,12 +105,14 @@ struct OpenRow {
 }
 
 impl Frame {
-    /// The frame of a page.
+    /// The frame of a page, made before anything else is read for it, so that no change is lost between page and stream.
     ///
     /// # Errors
     /// When the store does not answer.
     pub(super) async fn of(shared: &Shared, caller: &Caller, here: &'static str) -> Result<Self, Problem> {
+        let told = Ids::newest(&shared.feed);
         Ok(Self {
+            told,
             assets: assets::VERSION,
             zone: shared.name.to_string(),
             here,

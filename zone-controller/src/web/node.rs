@@ -156,8 +156,8 @@ pub(super) async fn page(
     Path(wanted): Path<String>,
     Query(wish): Query<Wish>,
 ) -> Answer {
-    let node = find(&shared, &wanted).await?;
     let frame = Frame::of(&shared, &caller, "").await?;
+    let node = find(&shared, &wanted).await?;
     let id = [Bind::Text(node.node_id.clone())];
     let memberships = "SELECT group_id, group_name, kind, by_rule, since, reason FROM v_memberships WHERE node_id = $1 \
                        ORDER BY kind DESC, group_name";

@@ -1,5 +1,6 @@
 //! Logging in and out. A session is a cookie and nothing else: who, until when, and the digest of the token it began with,
-//! authenticated by the zone's key. Each request looks the token up anew, so that nothing outlives its user.
+//! authenticated by the zone's key. Each request looks the token up anew, so that nothing outlives its user; whoever logs out
+//! ends it before its time.
 
 use std::sync::Arc;
 
@@ -32,7 +33,8 @@ pub(crate) struct Session {
     pub user: Name,
     /// Digest of the token they came with.
     pub token: Sha256,
-    until: UnixMillis,
+    /// When it is over.
+    pub until: UnixMillis,
 }
 
 impl Session {
@@ -151,8 +153,13 @@ pub(super) async fn login(State(shared): State<Arc<Shared>>, caller: Caller, For
     Ok(response)
 }
 
-/// `POST /ui/logout`: the browser forgets the session.
-pub(super) async fn logout() -> Answer {
+/// `POST /ui/logout`: the session is over, its streams end, and the browser forgets it.
+pub(super) async fn logout(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Answer {
+    let now = Clock::start().now().wall;
+    if let Some(session) = Session::in_cookies(&headers, &shared.sessions, now) {
+        shared.ended.end(&session, now);
+        shared.feed.prove_again();
+    }
     let mut response = see_other("/ui/login");
     set(&mut response, &set_cookie("", 0))?;
     Ok(response)

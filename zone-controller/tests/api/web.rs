@@ -92,6 +92,27 @@ async fn a_session_lasts_as_long_as_its_token_and_changes_something_from_our_own
 }
 
 #[tokio::test]
+async fn who_logs_out_is_out_with_every_copy_of_the_cookie_and_nobody_else_is() {
+    let stage = Secure::up().await;
+    let (own, token) = (format!("https://{}", stage.api), stage.user("ada", "viewer").await);
+    let (cookie, other) = (log_in(&stage, &token).await, log_in(&stage, &token).await);
+    assert_ne!(cookie, other);
+    let mut live = get(&stage, "/ui/live", &cookie).await;
+    assert_eq!(live.status(), 200);
+    let csrf = form_token(&stage, &cookie).await;
+    assert_eq!(send(&stage, "/ui/logout", &cookie, Some(&own), &[("csrf", &csrf)]).await.status(), 303);
+    assert_eq!(get(&stage, "/ui/", &cookie).await.status(), 303, "a copy of the cookie");
+    assert_eq!(get(&stage, "/v1/status", &cookie).await.status(), 401);
+    assert_eq!(get(&stage, "/ui/", &other).await.status(), 200, "another browser");
+    let end = async { while live.chunk().await.is_ok_and(|chunk| chunk.is_some()) {} };
+    tokio::time::timeout(std::time::Duration::from_secs(20), end)
+        .await
+        .expect("the page that was open is told nothing more");
+    assert_eq!(get(&stage, "/ui/live?events=-1", &other).await.status(), 400);
+    assert_eq!(get(&stage, "/ui/live?health=x", &other).await.status(), 400);
+}
+
+#[tokio::test]
 async fn a_user_whose_token_or_role_changes_is_who_they_are_now() {
     let stage = Secure::up().await;
     let token = stage.user("ada", "viewer").await;

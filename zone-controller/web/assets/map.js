@@ -7,6 +7,8 @@
   const STATES = { healthy: "h", suspect: "s", down: "d", joining: "j", left: "l" };
   const panel = document.getElementById("hint");
   let map, names, critical, cells, entry;
+  // The last change told of each node that may be newer than the map there is.
+  const newer = new Map();
 
   // Set bits, bits that are not measured, and since when, seconds.
   const told = (cell) => cell.dataset.b.split(" ").map(Number);
@@ -40,8 +42,13 @@
   const named = (bits) => names.filter((_, bit) => bits >> bit & 1).join(", ");
   const name = (cell) => cell.querySelector("b")?.textContent ?? cell.getAttribute("aria-label").split(" ")[0];
 
+  // A map that was asked for before a change, and comes after it, does not undo it.
+  const reapply = () => {
+    const drawn = Number(map.dataset.health);
+    for (const [id, change] of newer) change.id > drawn ? apply(change) : newer.delete(id);
+  };
+
   const apply = ({ node: id, state, bits, mask, since }) => {
-    if (!map) read();
     const cell = cells.get(id);
     if (!cell) return;
     performance.mark("cell");
@@ -136,8 +143,26 @@
   });
   document.addEventListener("focusin", (event) => { if (!map) read(); const cell = event.target.closest?.("#map a.n"); cell ? show(cell) : hide(); });
   document.addEventListener("mouseover", (event) => { if (!map) read(); const cell = event.target.closest?.("#map a.n"); if (cell) show(cell); else if (!document.activeElement?.closest("#map")) hide(); });
-  document.addEventListener("node-health", (event) => apply(event.detail));
-  document.body.addEventListener("htmx:afterSwap", () => { if (document.getElementById("map") !== map) { hide(); read(); } });
+  document.addEventListener("node-health", ({ detail: change }) => {
+    if (!map) read();
+    newer.set(change.node, change);
+    // What is told again, to be sure, may be on the map already.
+    if (change.id > Number(map.dataset.health)) apply(change);
+  });
+  // The map comes anew, perhaps of a database in which these changes are not.
+  document.addEventListener("told-gap", () => newer.clear());
+  document.body.addEventListener("htmx:afterSwap", () => {
+    if (document.getElementById("map") === map) return;
+    hide();
+    read();
+    reapply();
+    const cell = document.activeElement.closest("#map a.n");
+    if (!cell) return;
+    if (entry !== cell) entry.tabIndex = -1;
+    entry = cell;
+    cell.tabIndex = 0;
+    show(cell);
+  });
   // The map is drawn first: nobody presses a key before they see it.
   requestAnimationFrame(() => setTimeout(() => { if (!map) read(); }));
 })();

@@ -1,21 +1,38 @@
 // What every page does with a script: it stays live, keeps ages true, and says when it is cut off.
 "use strict";
 (() => {
-  const AGAIN = 1000, MOST = 10000, PACE = 1000, SILENCE = 40000;
+  const AGAIN = 1000, MOST = 10000, PACE = 1000, MAP_PACE = 3000, SPREAD = 1000, SILENCE = 40000;
   const lost = document.getElementById("lost");
   const mark = document.getElementById("live");
+  // The newest ids this page knows: those it was made with, later those it was told.
+  const seen = { events: Number(document.body.dataset.events), health: Number(document.body.dataset.health) };
   let source = null, wait = AGAIN, retry = 0, silence = 0, since = null, wasLost = false;
 
   // A page about one node, or about alerts anywhere, is told which; a page about one node cares for no other.
   const subject = () => document.querySelector("[data-node]")?.dataset.node;
-  const concerns = (node) => { if (node && node === subject()) tell("node-changed"); };
+  let isConcerned = false;
+  const concerns = (node) => { if (node && node === subject()) isConcerned = true; };
 
   // Parts that show what is now are asked for anew when something changed, at most once a second.
   let last = 0, due = 0;
   const tell = (name) => document.body.dispatchEvent(new CustomEvent(name));
   const changed = () => {
     if (due) return;
-    due = setTimeout(() => { due = 0; last = Date.now(); tell("zone-changed"); }, Math.max(0, last + PACE - Date.now()));
+    due = setTimeout(() => {
+      due = 0;
+      last = Date.now();
+      tell("zone-changed");
+      if (isConcerned) tell("node-changed");
+      isConcerned = false;
+    }, Math.max(0, last + PACE - Date.now()));
+  };
+
+  // The map is the greatest part: it comes anew at most once in three seconds, and not for every page at the same moment.
+  let lastMap = 0, dueMap = 0;
+  const stale = () => {
+    if (dueMap) return;
+    const wait = Math.max(0, lastMap + MAP_PACE - Date.now()) + Math.random() * SPREAD;
+    dueMap = setTimeout(() => { dueMap = 0; lastMap = Date.now(); tell("map-stale"); }, wait);
   };
 
   const cutOff = () => {
@@ -40,15 +57,15 @@
 
   const connect = () => {
     if (source || document.hidden) return;
-    source = new EventSource("/ui/live");
+    source = new EventSource(`/ui/live?events=${seen.events}&health=${seen.health}`);
     source.onopen = () => {
       heard();
       wait = AGAIN;
       since = null;
       lost.hidden = true;
       mark.textContent = "live";
-      // Whatever happened in between is shown by asking for everything anew.
-      if (wasLost) { tell("map-stale"); concerns(subject()); changed(); }
+      // What happened in between is told now; what is told by no event, how the broker is say, is asked for anew.
+      if (wasLost) { concerns(subject()); changed(); }
       wasLost = false;
     };
     source.onerror = cutOff;
@@ -56,19 +73,28 @@
     source.addEventListener("health", (event) => {
       heard();
       const change = JSON.parse(event.data);
+      seen.health = change.id;
       document.dispatchEvent(new CustomEvent("node-health", { detail: change }));
       concerns(change.node);
       changed();
     });
     source.addEventListener("change", (event) => {
       heard();
-      const { moves, about } = JSON.parse(event.data);
-      if (moves) tell("map-stale");
+      const { id, moves, about } = JSON.parse(event.data);
+      seen.events = id;
+      if (moves) stale();
       concerns(about);
       changed();
     });
-    // Too much happened to be told one by one.
-    source.addEventListener("gap", () => { heard(); tell("map-stale"); concerns(subject()); changed(); });
+    // Too much happened to be told one by one: everything is asked for anew, and what comes next follows these ids.
+    source.addEventListener("gap", (event) => {
+      heard();
+      Object.assign(seen, JSON.parse(event.data));
+      document.dispatchEvent(new CustomEvent("told-gap"));
+      stale();
+      concerns(subject());
+      changed();
+    });
   };
   // Browsers grant one site few connections: a page that nobody looks at gives its own up.
   document.addEventListener("visibilitychange", () => {
@@ -83,11 +109,38 @@
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     const target = event.detail.target, at = document.activeElement;
     const isBusy = target && at && target.contains(at) && /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName) && at.value;
-    if (isBusy && event.detail.requestConfig.verb === "get") { event.detail.shouldSwap = false; setTimeout(changed, 3000); }
+    if (isBusy && event.detail.requestConfig.verb === "get") { event.detail.shouldSwap = false; setTimeout(() => { concerns(subject()); changed(); }, 3000); }
   });
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target.id !== "notice" && event.detail.requestConfig.verb !== "get") document.getElementById("notice").replaceChildren();
   });
+  // What comes anew is where it was: scrolled as far, and in focus if it was. What is the same stays.
+  const STOPS = "a[href], button, summary, [tabindex]";
+  const kept = new Map();
+  const keep = (target) => {
+    if (!target || !target.id) return;
+    const at = document.activeElement, stops = [...target.querySelectorAll(STOPS)];
+    const scrolled = [...target.querySelectorAll(".scroll")].map((it) => [it.scrollLeft, it.scrollTop]);
+    kept.set(target.id, { scrolled, stop: stops.indexOf(at), href: at?.getAttribute("href") });
+  };
+  const restore = (id) => {
+    const was = kept.get(id), part = document.getElementById(id);
+    kept.delete(id);
+    if (!was || !part) return;
+    part.querySelectorAll(".scroll").forEach((it, nth) => it.scrollTo(...(was.scrolled[nth] ?? [0, 0])));
+    if (was.stop < 0 || document.activeElement !== document.body) return;
+    const again = was.href ? part.querySelector(`[href="${CSS.escape(was.href)}"]`) : part.querySelectorAll(STOPS)[was.stop];
+    again?.focus({ preventScroll: true });
+  };
+  document.body.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const { target, fragment } = event.detail;
+    if (target.isEqualNode(fragment.firstElementChild)) event.detail.shouldSwap = false;
+    else keep(target);
+  });
+  document.body.addEventListener("htmx:oobAfterSwap", (event) => restore(event.detail.target.id));
+  document.body.addEventListener("htmx:beforeSwap", (event) => { if (event.detail.shouldSwap) keep(event.detail.target); });
+  document.body.addEventListener("htmx:afterSwap", (event) => restore(event.target.id));
+
   document.body.addEventListener("htmx:sendError", (event) => {
     if (event.detail.requestConfig.verb === "get") return;
     const said = document.createElement("p");
