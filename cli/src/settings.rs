@@ -1,6 +1,7 @@
 //! What holds for this call: options first, then variables, then the context in use, then defaults.
 //!
 //! A context's identity belongs to its own zone: where `--api` or `ROLLCALL_API` names the zone, it is not shown there.
+//! Nor is a token out of the environment shown to a context's zone, which is not said to be the one it is for.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -119,14 +120,16 @@ fn resolve(
     let counts = |by_option: bool| by_option || !told.context;
     settings.identity = global.identity.clone().filter(|_| counts(told.identity));
     settings.site = global.site.clone().filter(|_| counts(told.site));
-    settings.token = global.token.clone().filter(|_| counts(false) && !told.identity);
+    // An identity is shown rather than a token.
+    settings.token = global.token.clone().filter(|_| counts(false) && settings.identity.is_none());
     match (global.api.clone().filter(|_| counts(told.api)), context) {
         (Some(api), _) => settings.api = api,
         (None, None) => API.clone_into(&mut settings.api),
+        (None, Some((name, _))) if settings.token.is_some() => return Err(stray_token(&name)),
         (None, Some((name, context))) => {
             settings.api = context.api;
             settings.context = Some(name);
-            if settings.identity.is_none() && settings.token.is_none() {
+            if settings.identity.is_none() {
                 settings.identity = context.identity;
                 settings.token = context.token_file.as_deref().map(token_of).transpose()?;
             }
@@ -134,6 +137,17 @@ fn resolve(
         }
     }
     Ok(settings)
+}
+
+fn stray_token(context: &str) -> Failure {
+    Failure::usage(format!(
+        "ROLLCALL_TOKEN is set, but not ROLLCALL_API: whether the token is meant for the zone of context {context:?} is not \
+         known, and it is not shown there"
+    ))
+    .hint(format!(
+        "set ROLLCALL_API and ROLLCALL_SITE of the token's zone; --context {context} asks as the context says, without \
+         this token"
+    ))
 }
 
 #[cfg(test)]
@@ -177,6 +191,26 @@ mod tests {
         let settings = resolved(&Global { api: Some("http://x".into()), ..Global::default() }, context());
         assert_eq!((settings.api.as_str(), settings.identity, settings.context), ("http://x", None, None));
         assert_eq!(settings.format, Format::Wide, "how to answer has nothing to do with where");
+    }
+
+    #[test]
+    fn a_token_out_of_the_environment_is_not_shown_to_a_contexts_zone() {
+        let token = Global { token: Some("t".into()), ..Global::default() };
+        let site = Global { site: Some("site.pem".into()), ..token.clone() };
+        let variable = Global { context: Some("east".into()), ..site.clone() };
+        for global in [&token, &site, &variable] {
+            let refused = resolve(global, context(), |_| Ok("token".into())).unwrap_err();
+            assert_eq!(refused.exit().code(), 2);
+            assert!(refused.to_string().contains("not ROLLCALL_API") && refused.to_string().contains("--context east"));
+        }
+        let settings = resolved(&Global { api: Some("https://x".into()), ..site.clone() }, context());
+        assert_eq!((settings.api.as_str(), settings.token.as_deref()), ("https://x", Some("t")));
+        assert_eq!(resolved(&token, None).token.as_deref(), Some("t"), "without a context nothing is taken from one");
+        let settings = resolved(&Global { identity: Some("mine".into()), ..token }, context());
+        assert_eq!((settings.token, settings.identity), (None, Some("mine".into())), "an identity goes first");
+        let by_option = ByOption { context: true, ..ByOption::default() };
+        let settings = resolved(&Global { by_option, ..variable }, context());
+        assert_eq!((settings.token, settings.identity, settings.site), (None, Some("east".into()), None));
     }
 
     #[test]

@@ -47,12 +47,15 @@ async fn zone() -> String {
             return Json(json!([event(1, "node_joined"), event(2, "node_state")])).into_response();
         }
         assert_eq!(query.as_deref(), Some("after=2"));
-        let text: String = (3..6)
-            .map(|id| {
-                format!("id: {id}\nevent: x\ndata: {}\n\n", event(id, if id == 4 { "user_set" } else { "node_state" }))
-            })
-            .collect();
+        let rows = (3..6).map(|id| {
+            format!("id: {id}\nevent: x\ndata: {}\n\n", event(id, if id == 4 { "user_set" } else { "node_state" }))
+        });
+        let text = rows.fold("event: gap\ndata: {\"first\":3}\n\n".to_owned(), |text, row| text + &row);
         ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(endless(text))).into_response()
+    };
+    let policy = async || {
+        let body = json!({ "status": 404, "detail": "there is no policy 9" }).to_string();
+        (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "application/problem+json")], body)
     };
     let nodes = async || Json(json!([{ "name": "web,3", "state": "down" }, { "name": "web-4", "state": null }]));
     let missing = async || {
@@ -63,6 +66,7 @@ async fn zone() -> String {
         .route("/v1/nodes", get(nodes))
         .route("/v1/nodes/web-3", get(node))
         .route("/v1/nodes/web-9", get(missing))
+        .route("/v1/policy/9", get(policy))
         .route("/v1/events", get(events));
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -93,6 +97,8 @@ async fn waiting_ends_with_0_when_it_is_so_and_with_4_when_it_is_not_in_time() {
         (Some(4), &json!(false), &json!("there is no node web-9"))
     );
     assert!(error.ends_with("error: not so within 0.2 s: there is no node web-9\n"), "{error}");
+    let (code, _, error) = wait("policy=9,obeyed", &[]).await;
+    assert!(code == Some(1) && error.starts_with("error: there is no policy 9; `rollcall policy history`"), "{error}");
     let (code, _, error) = wait("node=web-3,state=well", &[]).await;
     assert!(code == Some(2) && error.contains("healthy"), "{error}");
 }
@@ -120,10 +126,11 @@ async fn a_list_comes_in_every_form() {
 async fn a_stream_is_watched_as_lines_of_json() {
     let (api, home) = (zone().await, tempfile::tempdir().unwrap());
     let watch = ["watch", "-n", "1", "--for", "1s", "-o", "json"];
-    let (code, out, _) = run(home.path(), &[("ROLLCALL_API", &api)], &watch).await;
+    let (code, out, error) = run(home.path(), &[("ROLLCALL_API", &api)], &watch).await;
     let ids: Vec<Value> =
         out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["event_id"].clone()).take(3).collect();
     assert_eq!((code, ids), (Some(0), vec![json!(2), json!(3), json!(5)]), "a user is neither node nor group");
+    assert!(error.contains("note: what happened before event 3 and was not shown is gone: history kept"), "{error}");
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ What can be waited for:
   group=NAME,members>=N        it has so many members
   alert=ID,state=cleared       an alert by its number; also acknowledged
   alert=KIND,state=cleared     no alert of this kind is open
-  policy=VERSION,obeyed        every live node obeys it
+  policy=VERSION,obeyed        every live node obeys it, and there is one
   action=ID,state=done         an order has ended so
 Several --for must all hold at the same moment. Exit code 0 once they do, 4 when they
 do not in time, and what stands in the way is told.

@@ -259,6 +259,7 @@ pub struct Alert {
     pub severity: String,
     pub state: String,
     pub group_name: String,
+    pub group_id: Option<String>,
     pub node: Option<String>,
     pub raised_at: Option<String>,
     pub cleared_at: Option<String>,

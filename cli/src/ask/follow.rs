@@ -64,18 +64,19 @@ impl Following {
         Self { events: Events::after(client, last), away: false }
     }
 
-    /// The next ones. `note` is told, once each time, that the zone went away and that it is back.
+    /// The next ones. `note` is told, once each time, that the zone went away and that it is back, and what is missing.
     ///
     /// # Errors
     /// When the zone refuses for a reason that does not pass.
     pub async fn next(&mut self, mut note: impl FnMut(&str)) -> Result<Vec<Value>, Failure> {
         loop {
             match self.events.next().await {
-                Ok(rows) => {
+                Ok(heard) => {
                     if std::mem::take(&mut self.away) {
                         note("the zone answers again");
                     }
-                    return Ok(rows);
+                    heard.missed.iter().for_each(|missed| note(&missed.told()));
+                    return Ok(heard.rows);
                 }
                 Err(error) if !is_passing(&error) => return Err(error.into()),
                 Err(error) if !self.away => note(&format!("{error}; trying again")),

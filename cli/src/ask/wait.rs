@@ -12,7 +12,7 @@ use self::condition::{Condition, Standing, What};
 use super::Asker;
 use super::answer::{Action, Table};
 use super::client::ClientError;
-use super::client::stream::Events;
+use super::client::stream::{Events, Heard};
 use super::follow::{is_passing, newest};
 use super::watch::is_missing;
 use crate::arguments::Waits;
@@ -47,7 +47,7 @@ pub async fn run(asker: &Asker<'_>, asked: Waits) -> Result<(), Failure> {
         let document = document(&conditions, &standings, began.elapsed());
         if let Some(never) = standings.iter().find(|it| it.never) {
             asker.conclude(&document, "")?;
-            return Err(Failure::other(format!("{}: it cannot come true any more", never.stands)));
+            return Err(Failure::other(format!("{}: this will not come true", never.stands)));
         }
         let missing: Vec<String> = standings.iter().filter(|it| !it.met).map(|it| it.stands.clone()).collect();
         if missing.is_empty() {
@@ -75,7 +75,7 @@ async fn pause(events: &mut Events) {
     let happened = async {
         loop {
             match events.next().await {
-                Ok(rows) if !rows.is_empty() => return,
+                Ok(heard) if heard != Heard::default() => return,
                 Ok(_) => {}
                 Err(_) => sleep(events.pause()).await,
             }
@@ -151,7 +151,12 @@ async fn facts(asker: &Asker<'_>, condition: &Condition) -> Result<Option<Value>
         }
         What::Policy => {
             let version: u64 = name.parse().unwrap_or(u64::MAX);
-            super::policy::flow::look(client, version).await.map(|it| json!({ "live": it.live, "obeying": it.obeying }))
+            match client.policy(Some(version)).await {
+                Ok(_) => super::policy::flow::look(client, version)
+                    .await
+                    .map(|it| json!({ "live": it.live, "obeying": it.obeying })),
+                Err(error) => Err(error),
+            }
         }
         What::Alert => return alerts(asker, name).await,
     };

@@ -20,7 +20,7 @@ use super::palette::Palette;
 use super::state::{Effect, Event, State};
 use super::terminal::Screen;
 use super::view;
-use crate::ask::client::stream::Events;
+use crate::ask::client::stream::{Events, Heard};
 use crate::ask::client::{Client, ClientError};
 use crate::ask::follow::is_passing;
 
@@ -139,18 +139,23 @@ fn shortly(error: &ClientError) -> String {
     }
 }
 
+/// What becomes of something heard, after the zone could not be heard if so.
+fn told_of(heard: Heard, was_lost: bool) -> Vec<Told> {
+    let events = [
+        was_lost.then_some(Event::Back),
+        (!heard.missed.is_empty()).then_some(Event::Missed),
+        (!heard.rows.is_empty()).then_some(Event::Happened(heard.rows)),
+    ];
+    events.into_iter().flatten().map(Told::Event).collect()
+}
+
 /// Tells what happens in the zone, and when it cannot be heard.
 async fn follow(client: Client, newest: i64, tell: Sender<Told>) {
     let mut events = Events::after(&client, newest);
     let mut is_lost = false;
     loop {
         let told = match events.next().await {
-            Ok(rows) if is_lost => {
-                is_lost = false;
-                vec![Told::Event(Event::Back), Told::Event(Event::Happened(rows))]
-            }
-            Ok(rows) if rows.is_empty() => continue,
-            Ok(rows) => vec![Told::Event(Event::Happened(rows))],
+            Ok(heard) => told_of(heard, std::mem::take(&mut is_lost)),
             Err(error) if is_passing(&error) => {
                 is_lost = true;
                 vec![Told::Event(Event::Lost(shortly(&error)))]
@@ -165,5 +170,32 @@ async fn follow(client: Client, newest: i64, tell: Sender<Told>) {
         if is_lost {
             tokio::time::sleep(events.pause()).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::ask::client::stream::Missed;
+
+    #[test]
+    fn what_is_missed_is_told_before_what_happened_after_it() {
+        let told = |rows: &[i64], missed: &[Missed], was_lost: bool| -> Vec<&str> {
+            let rows = rows.iter().map(|id| json!({ "event_id": id })).collect();
+            let told = told_of(Heard { rows, missed: missed.to_vec() }, was_lost);
+            let name = |told: &Told| match told {
+                Told::Event(Event::Back) => "back",
+                Told::Event(Event::Missed) => "missed",
+                Told::Event(Event::Happened(_)) => "happened",
+                _ => "something else",
+            };
+            told.iter().map(name).collect()
+        };
+        assert_eq!(told(&[], &[], false), Vec::<&str>::new());
+        assert_eq!(told(&[7], &[], false), ["happened"]);
+        assert_eq!(told(&[7], &[Missed::Forgotten { first: 7 }], false), ["missed", "happened"]);
+        assert_eq!(told(&[], &[Missed::Replaced], true), ["back", "missed"]);
     }
 }

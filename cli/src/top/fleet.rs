@@ -27,6 +27,9 @@ pub struct Loaded {
     pub now: Timestamp,
 }
 
+/// Most events that are kept while the whole is loaded; with more it is loaded again.
+const MOST_KEPT: usize = 20_000;
+
 /// A rack and its nodes.
 #[derive(Clone, Debug, Default)]
 pub struct Rack {
@@ -81,17 +84,40 @@ pub struct Fleet {
     pub rates: Rates,
     index: HashMap<String, usize>,
     groups: Vec<Group>,
+    /// What happened since the whole began to be loaded; its answer may be older.
+    meanwhile: Option<Vec<Value>>,
 }
 
 impl Fleet {
-    /// Takes the whole.
+    /// The whole is being asked for from now on.
+    pub fn loading(&mut self) {
+        self.meanwhile = Some(Vec::new());
+    }
+
+    /// Takes the whole, and once more what happened while it was loaded.
     pub fn load(&mut self, loaded: Loaded) {
         self.status(&loaded.status, loaded.now);
         self.nodes = loaded.nodes;
         self.index = self.nodes.iter().enumerate().map(|(at, node)| (node.node_id.clone(), at)).collect();
         self.groups = loaded.groups;
         self.alerts = loaded.alerts;
+        for row in self.meanwhile.take().unwrap_or_default() {
+            // Who is not known was asked for when it happened.
+            self.changed(&row);
+        }
         self.arrange();
+    }
+
+    /// Keeps what changes nodes for the whole that is being loaded; says whether that is too much to be kept.
+    fn keep(&mut self, rows: &[Value]) -> bool {
+        let Some(kept) = &mut self.meanwhile else { return false };
+        let changes = rows.iter().filter(|row| changes_a_node(row));
+        kept.extend(changes.cloned());
+        let is_too_much = kept.len() > MOST_KEPT;
+        if is_too_much {
+            self.meanwhile = None;
+        }
+        is_too_much
     }
 
     /// Takes the zone at a glance.
@@ -123,12 +149,12 @@ impl Fleet {
     /// Takes events, rows of `v_events`.
     pub fn happened(&mut self, rows: &[Value], now: Timestamp) -> Stale {
         self.rates.happened(rows.len(), now);
-        let mut stale = Stale::default();
+        let mut stale = Stale { fleet: self.keep(rows), ..Stale::default() };
         let mut moved = false;
         for row in rows {
             let kind = row["kind"].as_str().unwrap_or_default();
             match kind {
-                "node_state" | "node_health" => {
+                _ if changes_a_node(row) => {
                     stale.alerts = true;
                     match self.changed(row) {
                         Some(()) => moved = true,
@@ -201,9 +227,19 @@ impl Fleet {
 
     fn count_alerts(&mut self) {
         for rack in &mut self.racks {
-            rack.alerts = self.alerts.iter().filter(|alert| alert.group_name == rack.name).count();
+            // Another group may have the same name.
+            let is_here = |alert: &&Alert| match &alert.group_id {
+                Some(id) => *id == rack.id,
+                None => alert.group_name == rack.name,
+            };
+            rack.alerts = self.alerts.iter().filter(is_here).count();
         }
     }
+}
+
+/// Whether an event says what a node has become.
+fn changes_a_node(row: &Value) -> bool {
+    row["kind"] == "node_state" || row["kind"] == "node_health"
 }
 
 /// The worst first, then those with more bits set, then by name.

@@ -65,6 +65,8 @@ pub enum Event {
     Size(u16, u16),
     /// It is so late.
     Time(Timestamp),
+    /// The whole begins to be loaded.
+    Loading,
     /// The whole was loaded.
     Loaded(Box<Loaded>),
     /// The zone at a glance.
@@ -75,6 +77,8 @@ pub enum Event {
     Node(Box<NodeDetail>, Option<Box<NodeReadings>>),
     /// Events of the zone.
     Happened(Vec<Value>),
+    /// Something happened that is not told.
+    Missed,
     /// The zone does not answer, and why.
     Lost(String),
     /// It answers again.
@@ -162,6 +166,10 @@ impl State {
                 self.fleet.rates.age(now);
                 Vec::new()
             }
+            Event::Loading => {
+                self.fleet.loading();
+                Vec::new()
+            }
             Event::Loaded(loaded) => {
                 self.fleet.load(*loaded);
                 Vec::new()
@@ -181,6 +189,7 @@ impl State {
                 Vec::new()
             }
             Event::Happened(rows) => self.happened(&rows),
+            Event::Missed => vec![Effect::LoadFleet],
             Event::Lost(why) => {
                 self.lost = Some(why);
                 Vec::new()

@@ -8,6 +8,7 @@ use super::input::Input;
 use super::palette::Palette;
 use super::state::{Effect, Event, State};
 use super::view;
+use crate::ask::answer::Alert;
 
 mod pictures;
 
@@ -122,6 +123,41 @@ fn an_event_changes_the_node_at_once_and_asks_for_the_alerts() {
     assert_eq!(state.step(Event::Happened(vec![unknown])), [Effect::LoadFleet], "a node nobody has heard of");
     let placed = json!({ "kind": "node_placed", "subject_id": "x" });
     assert_eq!(state.step(Event::Happened(vec![placed])), [Effect::LoadFleet]);
+}
+
+#[test]
+fn what_happens_while_the_whole_is_loaded_is_not_undone_by_its_older_answer() {
+    let mut state = shown(390, (80, 24));
+    state.step(Event::Loading);
+    state.step(Event::Happened(vec![changed(0, "suspect", 0), changed(0, "down", 0)]));
+    state.step(Event::Loaded(Box::new(loaded(390))));
+    let node = state.fleet.node(&id("00000000000d", 0)).unwrap();
+    assert_eq!((node.state.as_str(), node.since.as_deref()), ("down", Some("2026-11-20T08:15:32.000Z")));
+    assert_eq!(state.fleet.racks[0].counts[0], 2, "node-5 was down before");
+    assert!((state.fleet.rates.events(now()) - 0.2).abs() < 1e-9, "each is counted once");
+    // A later answer knows it.
+    state.step(Event::Loading);
+    state.step(Event::Loaded(Box::new(loaded(390))));
+    assert_eq!(state.fleet.node(&id("00000000000d", 0)).unwrap().state, "healthy");
+}
+
+#[test]
+fn what_is_missed_or_too_much_to_be_kept_is_loaded_as_a_whole() {
+    let mut state = shown(390, (80, 24));
+    assert_eq!(state.step(Event::Missed), [Effect::LoadFleet]);
+    state.step(Event::Loading);
+    assert_eq!(state.step(Event::Happened(vec![changed(0, "down", 0); 20_001])), [Effect::LoadFleet]);
+}
+
+#[test]
+fn an_alert_is_counted_where_it_belongs_by_id_and_not_by_name() {
+    let mut state = shown(390, (80, 24));
+    let alert = |group: Option<String>| Alert { group_name: "rack-1".into(), group_id: group, ..Alert::default() };
+    let racks = |state: &State| [1, 2].map(|at: usize| state.fleet.racks[at].alerts);
+    state.step(Event::Alerts(vec![alert(Some(id("00000000000a", 2))), alert(Some("of a logical group".into()))]));
+    assert_eq!(racks(&state), [0, 1]);
+    state.step(Event::Alerts(vec![alert(None)]));
+    assert_eq!(racks(&state), [1, 0]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use reqwest::{Certificate, ClientBuilder, Identity, header, tls};
+use rollcall_identity::files::{self, FileError};
 use rollcall_startup::Failure;
 
 /// A key is small; what is longer is something else.
@@ -27,6 +28,9 @@ pub enum CredentialError {
         /// What is wrong with it.
         why: String,
     },
+    /// A key cannot be read, or others could read it.
+    #[error(transparent)]
+    Key(#[from] FileError),
     /// A token without the site it belongs to: anybody could take it.
     #[error(
         "ROLLCALL_TOKEN is set, but not ROLLCALL_SITE: without the site's certificates (site.pem) anybody could \
@@ -132,7 +136,7 @@ fn identity(directory: &Path) -> Result<Identity, CredentialError> {
     let path = directory.join("cert.pem");
     let mut pem = read(&path)?;
     pem.push(b'\n');
-    pem.extend(read(&directory.join("key.pem"))?);
+    pem.extend_from_slice(files::read_secret(&directory.join("key.pem"))?.as_bytes());
     Identity::from_pem(&pem).map_err(|error| CredentialError::Unusable { path, why: super::innermost(&error) })
 }
 
@@ -148,6 +152,8 @@ fn read(path: &Path) -> Result<Vec<u8>, CredentialError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -171,5 +177,20 @@ mod tests {
         assert!(apply().starts_with("cannot read "), "{}", apply());
         std::fs::write(&site, "hello").unwrap();
         assert!(apply().ends_with("it holds no certificate"), "{}", apply());
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_not_used() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = directory.path().join("key.pem");
+        std::fs::write(directory.path().join("cert.pem"), "none").unwrap();
+        files::write_secret(&key, "none").unwrap();
+        let refused = || identity(directory.path()).unwrap_err();
+        assert!(matches!(refused(), CredentialError::Unusable { .. }), "it is its owner's alone: {}", refused());
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let told = Failure::from(refused());
+        let why =
+            format!("{} is a secret, but others on this machine may read it (mode 0640); chmod 0600", key.display());
+        assert!(told.exit().code() == 2 && told.to_string().contains(&why), "{told}");
     }
 }

@@ -9,15 +9,53 @@ use reqwest::{Response, StatusCode, header};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use self::sse::Parser;
+use self::sse::{Message, Parser};
 use super::{ANSWER, Client, ClientError, refusal};
 
 /// How long a zone that does not stream is asked to wait for the next event.
 const WAIT: Duration = Duration::from_secs(20);
 /// A stream says at least that it lives, several times within this.
 const SILENCE: Duration = Duration::from_secs(60);
+/// The message of a stream that is no event: some are not kept any more.
+const GAP: &str = "gap";
 /// How long to wait before a zone that went away is asked again: at first, and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
+
+/// What was heard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// What happened, rows of `v_events`.
+    pub rows: Vec<Value>,
+    /// What happened before them and is not told.
+    pub missed: Vec<Missed>,
+}
+
+/// Why something that happened is not told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missed {
+    /// The zone's history kept it no longer.
+    Forgotten {
+        /// Id of the first event that is kept.
+        first: i64,
+    },
+    /// The zone's events end before the last one heard: its database is another one now, or a restored one.
+    Replaced,
+}
+
+impl Missed {
+    /// For people.
+    #[must_use]
+    pub fn told(self) -> String {
+        match self {
+            Self::Forgotten { first } => {
+                format!("what happened before event {first} and was not shown is gone: history kept it no longer")
+            }
+            Self::Replaced => "the zone has another database, or a restored one: this goes on with what is new; \
+                               `rollcall events` shows what there is"
+                .into(),
+        }
+    }
+}
 
 /// Events, batch by batch, through restarts of the zone.
 pub struct Events {
@@ -44,17 +82,16 @@ impl Events {
         Self { client: client.clone(), last, source: Source::Closed { away: false }, failures: 0 }
     }
 
-    /// The next ones, rows of `v_events`; may be none, when nothing happened for a while. Dropping it loses nothing but the
-    /// time.
+    /// The next ones; may be none, when nothing happened for a while. Dropping it loses nothing but the time.
     ///
     /// # Errors
     /// As the zone answers; asked again, it goes on where it was.
-    pub async fn next(&mut self) -> Result<Vec<Value>, ClientError> {
+    pub async fn next(&mut self) -> Result<Heard, ClientError> {
         match self.take().await {
-            Ok(rows) => {
+            Ok(heard) => {
                 self.failures = 0;
-                self.last = rows.iter().filter_map(|row| row["event_id"].as_i64()).fold(self.last, i64::max);
-                Ok(rows)
+                self.last = heard.rows.iter().filter_map(|row| row["event_id"].as_i64()).fold(self.last, i64::max);
+                Ok(heard)
             }
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
@@ -71,13 +108,13 @@ impl Events {
         longest.mul_f64(rand::random_range(0.5..=1.0))
     }
 
-    async fn take(&mut self) -> Result<Vec<Value>, ClientError> {
+    async fn take(&mut self) -> Result<Heard, ClientError> {
         match &mut self.source {
             Source::Closed { away } => {
                 let away = *away;
                 self.open(away).await
             }
-            Source::Asked => Ok(rows(self.client.events_after(self.last, WAIT).await?.document)),
+            Source::Asked => Ok(Heard::rows(self.client.events_after(self.last, WAIT).await?.document)),
             Source::Stream(response, parser) => {
                 let broken = |reason: &str| ClientError::Unreachable {
                     url: self.client.base.as_str().trim_end_matches('/').to_owned(),
@@ -90,19 +127,21 @@ impl Events {
                     Ok(Ok(Some(bytes))) => bytes,
                 };
                 let messages = parser.feed(&bytes).map_err(|reason| broken(&reason))?;
-                Ok(messages.iter().filter_map(|message| serde_json::from_str(&message.data).ok()).collect())
+                Ok(Heard::of(&messages))
             }
         }
     }
 
-    /// Opens the stream. A zone that was away is asked first whether it still numbers its events as before: with a new
-    /// database it begins anew, and so does what is shown.
-    async fn open(&mut self, away: bool) -> Result<Vec<Value>, ClientError> {
+    /// Opens the stream. A zone that was away is asked first whether its events still end where they did, or later: with
+    /// a new or restored database they do not, and it goes on with what is new.
+    async fn open(&mut self, away: bool) -> Result<Heard, ClientError> {
         if away {
-            let newest = rows(self.client.latest_events(1).await?.document);
+            let newest = Heard::rows(self.client.latest_events(1).await?.document).rows;
             let newest = newest.last().and_then(|row| row["event_id"].as_i64()).unwrap_or_default();
             if newest < self.last {
-                self.last = 0;
+                self.last = newest;
+                self.source = Source::Closed { away: false };
+                return Ok(Heard { missed: vec![Missed::Replaced], ..Heard::default() });
             }
         }
         let url = self.client.url(&["events"]);
@@ -119,13 +158,13 @@ impl Events {
         let kind = response.headers().get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
         if status.is_success() && kind.starts_with("text/event-stream") {
             self.source = Source::Stream(response, Parser::default());
-            return Ok(Vec::new());
+            return Ok(Heard::default());
         }
         let body = timeout(ANSWER, response.bytes()).await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default();
         if is_full(status, &body) {
             self.source = Source::Asked;
-            return Ok(Vec::new());
+            return Ok(Heard::default());
         }
         if !status.is_success() {
             return Err(refusal(status, &body, &url));
@@ -134,7 +173,7 @@ impl Events {
         let document = serde_json::from_slice(&body)
             .map_err(|error| ClientError::Foreign { url: url.to_string(), reason: format!("no JSON: {error}") })?;
         self.source = Source::Asked;
-        Ok(rows(document))
+        Ok(Heard::rows(document))
     }
 }
 
@@ -144,10 +183,24 @@ fn is_full(status: StatusCode, body: &[u8]) -> bool {
     status == StatusCode::SERVICE_UNAVAILABLE && reason().unwrap_or_default()
 }
 
-fn rows(document: Value) -> Vec<Value> {
-    match document {
-        Value::Array(rows) => rows,
-        _ => Vec::new(),
+impl Heard {
+    fn rows(document: Value) -> Self {
+        let rows = if let Value::Array(rows) = document { rows } else { Vec::new() };
+        Self { rows, missed: Vec::new() }
+    }
+
+    /// Of a stream's messages.
+    fn of(messages: &[Message]) -> Self {
+        let mut heard = Self::default();
+        for message in messages {
+            let Ok(data) = serde_json::from_str::<Value>(&message.data) else { continue };
+            if message.event == GAP {
+                heard.missed.push(Missed::Forgotten { first: data["first"].as_i64().unwrap_or_default() });
+            } else {
+                heard.rows.push(data);
+            }
+        }
+        heard
     }
 }
 

@@ -150,7 +150,16 @@ impl Condition {
         let name = clean(&self.name);
         let Some(facts) = facts else {
             let what = format!("{:?}", self.what).to_lowercase();
-            return Standing::not_yet(format!("there is no {what} {name}"));
+            let stands = format!("there is no {what} {name}");
+            return match self.what {
+                // A version gets its number when it is set: whoever waits for a later one means another, or erred.
+                What::Policy => Standing {
+                    never: true,
+                    stands: format!("{stands}; `rollcall policy history` lists them"),
+                    met: false,
+                },
+                _ => Standing::not_yet(stands),
+            };
         };
         match (&self.test, self.what) {
             (Test::State(wanted), What::Alert) => alert(&name, wanted, facts),
@@ -185,8 +194,11 @@ impl Condition {
             (Test::Obeyed, _) => {
                 let number = |key: &str| facts[key].as_i64().unwrap_or_default();
                 let (live, obeying) = (number("live"), number("obeying"));
-                let stands = format!("{obeying} of {live} live nodes obey policy {name}");
-                Standing { met: obeying >= live, never: false, stands }
+                let stands = match live {
+                    0 => format!("no live node is there to obey policy {name}"),
+                    _ => format!("{obeying} of {live} live nodes obey policy {name}"),
+                };
+                Standing { met: live > 0 && obeying >= live, never: false, stands }
             }
         }
     }
@@ -263,6 +275,8 @@ mod tests {
                 "1 of 2 open alerts fan are not acknowledged",
             ),
             ("policy=7,obeyed", &json!({ "live": 3, "obeying": 3 }), true, "3 of 3 live nodes obey policy 7"),
+            ("policy=7,obeyed", &json!({ "live": 3, "obeying": 2 }), false, "2 of 3 live nodes obey policy 7"),
+            ("policy=7,obeyed", &json!({ "live": 0, "obeying": 0 }), false, "no live node is there to obey policy 7"),
             ("action=x,state=done", &json!({ "state": "running" }), false, "action x is running"),
         ] {
             assert_eq!(judged(text, facts), (met, stands.to_owned()), "{text}");
@@ -274,6 +288,12 @@ mod tests {
         let condition: Condition = "action=x,state=done".parse().unwrap();
         assert!(condition.judge(Some(&json!({ "state": "failed" }))).never);
         assert_eq!(condition.judge(None), Standing::not_yet("there is no action x".into()));
+    }
+
+    #[test]
+    fn a_version_that_was_never_set_is_not_waited_for() {
+        let standing = "policy=9,obeyed".parse::<Condition>().unwrap().judge(None);
+        assert!(standing.never && standing.stands.starts_with("there is no policy 9; "), "{standing:?}");
     }
 
     #[test]

@@ -20,6 +20,8 @@ const GLANCE: Duration = Duration::from_secs(2);
 const WHOLE: Duration = Duration::from_secs(60);
 /// Between two times of loading lists.
 const PACE: Duration = Duration::from_millis(500);
+/// Before lists that could not be loaded for a reason that passes are asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// A clock that is off by less is right, milliseconds: the zone tells seconds only.
 const SKEW_MS: i64 = 2_000;
 
@@ -92,9 +94,22 @@ pub async fn run(client: Client, mut wanted: Receiver<Want>, tell: Sender<Told>)
             told.push(node(&client, &id).await);
         }
         if Instant::now() >= not_before && (open.fleet || open.alerts) {
-            told.push(lists(&client, &open).await);
-            open = Want::default();
-            not_before = Instant::now() + PACE;
+            let asked = std::mem::take(&mut open);
+            // What happens from now on may be newer than the answer.
+            if asked.fleet && tell.send(Told::Event(Event::Loading)).await.is_err() {
+                return;
+            }
+            let answer = lists(&client, &asked).await;
+            let pace = if let Err(error) = &answer
+                && is_passing(error)
+            {
+                open.and(asked);
+                AGAIN
+            } else {
+                PACE
+            };
+            not_before = Instant::now() + pace;
+            told.push(answer);
         }
         for event in told.into_iter().flat_map(|it| it.unwrap_or_else(problem)) {
             if tell.send(event).await.is_err() {
@@ -162,4 +177,66 @@ pub async fn newest(client: &Client) -> Result<i64, ClientError> {
 fn skew(clock: Option<Timestamp>) -> SignedDuration {
     let ahead = clock.map_or(SignedDuration::ZERO, |zone| zone.duration_since(Timestamp::now()));
     if ahead.as_millis().unsigned_abs() <= SKEW_MS.unsigned_abs().into() { SignedDuration::ZERO } else { ahead }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::http::StatusCode;
+    use axum::response::IntoResponse;
+    use axum::routing::get;
+    use axum::{Json, Router};
+    use serde_json::json;
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::ask::client::credential::Credential;
+
+    /// A zone without anything, which does not answer at first when it is asked for its alerts.
+    async fn zone() -> Client {
+        let status = json!({ "zone": { "id": "z", "name": "z", "generation": 1 }, "broker": "up", "nodes": [], "groups": [],
+                             "alerts": [], "ignored": {}, "checkins": {}, "summaries": {}, "neighbours": {} });
+        let asked = Arc::new(AtomicUsize::new(0));
+        let alerts = async move || match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            _ => Json(json!([])).into_response(),
+        };
+        let list = async || Json(json!([]));
+        let router = Router::new()
+            .route("/v1/status", get(async move || Json(status)))
+            .route("/v1/nodes", get(list))
+            .route("/v1/groups", get(list))
+            .route("/v1/alerts", get(alerts));
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Client::new(&address.to_string(), &Credential::None).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_loaded_is_asked_for_again() {
+        for (effect, expected) in [(Effect::LoadFleet, "Loading Loading Loaded"), (Effect::LoadAlerts, "Alerts")] {
+            let (want, wanted) = mpsc::channel(1);
+            let (tell, mut told) = mpsc::channel(16);
+            let loader = tokio::spawn(run(zone().await, wanted, tell));
+            want.send(Want::of(effect)).await.unwrap();
+            let mut seen = Vec::new();
+            while !seen.iter().any(|it| matches!(*it, "Loaded" | "Alerts")) {
+                match timeout(Duration::from_secs(30), told.recv()).await.unwrap().unwrap() {
+                    Told::Event(Event::Loading) => seen.push("Loading"),
+                    Told::Event(Event::Loaded(_)) => seen.push("Loaded"),
+                    Told::Event(Event::Alerts(_)) => seen.push("Alerts"),
+                    Told::Fatal(failure) => panic!("{failure}"),
+                    _ => {}
+                }
+            }
+            assert_eq!(seen.join(" "), expected);
+            loader.abort();
+        }
+    }
 }
