@@ -134,6 +134,7 @@ async fn shared(store: &Store, shutdown: &Shutdown) -> anyhow::Result<Shared> {
         feed: Feed::open(store.clone(), shutdown.clone()).await?,
         streams: Places::new(1),
         sessions: SessionKey::random()?,
+        ended: Arc::default(),
         trust: None,
         users: BrokerUsers::InProcess,
         credentials: Credentials::OwnMachine,

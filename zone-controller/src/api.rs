@@ -67,7 +67,7 @@ use crate::driver::Ask;
 use crate::feed::Feed;
 use crate::trust::{BrokerUsers, Trust};
 use crate::web;
-use crate::web::ended::Ended;
+pub use crate::web::ended::Ended;
 
 /// What the handlers share.
 #[derive(Clone, Debug)]
@@ -103,7 +103,7 @@ pub struct Shared {
     /// What tells the browsers of people who logged in.
     pub sessions: SessionKey,
     /// Sessions of those who logged out.
-    pub(crate) ended: Arc<Ended>,
+    pub ended: Arc<Ended>,
     /// How often they asked.
     pub paced: Arc<Paced>,
     /// What writes have in common.

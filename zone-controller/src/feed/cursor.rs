@@ -34,6 +34,17 @@ impl Cursor {
         self.at = after.min(self.through);
     }
 
+    /// The last id that was told, or counts as such.
+    #[must_use]
+    pub const fn at(&self) -> i64 {
+        self.at
+    }
+
+    /// The follower knows everything up to this id already, though it was not sent yet.
+    pub const fn heard(&mut self, id: i64) {
+        self.at = id;
+    }
+
     /// What has to be read before anything live may be told.
     #[must_use]
     pub fn wanted(&self) -> Option<Wanted> {
@@ -176,6 +187,14 @@ mod tests {
         let mut cursor = Cursor::from_now(10);
         cursor.resume(99);
         assert_eq!((cursor.wanted(), cursor.takes(11)), (None, true));
+    }
+
+    #[test]
+    fn what_was_read_before_it_was_sent_is_not_told_again() {
+        let mut cursor = Cursor::from_now(10);
+        cursor.resume(12);
+        cursor.heard(12);
+        assert_eq!((cursor.wanted(), cursor.takes(11), cursor.takes(12), cursor.takes(13)), (None, false, false, true));
     }
 
     #[test]

@@ -37,19 +37,22 @@ pub struct Subscription {
     read: VecDeque<Arc<Entry>>,
     /// Whether it has to be found out if something is missing after this id.
     resumed: Option<i64>,
+    /// An id beyond all that was sent, of which it has to be found out whether it was ever given.
+    ahead: Option<i64>,
 }
 
 impl Subscription {
     pub(super) fn from_now(feed: &Feed, lane: fn(&Inner) -> &Lane) -> Self {
         let (live, newest) = lane(&feed.0).join();
         let cursor = Cursor::from_now(newest);
-        Self { feed: feed.clone(), lane, cursor, live, read: VecDeque::new(), resumed: None }
+        Self { feed: feed.clone(), lane, cursor, live, read: VecDeque::new(), resumed: None, ahead: None }
     }
 
     /// Begins with the first row whose id is greater than `after`, as far as it is kept. An id greater than any there is
     /// begins with what is new.
     #[must_use]
     pub fn after(mut self, after: i64) -> Self {
+        self.ahead = Some(after).filter(|after| *after > self.cursor.at());
         self.cursor.resume(after);
         self.resumed = self.cursor.wanted().map(|wanted| wanted.after);
         self
@@ -73,6 +76,7 @@ impl Subscription {
             if let Some(entry) = self.read.pop_front() {
                 return Ok(Told::Entry(entry));
             }
+            self.look_ahead().await?;
             if let Some(first) = self.gap().await? {
                 return Ok(Told::Gap { first });
             }
@@ -88,6 +92,17 @@ impl Subscription {
                 Err(RecvError::Closed) => std::future::pending().await,
             }
         }
+    }
+
+    /// Whoever read a list may know rows that are saved and were not sent yet.
+    async fn look_ahead(&mut self) -> Result<(), QueryError> {
+        let Some(after) = self.ahead else { return Ok(()) };
+        let newest = self.lane().newest_stored(&self.feed.0.store).await?;
+        self.ahead = None;
+        if after <= newest {
+            self.cursor.heard(after);
+        }
+        Ok(())
     }
 
     /// The first id there is, where something is missing before it.

@@ -13,7 +13,7 @@ const MOST: usize = 256;
 /// Sessions that ended before their time, by the token they began with: at most as many tokens as users had within the
 /// length of a session.
 #[derive(Debug, Default)]
-pub(crate) struct Ended(Mutex<HashMap<Sha256, OfToken>>);
+pub struct Ended(Mutex<HashMap<Sha256, OfToken>>);
 
 /// Those of one token, by when they would have been over.
 #[derive(Debug, Default)]
