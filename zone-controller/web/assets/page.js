@@ -1,29 +1,32 @@
 // What every page does with a script: it stays live, keeps ages true, and says when it is cut off.
 "use strict";
 (() => {
-  const AGAIN = 1000, MOST = 10000, PACE = 1000, MAP_PACE = 3000, SPREAD = 1000, SILENCE = 40000;
+  const AGAIN = 1000, MOST = 10000, PACE = 1000, NODE_PACE = 500, MAP_PACE = 3000, SPREAD = 1000, SILENCE = 40000;
   const lost = document.getElementById("lost");
   const mark = document.getElementById("live");
   // The newest ids this page knows: those it was made with, later those it was told.
   const seen = { events: Number(document.body.dataset.events), health: Number(document.body.dataset.health) };
   let source = null, wait = AGAIN, retry = 0, silence = 0, since = null, wasLost = false;
 
-  // A page about one node, or about alerts anywhere, is told which; a page about one node cares for no other.
-  const subject = () => document.querySelector("[data-node]")?.dataset.node;
-  let isConcerned = false;
-  const concerns = (node) => { if (node && node === subject()) isConcerned = true; };
-
   // Parts that show what is now are asked for anew when something changed, at most once a second.
   let last = 0, due = 0;
   const tell = (name) => document.body.dispatchEvent(new CustomEvent(name));
+
+  // A page about one node cares for no other; what changed there is there at once, whatever else happens in the zone.
+  const subject = () => document.querySelector("[data-node]")?.dataset.node;
+  let lastNode = 0, dueNode = 0;
+  const concerns = (node) => {
+    if (!node || node !== subject() || dueNode) return;
+    const wait = Math.max(0, lastNode + NODE_PACE - Date.now());
+    dueNode = setTimeout(() => { dueNode = 0; lastNode = Date.now(); tell("node-changed"); }, wait);
+  };
+
   const changed = () => {
     if (due) return;
     due = setTimeout(() => {
       due = 0;
       last = Date.now();
       tell("zone-changed");
-      if (isConcerned) tell("node-changed");
-      isConcerned = false;
     }, Math.max(0, last + PACE - Date.now()));
   };
 
