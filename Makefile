@@ -20,7 +20,7 @@ needs: ## install what the tests need (Debian packages; wants root)
 	@scripts/needs
 
 test: needs ## every test: unit, property, contract, simulation, end to end, packages, the compose cluster
-	$(CARGO) build --workspace --bins
+	@tests/compose/roots >/dev/null 2>&1 & $(CARGO) build --workspace --bins; built=$$?; wait; exit $$built
 	$(CARGO) test --workspace --no-fail-fast
 	ROLLCALL_TEST_RABBITMQ_ROOT=$$(scripts/rabbitmq4) $(CARGO) test -p rollcall-bus --test rights
 	discovery/tests/avahi.sh
