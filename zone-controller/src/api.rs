@@ -23,7 +23,7 @@ mod limits;
 pub mod listener;
 mod lists;
 mod metrics;
-mod nodes;
+pub(crate) mod nodes;
 mod notices;
 mod openapi;
 mod policy;

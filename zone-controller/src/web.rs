@@ -12,6 +12,7 @@ mod assets;
 mod audit;
 mod bits;
 mod checkins;
+mod condition;
 mod drawing;
 pub(crate) mod ended;
 pub(crate) mod forms;

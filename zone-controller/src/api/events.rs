@@ -16,7 +16,7 @@ use super::asking::rows;
 use super::credentials::Proof;
 use super::errors::Problem;
 use super::receiving::Params;
-use super::streams::{Place, begin, follow, is_wanted};
+use super::streams::{Wanted, begin, follow, is_wanted};
 use super::waiting::deadline;
 use crate::feed::{Entry, Subscription, Told};
 
@@ -63,9 +63,8 @@ pub async fn events(
     }
     let (begun, after) = (shared.feed.events(), begin(&headers, filter.after)?);
     if is_wanted(&headers) {
-        let place = Place::take(&shared)?;
         let takes = move |entry: &Entry| filter.takes(entry);
-        return Ok(follow(&shared, resumed(begun, after), takes, proof, place));
+        return follow(&shared, Wanted::rows(resumed(begun, after), takes), proof);
     }
     let sql = match after {
         None => {
@@ -124,9 +123,8 @@ pub async fn health_changes(
 ) -> Result<Response, Problem> {
     let (begun, after) = (shared.feed.health(), begin(&headers, filter.after)?);
     if is_wanted(&headers) {
-        let place = Place::take(&shared)?;
         let takes = move |entry: &Entry| filter.takes(entry);
-        return Ok(follow(&shared, resumed(begun, after), takes, proof, place));
+        return follow(&shared, Wanted::rows(resumed(begun, after), takes), proof);
     }
     let sql = match after {
         None => {

@@ -60,7 +60,11 @@ fn id_of(node: &Value) -> String {
     node["node_id"].as_str().unwrap_or_default().to_owned()
 }
 
-async fn find(shared: &Shared, wanted: &str) -> Result<Value, Problem> {
+/// The node of a name, an id, or the beginning of one.
+///
+/// # Errors
+/// 404 where there is none, 400 where there are several.
+pub(crate) async fn find(shared: &Shared, wanted: &str) -> Result<Value, Problem> {
     let named = "r.node_id IN (SELECT node_id FROM v_nodes WHERE name = ? \
                  UNION SELECT node_id FROM v_nodes WHERE node_id >= ? AND node_id < ? || '\u{10ffff}')";
     let found = rows_of(shared, &NODES, (named, wanted.to_owned()), 3).await?;

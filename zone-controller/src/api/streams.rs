@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use futures::stream::unfold;
 use rand::random_range;
 use rollcall_model::Millis;
+use rollcall_store::QueryError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -22,13 +23,13 @@ use super::errors::Problem;
 use super::{Shared, VIEWER};
 use crate::feed::{Entry, Subscription, Told};
 
-/// A sign of life for a client to which nothing else was sent for so long.
+/// After how long in which nothing else was sent a program gets a sign of life.
 const BEAT: Duration = Duration::from_secs(15);
 const BEATING: Bytes = Bytes::from_static(b":\n\n");
 /// Whoever opened a stream proves anew who they are after so long.
-pub const PROVED: Duration = Duration::from_secs(60);
+const PROVED: Duration = Duration::from_secs(60);
 /// The same, when somebody's rights changed; not all at the same moment.
-pub const SOON: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_secs(1);
 /// How long clients wait before they come back, milliseconds: not all at the same moment.
 const RETRY: std::ops::Range<u32> = 500..3_000;
 /// When it is worth it to ask again for a place.
@@ -50,24 +51,18 @@ impl Places {
     pub fn new(most: usize) -> Self {
         Self { most, free: Arc::new(Semaphore::new(most)) }
     }
-
-    /// How many are taken.
-    #[must_use]
-    pub fn taken(&self) -> usize {
-        self.most - self.free.available_permits()
-    }
 }
 
 /// A place that is taken until it is dropped.
 #[derive(Debug)]
-pub struct Place(#[allow(dead_code, reason = "held")] OwnedSemaphorePermit);
+struct Place(#[allow(dead_code, reason = "held")] OwnedSemaphorePermit);
 
 impl Place {
     /// A place for one more stream.
     ///
     /// # Errors
     /// 503 where all are taken.
-    pub fn take(shared: &Shared) -> Result<Self, Problem> {
+    fn take(shared: &Shared) -> Result<Self, Problem> {
         let Places { most, free } = &shared.streams;
         Arc::clone(free).try_acquire_owned().map(Self).map_err(|_| {
             let why =
@@ -105,27 +100,52 @@ fn no_id(what: &str) -> Problem {
     Problem::bad_request(format!("{what}: expected an id, a whole number from 0 on"))
 }
 
+/// What is sent of what the feed tells, if anything.
+pub type Says = Box<dyn Fn(&Told) -> Option<Bytes> + Send + Sync>;
+
+/// What a client of a stream hears.
+pub struct Wanted {
+    /// What it follows.
+    pub follows: Subscription,
+    /// What it follows beside that.
+    pub beside: Option<Subscription>,
+    /// Sent at once.
+    pub first: Bytes,
+    /// A sign of life, and after how long in which nothing else was sent.
+    pub beat: (Duration, Bytes),
+    /// What is sent of what the feed tells, if anything.
+    pub says: Says,
+}
+
+impl Wanted {
+    /// The rows that `takes` wants, as they stand in their view.
+    pub fn rows(follows: Subscription, takes: impl Fn(&Entry) -> bool + Send + Sync + 'static) -> Self {
+        let says = move |told: &Told| match told {
+            Told::Entry(entry) => takes(entry).then(|| entry.frame()),
+            Told::Gap { first } => Some(gap(*first)),
+        };
+        let first = Bytes::from(format!("retry: {}\n\n", random_range(RETRY)));
+        Self { follows, beside: None, first, beat: (BEAT, BEATING), says: Box::new(says) }
+    }
+}
+
 /// The answer that goes on as long as the client listens.
-pub fn follow(
-    shared: &Arc<Shared>,
-    subscription: Subscription,
-    takes: impl Fn(&Entry) -> bool + Send + Sync + 'static,
-    proof: Proof,
-    place: Place,
-) -> Response {
+///
+/// # Errors
+/// 503 where every place is taken.
+pub fn follow(shared: &Arc<Shared>, wanted: Wanted, proof: Proof) -> Result<Response, Problem> {
     let now = Instant::now();
+    let first = wanted.first.clone();
     let following = Following {
+        _place: Place::take(shared)?,
         shared: Arc::clone(shared),
-        subscription,
-        takes: Box::new(takes),
         proof,
         trust: shared.feed.trust_changes(),
-        beat: now + BEAT,
+        beat: now + wanted.beat.0,
         prove: now + PROVED,
-        timer: Box::pin(sleep_until(now + BEAT)),
-        _place: place,
+        timer: Box::pin(sleep_until(now)),
+        wanted,
     };
-    let first = Bytes::from(format!("retry: {}\n\n", random_range(RETRY)));
     let frames = unfold((Some(first), following), async |(first, mut following)| {
         let frame = match first {
             Some(first) => first,
@@ -139,14 +159,13 @@ pub fn follow(
         // Asks proxies of nginx's kind not to hold anything back.
         (header::HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
-    (StatusCode::OK, headers, Body::from_stream(frames)).into_response()
+    Ok((StatusCode::OK, headers, Body::from_stream(frames)).into_response())
 }
 
 /// A client that follows the feed.
 struct Following {
     shared: Arc<Shared>,
-    subscription: Subscription,
-    takes: Box<dyn Fn(&Entry) -> bool + Send + Sync>,
+    wanted: Wanted,
     proof: Proof,
     trust: watch::Receiver<u64>,
     /// When the next sign of life is due.
@@ -170,9 +189,11 @@ impl Following {
     async fn frame(&mut self) -> Option<Bytes> {
         loop {
             match self.woken().await {
-                Woken::Told(Told::Entry(entry)) if (self.takes)(&entry) => return Some(self.sent(entry.frame())),
-                Woken::Told(Told::Entry(_)) => {}
-                Woken::Told(Told::Gap { first }) => return Some(self.sent(gap(first))),
+                Woken::Told(told) => {
+                    if let Some(frame) = (self.wanted.says)(&told) {
+                        return Some(self.sent(frame));
+                    }
+                }
                 Woken::Trust => self.prove = self.prove.min(Instant::now() + random_range(Duration::ZERO..SOON)),
                 Woken::Timer if Instant::now() >= self.prove => {
                     if !self.is_still_entitled().await {
@@ -180,7 +201,10 @@ impl Following {
                     }
                     self.prove = Instant::now() + PROVED;
                 }
-                Woken::Timer => return Some(self.sent(BEATING)),
+                Woken::Timer => {
+                    let sign = self.wanted.beat.1.clone();
+                    return Some(self.sent(sign));
+                }
                 Woken::End => return None,
             }
         }
@@ -188,24 +212,26 @@ impl Following {
 
     async fn woken(&mut self) -> Woken {
         self.timer.as_mut().reset(self.beat.min(self.prove));
-        tokio::select! {
-            told = self.subscription.next() => match told {
-                Ok(Some(told)) => Woken::Told(told),
-                Ok(None) => Woken::End,
-                Err(error) => {
-                    // The client comes back with the last id it saw.
-                    tracing::debug!("a stream ends, the topology cannot be read: {error}");
-                    Woken::End
-                }
-            },
+        let Wanted { follows, beside, .. } = &mut self.wanted;
+        let told = tokio::select! {
+            told = follows.next() => told,
+            told = next_of(beside) => told,
             // The feed holds the other end.
-            _ = self.trust.changed() => Woken::Trust,
-            () = self.timer.as_mut() => Woken::Timer,
+            _ = self.trust.changed() => return Woken::Trust,
+            () = self.timer.as_mut() => return Woken::Timer,
+        };
+        match told {
+            Ok(told) => told.map_or(Woken::End, Woken::Told),
+            Err(error) => {
+                // The client comes back with the last id it saw.
+                tracing::debug!("a stream ends, the topology cannot be read: {error}");
+                Woken::End
+            }
         }
     }
 
     fn sent(&mut self, frame: Bytes) -> Bytes {
-        self.beat = Instant::now() + BEAT;
+        self.beat = Instant::now() + self.wanted.beat.0;
         frame
     }
 
@@ -220,6 +246,13 @@ impl Following {
                 false
             }
         }
+    }
+}
+
+async fn next_of(beside: &mut Option<Subscription>) -> Result<Option<Told>, QueryError> {
+    match beside {
+        Some(subscription) => subscription.next().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -267,8 +300,8 @@ mod tests {
     fn places_are_given_back() {
         let places = Places::new(1);
         let place = Place(Arc::clone(&places.free).try_acquire_owned().unwrap());
-        assert!(places.taken() == 1 && Arc::clone(&places.free).try_acquire_owned().is_err());
+        assert!(Arc::clone(&places.free).try_acquire_owned().is_err());
         drop(place);
-        assert_eq!(places.taken(), 0);
+        assert_eq!(places.free.available_permits(), places.most);
     }
 }

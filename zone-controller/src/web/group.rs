@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::alerts::{self, Alert};
 use super::answer::Answer;
 use super::ask::{read, text};
-use super::bits::{self, Grid};
+use super::condition::Condition;
 use super::frame::Frame;
 use super::page;
 use super::quantiles::{Chart, Period};
@@ -79,31 +79,12 @@ impl Group {
 struct Member {
     node_id: String,
     name: String,
-    state: String,
     #[serde(deserialize_with = "text")]
     since: String,
-    health_bits: Option<i64>,
-    unmeasurable: Option<i64>,
+    #[serde(flatten)]
+    condition: Condition,
     #[serde(deserialize_with = "text")]
     reason: String,
-}
-
-impl Member {
-    fn bits(&self) -> u32 {
-        bits::of_number(self.health_bits, 0)
-    }
-
-    fn look(&self) -> Look {
-        look(&self.state, self.bits())
-    }
-
-    fn grid(&self) -> String {
-        Grid::of(self.bits(), bits::of_number(self.unmeasurable, bits::ALL)).element()
-    }
-
-    fn set(&self) -> String {
-        bits::names(self.bits())
-    }
 }
 
 /// Which chart is wanted.
@@ -180,7 +161,7 @@ pub(super) async fn page(
 }
 
 fn set_bits(members: &[Member]) -> Vec<(&'static Indicator, usize)> {
-    let on = |indicator: &Indicator| members.iter().filter(|it| it.bits() >> indicator.bit & 1 == 1).count();
+    let on = |indicator: &Indicator| members.iter().filter(|it| it.condition.bits() >> indicator.bit & 1 == 1).count();
     let mut set: Vec<_> = INDICATORS.iter().map(|it| (it, on(it))).filter(|(_, count)| *count > 0).collect();
     set.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     set

@@ -1,31 +1,25 @@
 //! What happens, told to a page that is open: each change of a node as little as its cell on the map needs, everything else
 //! as a word that something changed, whereupon the page asks for its parts anew. Nothing is looked for: the feed tells.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::response::IntoResponse;
-use futures::stream::unfold;
-use rand::random_range;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
 use super::answer::Answer;
+use crate::api::Shared;
 use crate::api::credentials::Proof;
 use crate::api::errors::Problem;
 use crate::api::receiving::Params;
-use crate::api::streams::{PROVED, Place, SOON};
-use crate::api::{Shared, VIEWER};
-use crate::feed::{Entry, Feed, Subscription, Told};
+use crate::api::streams::{Wanted, follow};
+use crate::feed::{Entry, Feed, Told};
 
 /// A sign of life, by which a page knows that it is not cut off.
 const BEAT: Duration = Duration::from_secs(10);
+const ALIVE: Bytes = Bytes::from_static(b"event: alive\ndata: 1\n\n");
 /// Events after which nodes stand elsewhere on the map.
 const MOVES: [&str; 6] =
     ["group_joined", "node_joined", "node_placed", "group_created", "group_dissolved", "principal_revoked"];
@@ -75,84 +69,27 @@ impl Seen {
     }
 }
 
-/// A page that follows.
-struct Following {
-    /// Too much was missed since then, which is told first.
-    missed: Option<Ids>,
-    shared: Arc<Shared>,
-    proof: Proof,
-    trust: watch::Receiver<u64>,
-    /// When the page has to prove anew who it is.
-    prove: Instant,
-    events: Subscription,
-    health: Subscription,
-    beat: Interval,
-    _place: Place,
-}
-
 /// `GET /ui/live?events=&health=`: server-sent events `health`, `change`, `gap` and `alive`, after the ids the page saw last.
 pub(super) async fn stream(State(shared): State<Arc<Shared>>, Params(seen): Params<Seen>, proof: Proof) -> Answer {
     let (ids, is_gap) = seen.begin(Ids::newest(&shared.feed))?;
-    let mut beat = interval(BEAT);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let following = Following {
-        _place: Place::take(&shared)?,
-        missed: is_gap.then_some(ids),
-        events: shared.feed.events().after(ids.events),
-        health: shared.feed.health().after(ids.health),
-        trust: shared.feed.trust_changes(),
-        beat,
-        prove: Instant::now() + PROVED,
-        proof,
-        shared,
+    let wanted = Wanted {
+        follows: shared.feed.health().after(ids.health),
+        beside: Some(shared.feed.events().after(ids.events)),
+        first: if is_gap { missed(ids) } else { ALIVE },
+        beat: (BEAT, ALIVE),
+        says: Box::new(|told| {
+            Some(match told {
+                Told::Entry(entry) => Bytes::from(said(entry)),
+                Told::Gap { .. } => Bytes::from_static(b"event: gap\ndata: {}\n\n"),
+            })
+        }),
     };
-    let frames = unfold(following, async |mut following| {
-        let frame = following.frame().await?;
-        Some((Ok::<_, Infallible>(frame), following))
-    });
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
-    ];
-    Ok((headers, Body::from_stream(frames)).into_response())
+    Ok(follow(&shared, wanted, proof)?)
 }
 
-impl Following {
-    /// What is sent next; `None` at the end, after which the page comes back by itself.
-    async fn frame(&mut self) -> Option<Bytes> {
-        if let Some(Ids { events, health }) = self.missed.take() {
-            let ids = json!({ "events": events, "health": health });
-            return Some(Bytes::from(format!("event: gap\ndata: {ids}\n\n")));
-        }
-        loop {
-            // The feed ends with the zone controller.
-            let told = tokio::select! {
-                told = self.health.next() => told.ok()??,
-                told = self.events.next() => told.ok()??,
-                _ = self.beat.tick() => return Some(Bytes::from_static(b"event: alive\ndata: 1\n\n")),
-                () = sleep_until(self.prove) => {
-                    self.is_still_entitled().await.then_some(())?;
-                    self.prove = Instant::now() + PROVED;
-                    continue;
-                }
-                // The feed holds the other end. Not all pages ask the store at the same moment.
-                _ = self.trust.changed() => {
-                    self.prove = self.prove.min(Instant::now() + random_range(Duration::ZERO..SOON));
-                    continue;
-                }
-            };
-            return Some(match told {
-                Told::Entry(entry) => Bytes::from(said(&entry)),
-                Told::Gap { .. } => Bytes::from_static(b"event: gap\ndata: {}\n\n"),
-            });
-        }
-    }
-
-    /// Nobody is cut off because nothing can be read at this moment.
-    async fn is_still_entitled(&self) -> bool {
-        self.proof.entitles(&self.shared, VIEWER).await.map_or_else(|problem| problem.is_passing(), |()| true)
-    }
+/// Too much was missed since what the page saw; what is told begins after these.
+fn missed(Ids { events, health }: Ids) -> Bytes {
+    Bytes::from(format!("event: gap\ndata: {}\n\n", json!({ "events": events, "health": health })))
 }
 
 fn said(entry: &Entry) -> String {

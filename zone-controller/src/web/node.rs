@@ -11,13 +11,13 @@ use serde::Deserialize;
 use super::alerts::{self, Alert};
 use super::answer::Answer;
 use super::ask::{number, read, text, yes};
-use super::bits::{self, Grid};
+use super::condition::Condition;
 use super::drawing::{Drawing, bytes_of};
 use super::frame::Frame;
 use super::page;
 use super::reading::{self, Wish};
-use super::state::{Look, look};
 use crate::api::errors::Problem;
+use crate::api::nodes;
 use crate::api::{Caller, Shared};
 
 /// A node as it is now.
@@ -29,7 +29,6 @@ pub(super) struct Node {
     address: String,
     #[serde(deserialize_with = "text")]
     place: String,
-    state: String,
     #[serde(deserialize_with = "text")]
     since: String,
     #[serde(deserialize_with = "number")]
@@ -40,8 +39,8 @@ pub(super) struct Node {
     physical_group_id: String,
     #[serde(deserialize_with = "text")]
     capability: String,
-    health_bits: Option<i64>,
-    unmeasurable: Option<i64>,
+    #[serde(flatten)]
+    condition: Condition,
     #[serde(deserialize_with = "text")]
     cpu: String,
     cores: Option<i64>,
@@ -62,22 +61,6 @@ pub(super) struct Node {
 }
 
 impl Node {
-    fn bits(&self) -> u32 {
-        bits::of_number(self.health_bits, 0)
-    }
-
-    fn look(&self) -> Look {
-        look(&self.state, self.bits())
-    }
-
-    fn grid(&self) -> String {
-        Grid::of(self.bits(), bits::of_number(self.unmeasurable, bits::ALL)).element()
-    }
-
-    fn set(&self) -> String {
-        bits::names(self.bits())
-    }
-
     fn memory(&self) -> String {
         self.memory_bytes.and_then(|bytes| u64::try_from(bytes).ok()).map_or_else(|| "–".into(), bytes_of)
     }
@@ -199,16 +182,5 @@ async fn hardware(shared: &Shared, id: &[Bind]) -> Result<Option<HardwareTopolog
 /// # Errors
 /// When there is none, or several.
 pub(super) async fn find(shared: &Shared, wanted: &str) -> Result<Node, Problem> {
-    let exactly = "SELECT * FROM v_nodes WHERE node_id = $1 OR name = $1 ORDER BY node_id LIMIT 2";
-    let beginning = "SELECT * FROM v_nodes WHERE substr(node_id, 1, length($1)) = $1 ORDER BY node_id LIMIT 2";
-    let id = [Bind::Text(wanted.to_owned())];
-    let mut found: Vec<Node> = read(shared, exactly, &id).await?;
-    if found.is_empty() {
-        found = read(shared, beginning, &id).await?;
-    }
-    match (found.len(), found.pop()) {
-        (1, Some(node)) => Ok(node),
-        (0, _) => Err(Problem::missing(format!("there is no node {wanted:?} in this zone"))),
-        _ => Err(Problem::bad_request(format!("{wanted:?} means more than one node; give more of its id"))),
-    }
+    serde_json::from_value(nodes::find(shared, wanted).await?).map_err(Problem::store)
 }

@@ -11,10 +11,9 @@ use serde::Deserialize;
 
 use super::answer::Answer;
 use super::ask::{read, text};
-use super::bits;
+use super::condition::Condition;
 use super::frame::Frame;
 use super::page;
-use super::state::{Look, look};
 use crate::api::errors::Problem;
 use crate::api::{Caller, Shared};
 
@@ -34,20 +33,14 @@ pub(super) struct Wish {
 struct Found {
     node_id: String,
     name: String,
-    state: String,
-    health_bits: Option<i64>,
+    #[serde(flatten)]
+    condition: Condition,
     #[serde(deserialize_with = "text")]
     address: String,
     #[serde(deserialize_with = "text")]
     physical_group: String,
     #[serde(deserialize_with = "text")]
     serial: String,
-}
-
-impl Found {
-    fn look(&self) -> Look {
-        look(&self.state, bits::of_number(self.health_bits, 0))
-    }
 }
 
 #[derive(Deserialize)]
