@@ -133,8 +133,14 @@ mod tests {
     #[test]
     fn each_change_is_told_with_its_id() {
         let Value::Object(row) = json!({ "subject_id": "n", "node_id": "n", "state": "down" }) else { panic!() };
-        let said = |kind| said(&Entry::new(7, kind, row.clone()));
-        assert_eq!(said("node_joined"), "event: change\ndata: {\"about\":\"n\",\"id\":7,\"moves\":true}\n\n");
-        assert!(said("health").starts_with("event: health\ndata: {\"bits\":0,\"id\":7,"));
+        let said = |kind, event: &str| -> Value {
+            let frame = said(&Entry::new(7, kind, row.clone()));
+            let data = frame.strip_prefix(&format!("event: {event}\ndata: ")).and_then(|rest| rest.strip_suffix("\n\n"));
+            serde_json::from_str(data.expect(&frame)).unwrap()
+        };
+        assert_eq!(said("node_joined", "change"), json!({ "id": 7, "moves": true, "about": "n" }));
+        assert_eq!(said("alert_raised", "change"), json!({ "id": 7, "moves": false, "about": "n" }));
+        let health = json!({ "id": 7, "node": "n", "state": "down", "bits": 0, "mask": 0, "since": 0 });
+        assert_eq!(said("health", "health"), health);
     }
 }
