@@ -115,7 +115,7 @@ async fn keyboard(browser: &Browser) {
         json!("skip"),
         "the first stop leads past the head"
     );
-    browser.run("document.querySelector('#map a.n[tabindex=\"0\"]').focus()", vec![]).await;
+    browser.run("document.querySelector('#map a.n').focus()", vec![]).await;
     browser.holds("!document.getElementById('hint').hidden").await;
     browser.press("ArrowRight", 39).await;
     let name = browser.value("document.activeElement.getAttribute('aria-label')").await;

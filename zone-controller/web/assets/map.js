@@ -6,7 +6,9 @@
   const MARKS = { h: "", w: "!", c: "‼", s: "?", d: "✕", u: "–", j: "+", l: "○" };
   const STATES = { healthy: "h", suspect: "s", down: "d", joining: "j", left: "l" };
   const panel = document.getElementById("hint");
-  let map, names, critical, cells, entry;
+  let map, names, critical, cells;
+  // The one stop for the tabulator among the cells, once somebody went there; from it on arrow keys.
+  let entry;
   // The last change told of each node that may be newer than the map there is.
   const newer = new Map();
 
@@ -20,13 +22,8 @@
     names = map.dataset.names.split(" ");
     critical = Number(map.dataset.critical);
     cells = new Map();
-    for (const cell of map.querySelectorAll("a.n")) {
-      cells.set(node(cell), cell);
-      cell.setAttribute("tabindex", "-1");
-    }
-    // One stop for the tabulator; from there on arrow keys.
-    entry = map.querySelector("a.n");
-    if (entry) entry.tabIndex = 0;
+    for (const cell of map.querySelectorAll("a.n")) cells.set(node(cell), cell);
+    entry = null;
   };
 
   const grid = (bits, mask) => {
@@ -123,11 +120,15 @@
     }
     return best;
   };
-  const go = (cell) => {
-    if (!cell) return;
+  const stop = (cell) => {
     if (entry) entry.tabIndex = -1;
+    else for (const other of cells.values()) other.tabIndex = -1;
     entry = cell;
     cell.tabIndex = 0;
+  };
+  const go = (cell) => {
+    if (!cell) return;
+    stop(cell);
     cell.focus();
   };
   document.addEventListener("keydown", (event) => {
@@ -141,8 +142,14 @@
     event.preventDefault();
     go(ways[event.key]());
   });
-  document.addEventListener("focusin", (event) => { if (!map) read(); const cell = event.target.closest?.("#map a.n"); cell ? show(cell) : hide(); });
-  document.addEventListener("mouseover", (event) => { if (!map) read(); const cell = event.target.closest?.("#map a.n"); if (cell) show(cell); else if (!document.activeElement?.closest("#map")) hide(); });
+  document.addEventListener("focusin", (event) => {
+    const cell = event.target.closest?.("#map a.n");
+    if (!cell) return hide();
+    if (!map) read();
+    if (!entry) stop(cell);
+    show(cell);
+  });
+  document.addEventListener("mouseover", (event) => { const cell = event.target.closest?.("#map a.n"); if (cell) { if (!map) read(); show(cell); } else if (!document.activeElement?.closest("#map")) hide(); });
   document.addEventListener("node-health", ({ detail: change }) => {
     if (!map) read();
     newer.set(change.node, change);
@@ -158,11 +165,7 @@
     reapply();
     const cell = document.activeElement.closest("#map a.n");
     if (!cell) return;
-    if (entry !== cell) entry.tabIndex = -1;
-    entry = cell;
-    cell.tabIndex = 0;
+    stop(cell);
     show(cell);
   });
-  // The map is drawn first: nobody presses a key before they see it.
-  requestAnimationFrame(() => setTimeout(() => { if (!map) read(); }));
 })();
