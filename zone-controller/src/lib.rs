@@ -2,6 +2,7 @@
 //! is answered, keeps the topology, and serves it over REST.
 
 pub mod api;
+pub mod availability;
 pub mod config;
 pub mod core;
 mod driver;
@@ -146,6 +147,7 @@ pub async fn run(
         credentials: trust.clone().map_or(api::Credentials::OwnMachine, api::Credentials::Site),
         writes: Arc::default(),
         notices: Arc::default(),
+        availability: availability::Availability::off(),
         is_up: Arc::clone(&is_up),
         sessions: trust::session_key(trust.as_deref())?,
         ended: Arc::default(),
