@@ -10,6 +10,7 @@ mod follower;
 mod hostile;
 mod joining;
 mod lists;
+mod placing;
 mod read_only;
 mod roles;
 mod secure;

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use rollcall_model::{NodeId, Tick};
 use rollcall_placement::targets::{Outcome, Source};
-use rollcall_placement::{Target, Targets, Want};
+use rollcall_placement::{Kind, Target, Targets, Want};
 use serde_json::{Value, json};
 
 use super::shortage;
@@ -96,7 +96,8 @@ pub(super) type Seen = (NodeId, Source, Outcome);
 /// A receiver's end, and what is wanted of it.
 struct Drawing<'a> {
     audience: &'a Targets,
-    wish: &'a Wish,
+    kind: Kind,
+    size: Size,
     want: Want,
 }
 
@@ -118,8 +119,7 @@ pub(crate) async fn choose(shared: &Shared, wish: &Wish, place: bool) -> Result<
         let why = format!("the zone does not listen to the availability of {whose} yet; ask again in a moment");
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, why).because("not_listening")
     })?;
-    let size = if let Size::Of(size) = wish.size { size } else { 0.0 };
-    let drawing = Drawing { audience: &audience, wish, want: Want { size, choices: wish.choices } };
+    let drawing = Drawing::of(&audience, wish.kind, wish.size, wish.choices);
     let draws: Vec<u64> = (0..wish.count).map(|_| rand::random()).collect();
     let verdicts = if wish.demands.are_none() {
         None
@@ -149,7 +149,12 @@ async fn judged(shared: &Shared, wish: &Wish, candidates: BTreeSet<NodeId>) -> R
     serde_json::from_value(answer).map_err(Problem::store)
 }
 
-impl Drawing<'_> {
+impl<'a> Drawing<'a> {
+    const fn of(audience: &'a Targets, kind: Kind, size: Size, choices: usize) -> Self {
+        let part = if let Size::Of(part) = size { part } else { 0.0 };
+        Self { audience, kind, size, want: Want { size: part, choices } }
+    }
+
     /// Who may come up with these draws.
     fn candidates(&self, now: Tick, draws: &[u64]) -> BTreeSet<NodeId> {
         let met = RefCell::new(BTreeSet::new());
@@ -158,9 +163,9 @@ impl Drawing<'_> {
             false
         };
         for draw in draws {
-            match self.wish.size {
-                Size::Rank(_, rank) => drop(self.audience.at_rank_where(now, self.wish.kind, rank, note)),
-                _ => drop(self.audience.explain(now, self.wish.kind, self.want, *draw, note)),
+            match self.size {
+                Size::Rank(_, rank) => drop(self.audience.at_rank_where(now, self.kind, rank, note)),
+                _ => drop(self.audience.explain(now, self.kind, self.want, *draw, note)),
             }
         }
         met.into_inner()
@@ -191,18 +196,17 @@ impl Drawing<'_> {
         accept: impl Fn(NodeId) -> bool,
         seen: &mut Vec<Seen>,
     ) -> Option<Target> {
-        let kind = self.wish.kind;
-        if let Size::Rank(_, rank) = self.wish.size {
-            if let Some(target) = self.audience.at_rank_where(now, kind, rank, &accept) {
+        if let Size::Rank(_, rank) = self.size {
+            if let Some(target) = self.audience.at_rank_where(now, self.kind, rank, &accept) {
                 return Some(target);
             }
-        } else if place && let Some(target) = self.audience.pick_where(now, kind, self.want, draw, &accept) {
+        } else if place && let Some(target) = self.audience.pick_where(now, self.kind, self.want, draw, &accept) {
             return Some(target);
         }
-        let told = self.audience.explain(now, kind, self.want, draw, &accept);
+        let told = self.audience.explain(now, self.kind, self.want, draw, &accept);
         seen.extend(told.considered.iter().map(|it| (it.node, it.source, it.outcome)));
         // By rank nobody was found near it, and a better one elsewhere is not what was asked for.
-        told.target.filter(|_| !matches!(self.wish.size, Size::Rank(..)))
+        told.target.filter(|_| !matches!(self.size, Size::Rank(..)))
     }
 }
 
@@ -240,4 +244,82 @@ fn looks(wish: &Wish, drawn: &Drawn, verdicts: Option<&Verdicts>, known: &HashMa
 fn compared(drawn: &Drawn, wanted: NodeId) -> Option<Outcome> {
     let compared = drawn.seen.iter().filter(|(node, ..)| *node == wanted).map(|(.., outcome)| *outcome);
     compared.into_iter().find(|outcome| matches!(outcome, Outcome::Compared { .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_placement::frequency::Rates;
+    use rollcall_placement::{Config, Eligibility, Receiver};
+
+    use super::*;
+
+    /// Nodes of which each is freer than the one before, heard for a while.
+    fn heard(nodes: u64) -> (Receiver, Tick) {
+        let mut receiver = Receiver::new(Tick(0), Config::new(Rates::new(1.0, 1.0, 0.05).unwrap(), 64)).unwrap();
+        for number in 0..nodes {
+            receiver.insert(Tick(0), node(number)).unwrap();
+            receiver.set_eligibility(Tick(0), node(number), Eligibility::GOOD).unwrap();
+        }
+        for now in (0..60_000).step_by(100) {
+            for number in (0..nodes).filter(|number| now % (1_000 * nodes / (number + 1)) < 100) {
+                receiver.heard(Tick(now), node(number), Kind::Balance);
+            }
+            receiver.tick(Tick(now));
+        }
+        (receiver, Tick(60_000))
+    }
+
+    fn node(number: u64) -> NodeId {
+        NodeId::derived_from(&format!("n{number}"))
+    }
+
+    fn drawing(audience: &Targets, size: Size) -> Drawing<'_> {
+        Drawing::of(audience, Kind::Balance, size, 2)
+    }
+
+    #[test]
+    fn no_node_is_taken_twice_and_when_there_are_no_more_it_ends() {
+        let (receiver, now) = heard(4);
+        let audience = receiver.targets();
+        for size in [Size::Unknown, Size::Rank("large", 0.0)] {
+            let drawn = drawing(&audience, size).draw(now, &[7; 6], None, false);
+            let nodes: BTreeSet<NodeId> = drawn.targets.iter().map(|target| target.node).collect();
+            assert_eq!((drawn.targets.len(), nodes.len()), (4, 4), "{size:?}");
+            assert!(drawn.seen.iter().any(|(.., outcome)| *outcome == Outcome::NotAccepted), "and why is told");
+        }
+    }
+
+    #[test]
+    fn only_who_was_judged_and_found_fitting_is_taken() {
+        let (receiver, now) = heard(4);
+        let audience = receiver.targets();
+        for size in [Size::Unknown, Size::Of(0.0), Size::Rank("median", 0.5)] {
+            let drawing = drawing(&audience, size);
+            let met = drawing.candidates(now, &[1, 2]);
+            assert_eq!(met, (0..4).map(node).collect(), "all of so few are met");
+            let verdict = |id: &NodeId| (*id != node(1)).then(|| "is another".to_owned());
+            let verdicts: Verdicts = met.iter().map(|id| (*id, verdict(id))).collect();
+            let drawn = drawing.draw(now, &[1, 2], Some(&verdicts), true);
+            let taken: Vec<NodeId> = drawn.targets.iter().map(|target| target.node).collect();
+            assert_eq!(taken, [node(1)], "{size:?}");
+            assert_eq!(
+                drawing.draw(now, &[1], Some(&Verdicts::new()), true).targets,
+                [],
+                "who was not judged is not taken"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_taken_counts_there_and_what_is_looked_at_does_not() {
+        let (receiver, now) = heard(2);
+        let audience = receiver.targets();
+        let drawing = drawing(&audience, Size::Of(0.6));
+        for _ in 0..3 {
+            assert_eq!(drawing.draw(now, &[3], None, false).targets.len(), 1, "looking places nothing");
+        }
+        assert_eq!(drawing.draw(now, &[3], None, true).targets[0].node, node(1));
+        let full = drawing.draw(now, &[3], None, true);
+        assert!(full.targets.is_empty() && full.seen.iter().all(|(.., it)| *it == Outcome::NoRoom), "{:?}", full.seen);
+    }
 }
