@@ -6,6 +6,7 @@ use rollcall_model::{Health, HealthBits, MessageId, NodeState, SessionEpoch, Uni
 
 use super::*;
 
+mod hearing;
 mod mending;
 mod obeying;
 mod orders;
