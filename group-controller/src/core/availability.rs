@@ -37,7 +37,7 @@ const SPARE: u32 = 256;
 pub(super) struct Availability {
     /// What the policy says; none while nobody is to speak.
     plan: Option<Plan>,
-    receiver: Option<Receiver>,
+    pub(super) receiver: Option<Receiver>,
     /// Who is in the receiver, and what it was told of them last.
     shown: HashMap<NodeId, Eligibility>,
     apart: Apart,
@@ -210,7 +210,9 @@ impl Group {
 
     fn take_word(&mut self, now: Now, spoken: Spoken, effects: &mut Vec<Effect>) {
         let Spoken { node, word, .. } = spoken;
-        let Availability { receiver: Some(receiver), plan: Some(plan), .. } = &mut self.availability else { return };
+        let Availability { receiver: Some(receiver), plan: Some(plan), dropped, .. } = &mut self.availability else {
+            return;
+        };
         match word {
             Word::Free(kinds) => {
                 let (asked, mut begins) = (plan.sending.kinds.kinds(), false);
@@ -218,7 +220,7 @@ impl Group {
                     if asked.contains(&kind) {
                         begins |= matches!(receiver.heard(now.tick, node, kind), Heard::Flooding { begins: true });
                     } else {
-                        *self.availability.dropped.entry("not_asked_for").or_default() += 1;
+                        *dropped.entry("not_asked_for").or_default() += 1;
                     }
                 }
                 if begins {
