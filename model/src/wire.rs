@@ -1,5 +1,6 @@
 //! Wire forms. Frozen once released: `tests/snapshots` holds their bytes.
 
+pub mod availability;
 pub mod bytes;
 pub mod status;
 pub mod txt;

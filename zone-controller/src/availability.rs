@@ -1,21 +1,33 @@
 //! How free each node is, as the zone hears it (A3 to A8), and targets for whoever has something to place.
 //!
 //! A task of its own beside the zone's loop receives RA messages straight from the nodes, so that neither the core nor the
-//! database sees one of them. [`Availability`] is its readers' end: cheap to clone, and nobody who takes a target waits for
-//! the task. Who may be a target is decided by what is committed: a node's state and health, orders to drain it, its
-//! certificate, what was said of it on the security channel.
+//! database sees one of them. [`Availability`] is its readers' end: cheap to clone, and who holds [`Targets`] never waits for
+//! the task. Who may be a target is decided by what is committed: a node's state and health, orders to drain it, whether it
+//! was thrown out, what was said of it on the security channel.
+//!
+//! ```text
+//!  zone's loop ──what was committed──▶ facts ─▶ fleet ─▶ who may be a target ─┐
+//!  nodes ──RA messages, capacities──▶ zone.availability ──────────────▶ receiver ─▶ rings ─▶ API, web page
+//!  programs ──targets.<user>──▶ zone.targets ─▶ answers ◀──────────────────────────────┘
+//! ```
 
-mod plan;
+mod answers;
+mod core;
+mod driver;
+mod facts;
+mod fleet;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-pub use plan::Plan;
 use rollcall_model::{GroupId, Millis, NodeId, Tick};
+pub use rollcall_placement::plan::Plan;
 use rollcall_placement::receiver::Tally;
 use rollcall_placement::{Barriers, Kind, Targets};
 use rollcall_startup::Clock;
 use tokio::sync::watch;
+
+pub use self::driver::{Committed, Ear, open};
 
 /// One node and one kind of message, as heard.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,12 +55,32 @@ pub struct NodeAvailability {
 
 /// What the task shows.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct View {
-    pub plan: Option<Arc<Plan>>,
-    pub everybody: Option<Targets>,
-    pub groups: Arc<HashMap<GroupId, Targets>>,
-    pub nodes: Arc<Vec<NodeAvailability>>,
-    pub tally: Tally,
+struct View {
+    plan: Option<Arc<Plan>>,
+    everybody: Option<Targets>,
+    groups: Arc<HashMap<GroupId, Targets>>,
+    nodes: Arc<Vec<NodeAvailability>>,
+    tally: Tally,
+    dropped: Arc<BTreeMap<&'static str, u64>>,
+    answered: Arc<BTreeMap<&'static str, u64>>,
+    flooding: u64,
+}
+
+/// What was heard, for metrics: none of it grows with the number of nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AvailabilityFigures {
+    /// Whether a policy has nodes speak.
+    pub on: bool,
+    /// RA messages by what became of them.
+    pub messages: BTreeMap<&'static str, u64>,
+    /// How often the receiver was held up, so that it measured nothing across.
+    pub pauses: u64,
+    /// Nodes that are capped now because they flood.
+    pub flooding: u64,
+    /// Nodes that nothing bars and that were heard within their time.
+    pub eligible: u64,
+    /// Questions of programs over AMQP by what became of them.
+    pub asked: BTreeMap<&'static str, u64>,
 }
 
 /// The readers' end of the zone's receiver.
@@ -71,7 +103,8 @@ impl Availability {
         self.view.borrow().plan.clone()
     }
 
-    /// Targets among all nodes, or those of a group of any kind. `None` where nobody speaks, or there is no such group.
+    /// Targets among all nodes, or those of a group of any kind. `None` where nobody speaks, and for a group that there is
+    /// not or that nobody is in. They are of the policy in force: ask for them anew rather than keep them for long.
     #[must_use]
     pub fn targets(&self, group: Option<GroupId>) -> Option<Targets> {
         let view = self.view.borrow();
@@ -87,7 +120,7 @@ impl Availability {
         self.clock.now().tick
     }
 
-    /// Every node and kind as heard, at most a second old.
+    /// Every node and kind as heard, by node; at most about a second old.
     #[must_use]
     pub fn nodes(&self) -> Arc<Vec<NodeAvailability>> {
         Arc::clone(&self.view.borrow().nodes)
@@ -96,6 +129,36 @@ impl Availability {
     /// How many messages became what since the start.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        self.view.borrow().tally
+        let view = self.view.borrow();
+        let strangers = view.dropped.get("unknown_node").copied().unwrap_or_default();
+        Tally { unknown: view.tally.unknown + strangers, ..view.tally }
+    }
+
+    /// What was heard, for metrics.
+    #[must_use]
+    pub fn figures(&self) -> AvailabilityFigures {
+        let view = self.view.borrow().clone();
+        let mut messages = BTreeMap::from([
+            ("taken", view.tally.taken),
+            ("unknown_node", view.tally.unknown),
+            ("too_fast", view.tally.too_fast),
+            ("flooding", view.tally.flooding),
+            ("old_epoch", 0),
+            ("not_asked_for", 0),
+        ]);
+        for (reason, count) in view.dropped.iter() {
+            *messages.entry(*reason).or_default() += count;
+        }
+        let is_target = |row: &&NodeAvailability| row.barriers.is_empty() && row.frequency.is_some();
+        let mut eligible: Vec<NodeId> = view.nodes.iter().filter(is_target).map(|row| row.node).collect();
+        eligible.dedup();
+        AvailabilityFigures {
+            on: view.everybody.is_some(),
+            messages,
+            pauses: view.tally.pauses,
+            flooding: view.flooding,
+            eligible: eligible.len() as u64,
+            asked: view.answered.as_ref().clone(),
+        }
     }
 }

@@ -6,7 +6,7 @@ use rollcall_identity::seal;
 use rollcall_model::indicator::DICTIONARY_VERSION;
 use rollcall_model::packet::{ActionOutcome, Metrics, Packet, Readings, ReadingsRequest};
 use rollcall_model::wire::status::{self, NodeStatus, SealedTag};
-use rollcall_model::{Capability, CapabilityDigest, Millis, Now, SealKey, Tick, route};
+use rollcall_model::{AvailabilityKinds, Capability, CapabilityDigest, Millis, Now, SealKey, Tick, route};
 
 use super::actions::REMEMBERED;
 use super::{Agent, Effect, Question, Receipt, Voice};
@@ -85,6 +85,7 @@ impl Agent {
             longest_silence: Voice::silence(self.keep_alive()),
             leaving,
             tag: None,
+            availability: AvailabilityKinds::EMPTY,
         };
         status.tag = membership.seal.as_ref().and_then(|key| sealed(key, &status, self.made_of?));
         Some(Outgoing {
@@ -132,6 +133,7 @@ impl Agent {
             age_ms: self.judge.age(now.tick),
             policy: self.judge.version(),
             indicators: self.judge.readings(),
+            availability: None,
         });
         effects.push(Effect::Publish(self.sender.confirmed(now, route::DIRECT, key, readings)));
     }

@@ -8,7 +8,9 @@ use rollcall_model::packet::{
     Presence, PresenceRequest,
 };
 use rollcall_model::wire::status::{self, NodeStatus};
-use rollcall_model::{GroupId, Health, InstanceId, Millis, NodeId, NodeState, Now, Principal, SessionEpoch, route};
+use rollcall_model::{
+    AvailabilityKinds, GroupId, Health, InstanceId, Millis, NodeId, NodeState, Now, Principal, SessionEpoch, route,
+};
 
 use super::invariants::no_lie_is_believed;
 use super::process::{Pid, Role};
@@ -142,6 +144,7 @@ fn bad_status(group: GroupId, node: NodeId) -> Outgoing {
         longest_silence: Millis(600_000),
         leaving: true,
         tag: None,
+        availability: AvailabilityKinds::EMPTY,
     };
     Outgoing {
         exchange: route::GROUP,

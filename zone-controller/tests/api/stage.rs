@@ -273,8 +273,14 @@ impl Stage {
                 let envelope = Envelope::decode(&delivery.body).expect("a packet");
                 if let Packet::ReadingsRequest(asked) = envelope.packet {
                     let request = asked.request;
-                    let readings =
-                        Packet::Readings(Readings { request, node, age_ms: Millis(7), policy: 0, indicators: vec![] });
+                    let readings = Packet::Readings(Readings {
+                        request,
+                        node,
+                        age_ms: Millis(7),
+                        policy: 0,
+                        indicators: vec![],
+                        availability: None,
+                    });
                     let answer = Sender::new(inbox.clone(), instance).lossy(
                         NOW,
                         route::DIRECT,
