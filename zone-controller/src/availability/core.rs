@@ -8,10 +8,10 @@ use rollcall_bus::{Spoken, SpokenError, Word};
 use rollcall_model::policy::AvailabilitySettings;
 use rollcall_model::{GroupId, Millis, NodeId, Tick, ZoneId};
 use rollcall_placement::capacity::Capacity;
+use rollcall_placement::frequency::Recovered;
 use rollcall_placement::plan::{Plan, plan};
 use rollcall_placement::receiver::{Heard, Tally};
 use rollcall_placement::{Config, Kind, Receiver, Targets};
-use rollcall_placement::frequency::Recovered;
 
 use super::facts::Fact;
 use super::fleet::{Fleet, Known};
@@ -163,7 +163,9 @@ impl Core {
 
     /// A node said something of itself.
     pub(super) fn hear(&mut self, now: Tick, spoken: Spoken) {
-        let (Some(receiver), Some(plan)) = (&mut self.receiver, &self.plan) else { return self.drop_word("not_asked_for") };
+        let (Some(receiver), Some(plan)) = (&mut self.receiver, &self.plan) else {
+            return self.drop_word("not_asked_for");
+        };
         let Some(known) = self.fleet.get(spoken.node) else { return self.drop_word("unknown_node") };
         if spoken.epoch < known.epoch {
             return self.drop_word("old_epoch");
@@ -274,7 +276,12 @@ impl Core {
 }
 
 /// One node and kind as heard. Of a node that has been silent for too long nothing is said but since when.
-fn row(now: Tick, (receiver, plan): (&Receiver, &Plan), (node, known): (NodeId, &Known), kind: Kind) -> NodeAvailability {
+fn row(
+    now: Tick,
+    (receiver, plan): (&Receiver, &Plan),
+    (node, known): (NodeId, &Known),
+    kind: Kind,
+) -> NodeAvailability {
     let word = receiver.last_word(node, kind);
     let is_heard = word.is_some_and(|(_, expires)| now < expires);
     let estimate = receiver.frequency(node, kind).filter(|_| is_heard);

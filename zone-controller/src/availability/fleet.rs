@@ -172,7 +172,8 @@ impl Fleet {
             }
             Fact::Dissolved(group) => {
                 self.groups.retain(|_, known| *known != group);
-                let members = self.nodes.iter_mut().filter_map(|(node, known)| known.entered.remove(&group).then_some(*node));
+                let members =
+                    self.nodes.iter_mut().filter_map(|(node, known)| known.entered.remove(&group).then_some(*node));
                 members.collect()
             }
             Fact::DrainOrdered(node, order) => {

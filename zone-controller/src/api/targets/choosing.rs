@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use axum::Json;
 use axum::http::StatusCode;
-use rollcall_model::{NodeId, Tick};
+use rollcall_model::{Millis, NodeId, Tick};
 use rollcall_placement::targets::{Outcome, Source};
 use rollcall_placement::{Kind, Target, Targets, Want};
 use serde_json::{Value, json};
@@ -111,23 +111,18 @@ struct Drawn {
 /// Takes targets; what is taken counts there when `place`.
 ///
 /// # Errors
-/// 503 while the receiver does not know of the group yet, 422 where the rule is none.
+/// 503 while nobody is listened to yet, 422 where the rule is none.
 pub(crate) async fn choose(shared: &Shared, wish: &Wish, place: bool) -> Result<Chosen, Problem> {
-    let ring = wish.ring.as_ref();
-    let audience = shared.availability.targets(ring.map(|group| group.id)).ok_or_else(|| {
-        let whose = ring.map_or_else(|| "the fleet".to_owned(), |group| format!("group {}", group.name));
-        let why = format!("the zone does not listen to the availability of {whose} yet; ask again in a moment");
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, why).because("not_listening")
-    })?;
-    let drawing = Drawing::of(&audience, wish.kind, wish.size, wish.choices);
-    let draws: Vec<u64> = (0..wish.count).map(|_| rand::random()).collect();
-    let verdicts = if wish.demands.are_none() {
-        None
-    } else {
-        let candidates = drawing.candidates(shared.availability.now(), &draws);
-        Some(judged(shared, wish, candidates).await?)
+    let ring = wish.ring.as_ref().map(|group| group.id);
+    let (drawn, verdicts) = match shared.availability.targets(ring) {
+        Some(audience) => drawn(shared, wish, &audience, place).await?,
+        // Nobody is in the group.
+        None if shared.availability.targets(None).is_some() => (Drawn::default(), None),
+        None => {
+            let why = "the zone does not listen to its nodes yet; ask again in a moment";
+            return Err(Problem::full(Millis(1_000), why).because("not_listening"));
+        }
     };
-    let drawn = drawing.draw(shared.availability.now(), &draws, verdicts.as_ref(), place);
     let known = known(shared, drawn.nodes()).await?;
     let looks = looks(wish, &drawn, verdicts.as_ref(), &known);
     let whose = |node: &NodeId| known.get(node).cloned().unwrap_or_else(|| Known::nobody(*node));
@@ -139,6 +134,24 @@ pub(crate) async fn choose(shared: &Shared, wish: &Wish, place: bool) -> Result<
     // The rank of a sorted list is read and not placed on.
     let placed = place && !matches!(wish.size, Size::Rank(..)) && !targets.is_empty();
     Ok(Chosen { placed, targets, missing, details, looks })
+}
+
+async fn drawn(
+    shared: &Shared,
+    wish: &Wish,
+    audience: &Targets,
+    place: bool,
+) -> Result<(Drawn, Option<Verdicts>), Problem> {
+    let drawing = Drawing::of(audience, wish.kind, wish.size, wish.choices);
+    let draws: Vec<u64> = (0..wish.count).map(|_| rand::random()).collect();
+    let verdicts = if wish.demands.are_none() {
+        None
+    } else {
+        let candidates = drawing.candidates(shared.availability.now(), &draws);
+        Some(judged(shared, wish, candidates).await?)
+    };
+    let drawn = drawing.draw(shared.availability.now(), &draws, verdicts.as_ref(), place);
+    Ok((drawn, verdicts))
 }
 
 /// Has the core judge the candidates: at most the receiver's recent and first-ranked ones, however large the fleet is.

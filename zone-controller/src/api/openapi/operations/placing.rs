@@ -24,7 +24,7 @@ const HEARD: Shape = Object(&[
     ("barred", List(&Text)),
 ]);
 /// A node as it says itself that it speaks.
-const SENT: Shape = Object(&[
+pub(super) const SENT: Shape = Object(&[
     ("storage", Number),
     ("processing", Number),
     ("communications", Or(&Number)),
