@@ -63,6 +63,7 @@ use self::routes::Routes;
 pub use self::routes::{Access, Route, Surface};
 pub use self::streams::Places;
 pub use self::writes::Writes;
+use crate::availability::Availability;
 use crate::driver::Ask;
 use crate::feed::Feed;
 use crate::trust::{BrokerUsers, Trust};
@@ -110,6 +111,8 @@ pub struct Shared {
     pub writes: Arc<Writes>,
     /// What the log tells of those who were turned away.
     pub notices: Arc<Notices>,
+    /// How free nodes are, as the zone hears it.
+    pub availability: Availability,
     /// Whether the zone is up, and takes commands.
     pub is_up: Arc<AtomicBool>,
     /// Asked for when the zone controller ends.

@@ -24,6 +24,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 mod unplaced;
+mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -6,6 +6,7 @@ use rollcall_model::{AvailabilityKinds, Health, HealthBits, MessageId, NodeState
 
 use super::*;
 
+mod hearing;
 mod mending;
 mod obeying;
 mod orders;
