@@ -286,6 +286,7 @@ impl Agent {
         self.subscription = Question::now(now.tick);
         self.presence = Question::now(now.tick);
         self.voice.speak_up(now.tick);
+        self.resume_speech(now.tick);
         self.obedience.hurry(now);
         for untold in &mut self.untold {
             untold.hurry(now);

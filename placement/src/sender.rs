@@ -87,6 +87,11 @@ impl Sender {
         }
     }
 
+    /// The way to the receivers is there again after an outage: goes on somewhere within a period.
+    pub fn resume(&mut self, now: Tick, mut random: impl FnMut() -> f64) {
+        self.voices.iter_mut().for_each(|voice| voice.beat.restart(now, random()));
+    }
+
     /// When to wake up next; `None` while there is nothing to say.
     #[must_use]
     pub fn due(&self) -> Option<Tick> {

@@ -147,6 +147,14 @@ impl Agent {
             speech.inspect_err(|error| tracing::error!("nothing is said about availability: {error}")).ok().flatten();
     }
 
+    /// The link is there again, for a whole fleet at once perhaps.
+    pub(super) fn resume_speech(&mut self, now: Tick) {
+        if let Some(speech) = &mut self.speech {
+            let chance = &mut self.chance;
+            speech.sender.resume(now, || chance.random());
+        }
+    }
+
     pub(super) fn on_measured(&mut self, now: Now, measured: &Measured) {
         let Some(speech) = &mut self.speech else { return };
         let usage = Usage::of(&measured.readings);
