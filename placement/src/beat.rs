@@ -80,6 +80,12 @@ impl Beat {
         self.rate = sane(rate);
     }
 
+    /// V: messages per second.
+    #[must_use]
+    pub const fn rate(&self) -> f64 {
+        self.rate
+    }
+
     /// When the next message is due.
     #[must_use]
     pub fn due(&self) -> Tick {
