@@ -35,7 +35,9 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stranger(what) => write!(f, "a question for targets is not heard: {what}"),
-            Self::ReplyTo(queue) => write!(f, "a question for targets names no queue of its own to reply to: {queue:?}"),
+            Self::ReplyTo(queue) => {
+                write!(f, "a question for targets names no queue of its own to reply to: {queue:?}")
+            }
         }
     }
 }
@@ -67,8 +69,8 @@ pub(super) fn answer(
     if !is_own_queue(&user, queue) {
         return Err(Refused::ReplyTo(queue.chars().take(80).collect()));
     }
-    let (answer, word) = match request {
-        Ok(request) => found(now, core, &request, draw),
+    let (answer, word) = match &request {
+        Ok(request) => found(now, core, request, draw),
         Err(error) => (nothing(String::new(), error.to_string()), "bad_request"),
     };
     let message = Outgoing {
@@ -110,12 +112,7 @@ fn nothing(request: String, problem: String) -> TargetAnswer {
     TargetAnswer { v: VERSION, request, targets: Vec::new(), problem: Some(problem) }
 }
 
-fn found(
-    now: Tick,
-    core: &Core,
-    request: &TargetRequest,
-    draw: impl FnMut() -> u64,
-) -> (TargetAnswer, &'static str) {
+fn found(now: Tick, core: &Core, request: &TargetRequest, draw: impl FnMut() -> u64) -> (TargetAnswer, &'static str) {
     let none = |why: String, word| (nothing(request.request.clone(), why), word);
     let Some(plan) = core.plan() else {
         return none("no node sends RA messages: the policy's availability.kinds is \"off\"".into(), "off");

@@ -8,10 +8,10 @@ use rollcall_bus::{Spoken, SpokenError, Word};
 use rollcall_model::policy::AvailabilitySettings;
 use rollcall_model::{GroupId, Millis, NodeId, Tick, ZoneId};
 use rollcall_placement::capacity::Capacity;
+use rollcall_placement::frequency::Recovered;
 use rollcall_placement::plan::{Plan, plan};
 use rollcall_placement::receiver::{Heard, Tally};
 use rollcall_placement::{Config, Kind, Receiver, Targets};
-use rollcall_placement::frequency::Recovered;
 
 use super::facts::Fact;
 use super::fleet::{Fleet, Known};
@@ -64,7 +64,9 @@ impl Core {
             fact => {
                 if let (Fact::Dissolved(group), Some(receiver)) = (&fact, &mut self.receiver) {
                     receiver.dissolve(*group);
-                    self.shown.values_mut().for_each(|groups| drop(groups.remove(group)));
+                    self.shown.values_mut().for_each(|groups| {
+                        groups.remove(group);
+                    });
                     self.groups_changed = true;
                 }
                 for node in self.fleet.learn(now, fact) {
@@ -154,8 +156,12 @@ impl Core {
         }
         let before = self.shown.entry(node).or_default();
         if *before != groups {
-            before.difference(&groups).for_each(|group| drop(receiver.part(node, *group)));
-            groups.difference(before).for_each(|group| drop(receiver.join(node, *group)));
+            for group in before.difference(&groups) {
+                let _ = receiver.part(node, *group);
+            }
+            for group in groups.difference(before) {
+                let _ = receiver.join(node, *group);
+            }
             *before = groups;
             self.groups_changed = true;
         }
@@ -163,7 +169,9 @@ impl Core {
 
     /// A node said something of itself.
     pub(super) fn hear(&mut self, now: Tick, spoken: Spoken) {
-        let (Some(receiver), Some(plan)) = (&mut self.receiver, &self.plan) else { return self.drop_word("not_asked_for") };
+        let (Some(receiver), Some(plan)) = (&mut self.receiver, &self.plan) else {
+            return self.drop_word("not_asked_for");
+        };
         let Some(known) = self.fleet.get(spoken.node) else { return self.drop_word("unknown_node") };
         if spoken.epoch < known.epoch {
             return self.drop_word("old_epoch");
@@ -253,6 +261,7 @@ impl Core {
             tally: self.tally(),
             dropped: Arc::new(self.dropped.clone()),
             flooding: self.flooding(now),
+            ..View::default()
         }
     }
 
@@ -274,7 +283,12 @@ impl Core {
 }
 
 /// One node and kind as heard. Of a node that has been silent for too long nothing is said but since when.
-fn row(now: Tick, (receiver, plan): (&Receiver, &Plan), (node, known): (NodeId, &Known), kind: Kind) -> NodeAvailability {
+fn row(
+    now: Tick,
+    (receiver, plan): (&Receiver, &Plan),
+    (node, known): (NodeId, &Known),
+    kind: Kind,
+) -> NodeAvailability {
     let word = receiver.last_word(node, kind);
     let is_heard = word.is_some_and(|(_, expires)| now < expires);
     let estimate = receiver.frequency(node, kind).filter(|_| is_heard);

@@ -12,7 +12,8 @@ const LONGEST: usize = 600;
 impl Zone {
     /// A warning becomes an alert about the group it comes from, as long as it lasts.
     pub(super) fn on_warning(&mut self, message: &ChannelMessage, from: &str, effects: &mut Vec<Effect>) {
-        let known = [name::AVAILABILITY_FLOOD, name::AVAILABILITY_BUDGET].into_iter().find(|kind| *kind == message.what);
+        let known =
+            [name::AVAILABILITY_FLOOD, name::AVAILABILITY_BUDGET].into_iter().find(|kind| *kind == message.what);
         let Some(kind) = known else {
             self.count("alerts", "unknown_warning");
             let what: String = message.what.chars().take(64).collect();
@@ -20,7 +21,8 @@ impl Zone {
         };
         // Whoever sent it speaks for the group of its own inbox and for no other.
         let group = message.detail["group"].as_str().and_then(|id| id.parse().ok());
-        let Some(group) = group.filter(|group| route::group_inbox(*group) == from && self.groups.contains_key(group)) else {
+        let Some(group) = group.filter(|group| route::group_inbox(*group) == from && self.groups.contains_key(group))
+        else {
             return self.count("alerts", "not_its_group");
         };
         effects.push(Effect::Save(Change::GroupWarning {

@@ -3,8 +3,8 @@
 use rollcall_model::packet::ActionState;
 use rollcall_model::policy::SentKinds;
 use rollcall_model::{
-    ActionId, AvailabilityKind, AvailabilityKinds, Health, HealthBits, InstanceId, Name, NodeState, SessionEpoch, indicator,
-    route,
+    ActionId, AvailabilityKind, AvailabilityKinds, Health, HealthBits, InstanceId, Name, NodeState, SessionEpoch,
+    indicator, route,
 };
 use rollcall_placement::{Barrier, Want};
 
@@ -279,7 +279,8 @@ fn a_policy_says_what_is_heard_and_what_is_read_anew_is_the_same() {
     assert!(core.targets(None).is_none() && core.view(Tick(70_030)).plan.is_none());
 
     let mut core = self::core();
-    let mut facts: Vec<Fact> = (0..4).flat_map(|number| [joined(number, 1, "run"), placed(number, number / 2)]).collect();
+    let mut facts: Vec<Fact> =
+        (0..4).flat_map(|number| [joined(number, 1, "run"), placed(number, number / 2)]).collect();
     facts.extend((0..4).map(|number| changed(number, NodeState::Healthy)));
     facts.extend([Fact::Revoked(node(2)), policy(SentKinds::Balance)]);
     core.learn_anew(Tick(70_000), facts);
