@@ -75,9 +75,9 @@ impl Rights {
     }
 
     /// A user of the API, whose program listens to what happens, has queues of its own and binds them to that, and to the RA
-    /// messages of one group or of all (A8); it says nothing to anybody but the zone, which it asks for targets. The last word of the
-    /// queues' names is a digit: ten queues, whose length and age the zone's operator policy
-    /// bounds ([`crate::admin::Admin::ensure_vhost`]). What anybody may bind with on [`route::EVENTS`] need not be bounded:
+    /// messages of one group or of all (A8); it says nothing to anybody but the zone, which it asks for targets, and to itself: one of
+    /// the queues may be its inbox. The last word of the queues' names is a digit: ten queues, whose length and age the zone's operator
+    /// policy bounds ([`crate::admin::Admin::ensure_vhost`]). What anybody may bind with on [`route::EVENTS`] need not be bounded:
     /// nobody else may read it.
     fn of_user(name: &Name) -> Self {
         let own = [format!(r"{}\.[0-9]", exact(&route::user_queues(name)))];
@@ -85,9 +85,9 @@ impl Rights {
         Self {
             configure: one_of(&own),
             write: one_of(&with(&own, [route::DIRECT])),
-            read: one_of(&with(&own, [route::EVENTS, route::GROUP])),
+            read: one_of(&with(&own, [route::DIRECT, route::EVENTS, route::GROUP])),
             topics: topics(&[
-                (route::DIRECT, one_of(&[exact(&route::targets_key(name))]), NOTHING.into()),
+                (route::DIRECT, one_of(&[&own[..], &[exact(&route::targets_key(name))]].concat()), one_of(&own)),
                 (route::GROUP, NOTHING.into(), one_of(&[heard])),
             ]),
         }

@@ -117,7 +117,11 @@ fn of_nodes(all: &[Figures], page: &mut Page) {
 
 fn of_availability(all: &[Figures], page: &mut Page) {
     let each = |value: fn(&Standing) -> u64| all.iter().map(move |of| (of.labels(), value(&of.standing)));
-    page.gauges("rollcall_availability_on", "Whether a policy has nodes send RA messages", each(|of| of.availability.on.into()));
+    page.gauges(
+        "rollcall_availability_on",
+        "Whether a policy has nodes send RA messages",
+        each(|of| of.availability.on.into()),
+    );
     page.counters(
         "rollcall_availability_messages",
         "RA messages by what became of them",

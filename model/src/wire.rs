@@ -3,5 +3,6 @@
 pub mod availability;
 pub mod bytes;
 pub mod status;
+pub mod targets;
 pub mod txt;
 pub mod v1;

@@ -80,6 +80,18 @@ impl Beat {
         self.rate = sane(rate);
     }
 
+    /// Begins anew somewhere within a period: the way to the receivers was gone for all senders at once, and what each
+    /// would make up for now would come all at once too.
+    pub fn restart(&mut self, now: Tick, random: f64) {
+        (self.phase, self.goal, self.at) = (random.clamp(0.0, 1.0), 1.0, self.at.max(now));
+    }
+
+    /// V: messages per second.
+    #[must_use]
+    pub const fn rate(&self) -> f64 {
+        self.rate
+    }
+
     /// When the next message is due.
     #[must_use]
     pub fn due(&self) -> Tick {

@@ -39,7 +39,7 @@ pub use entry::Entry;
 pub use frequency::{Kind, Rates, Recovered};
 pub use plan::{Plan, PlanError, plan};
 pub use receiver::{Config, Eligibility, Receiver};
-pub use sender::{Sender, SendingPolicy};
+pub use sender::{Sender, SendingPolicy, Sent};
 pub use slots::{Barrier, Barriers};
 pub use targets::{Target, Targets, Want};
 pub use timing::{Estimate, TimingQueue};

@@ -260,8 +260,10 @@ impl Group {
         let Some(receiver) = &mut self.availability.receiver else { return };
         let roster = &self.roster;
         self.availability.shown.retain(|node, _| roster.get(*node).is_some() || !receiver.remove(*node));
-        let here: Vec<(NodeId, Eligibility)> =
-            roster.iter().map(|(node, member)| (node, self.availability.apart.eligibility(now, node, member))).collect();
+        let here: Vec<(NodeId, Eligibility)> = roster
+            .iter()
+            .map(|(node, member)| (node, self.availability.apart.eligibility(now, node, member)))
+            .collect();
         for (node, eligibility) in &here {
             self.availability.show(now, *node, *eligibility);
         }

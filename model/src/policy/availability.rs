@@ -158,7 +158,7 @@ impl FromStr for TimeOfDay {
 impl fmt::Display for TimeOfDay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:02}:{:02}", self.second / 3_600, self.second / 60 % 60)?;
-        if self.second % 60 == 0 { Ok(()) } else { write!(f, ":{:02}", self.second % 60) }
+        if self.second.is_multiple_of(60) { Ok(()) } else { write!(f, ":{:02}", self.second % 60) }
     }
 }
 

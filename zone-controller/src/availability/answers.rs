@@ -69,8 +69,8 @@ pub(super) fn answer(
     if !is_own_queue(&user, queue) {
         return Err(Refused::ReplyTo(queue.chars().take(80).collect()));
     }
-    let (answer, word) = match request {
-        Ok(request) => found(now, core, &request, draw),
+    let (answer, word) = match &request {
+        Ok(request) => found(now, core, request, draw),
         Err(error) => (nothing(String::new(), error.to_string()), "bad_request"),
     };
     let message = Outgoing {

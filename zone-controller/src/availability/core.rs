@@ -64,7 +64,9 @@ impl Core {
             fact => {
                 if let (Fact::Dissolved(group), Some(receiver)) = (&fact, &mut self.receiver) {
                     receiver.dissolve(*group);
-                    self.shown.values_mut().for_each(|groups| drop(groups.remove(group)));
+                    self.shown.values_mut().for_each(|groups| {
+                        groups.remove(group);
+                    });
                     self.groups_changed = true;
                 }
                 for node in self.fleet.learn(now, fact) {
@@ -154,8 +156,12 @@ impl Core {
         }
         let before = self.shown.entry(node).or_default();
         if *before != groups {
-            before.difference(&groups).for_each(|group| drop(receiver.part(node, *group)));
-            groups.difference(before).for_each(|group| drop(receiver.join(node, *group)));
+            for group in before.difference(&groups) {
+                let _ = receiver.part(node, *group);
+            }
+            for group in groups.difference(before) {
+                let _ = receiver.join(node, *group);
+            }
             *before = groups;
             self.groups_changed = true;
         }
@@ -255,6 +261,7 @@ impl Core {
             tally: self.tally(),
             dropped: Arc::new(self.dropped.clone()),
             flooding: self.flooding(now),
+            ..View::default()
         }
     }
 

@@ -87,7 +87,7 @@ enum Woken {
     Heard(Vec<Delivery>),
     Asked(Vec<Delivery>),
     Committed(Vec<Fact>),
-    Link(bool),
+    Link,
     Tick,
     End,
 }
@@ -114,7 +114,7 @@ impl Ear {
                 Woken::Asked(deliveries) => self.answer(&mut questions, deliveries).await,
                 Woken::Committed(facts) => self.learn(facts),
                 // What waited for the link comes all at once: its times are not the nodes'.
-                Woken::Link(_) => self.core.held_up(self.clock.now().tick),
+                Woken::Link => self.core.held_up(self.clock.now().tick),
                 Woken::Tick => self.tick().await,
                 Woken::End => return,
             }
@@ -140,7 +140,8 @@ impl Ear {
             count = questions.next_batch(&mut asked, BATCH) => if count > 0 { Woken::Asked(asked) } else { Woken::End },
             Some(facts) = self.facts.recv() => Woken::Committed(facts),
             changed = link.changed() => {
-                if changed.is_ok() { Woken::Link(link.borrow_and_update().is_up()) } else { Woken::End }
+                link.mark_unchanged();
+                if changed.is_ok() { Woken::Link } else { Woken::End }
             }
             _ = ticks.tick() => Woken::Tick,
         }

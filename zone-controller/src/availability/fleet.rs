@@ -163,8 +163,8 @@ impl Fleet {
 
     fn learn_of_groups(&mut self, now: Tick, fact: Fact) -> Vec<NodeId> {
         match fact {
-            Fact::Entered(node, group) => self.with(node, |known| drop(known.entered.insert(group))),
-            Fact::Left(node, group) => self.with(node, |known| drop(known.entered.remove(&group))),
+            Fact::Entered(node, group) => self.with(node, |known| known.entered.extend([group])),
+            Fact::Left(node, group) => self.with(node, |known| known.entered.retain(|other| *other != group)),
             Fact::Named(group, name) => {
                 self.groups.retain(|_, known| *known != group);
                 self.groups.insert(name, group);

@@ -58,7 +58,8 @@ impl Group {
             return;
         }
         warnings.floods_told = Some(!warnings.flooding.is_empty());
-        let message = format!("no node of group {} sends RA messages faster than its policy allows", self.settings.name);
+        let message =
+            format!("no node of group {} sends RA messages faster than its policy allows", self.settings.name);
         self.tell_warning(now, name::AVAILABILITY_FLOOD, None, false, message, effects);
     }
 
