@@ -129,6 +129,21 @@ impl TargetRequest {
         Ok(request)
     }
 
+    /// Who asks, of a question that cannot be read otherwise: its `request` and `reply_to`, so that it can be told why.
+    #[must_use]
+    pub fn address(bytes: &[u8]) -> (String, Option<String>) {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Address {
+            request: String,
+            reply_to: Option<String>,
+        }
+        let is_short = bytes.len() <= MAX_BYTES;
+        let Address { request, reply_to } =
+            is_short.then(|| serde_json::from_slice(bytes).ok()).flatten().unwrap_or_default();
+        (request.chars().take(LONGEST_REQUEST).collect(), reply_to)
+    }
+
     fn check(&self) -> Result<(), RequestError> {
         for (is_good, field, must) in [
             (self.request.len() <= LONGEST_REQUEST, "request", "at most 64 bytes"),
@@ -169,6 +184,9 @@ mod tests {
             let error = TargetRequest::decode(body.as_bytes()).expect_err(body).to_string();
             assert!(error.contains(why), "{body}: {error}");
         }
+        let asked = br#"{"v":3,"request":"a","reply_to":"user.ci.0","for":7}"#;
+        assert_eq!(TargetRequest::address(asked), ("a".into(), Some("user.ci.0".into())));
+        assert_eq!(TargetRequest::address(b"x"), (String::new(), None));
         let error = TargetRequest::decode(&[b' '; MAX_BYTES + 1]).expect_err("too long").to_string();
         assert!(error.contains("4097 bytes"), "{error}");
     }

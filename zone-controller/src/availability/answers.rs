@@ -63,15 +63,14 @@ pub(super) fn answer(
     draw: impl FnMut() -> u64,
 ) -> Result<Answered, Refused> {
     let user = asker(delivery, checks_users)?;
-    let request = TargetRequest::decode(&delivery.body);
-    let said = request.as_ref().ok().and_then(|request| request.reply_to.as_deref());
-    let queue = delivery.reply_to.as_deref().or(said).unwrap_or_default();
+    let (number, said) = TargetRequest::address(&delivery.body);
+    let queue = delivery.reply_to.as_deref().or(said.as_deref()).unwrap_or_default();
     if !is_own_queue(&user, queue) {
         return Err(Refused::ReplyTo(queue.chars().take(80).collect()));
     }
-    let (answer, word) = match &request {
-        Ok(request) => found(now, core, request, draw),
-        Err(error) => (nothing(String::new(), error.to_string()), "bad_request"),
+    let (answer, word) = match TargetRequest::decode(&delivery.body) {
+        Ok(request) => found(now, core, &request, draw),
+        Err(error) => (nothing(number, error.to_string()), "bad_request"),
     };
     let message = Outgoing {
         // The default exchange: every queue is bound to it under its own name.

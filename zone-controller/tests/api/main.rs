@@ -7,6 +7,7 @@ mod bad_input;
 mod broker;
 mod careful;
 mod follower;
+mod hearing;
 mod hostile;
 mod joining;
 mod lists;

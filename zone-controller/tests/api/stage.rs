@@ -172,6 +172,33 @@ impl Stage {
         format!("http://{}{path}", self.api)
     }
 
+    /// Somebody else on the zone's broker.
+    pub async fn attach(&self, principal: Principal, inbox: String) -> Bus {
+        let attachment = Attachment { principal, inbox, client_name: "somebody".into(), endpoint: None };
+        self.connector.attach(attachment).await.expect("a bus")
+    }
+
+    /// The rack says something on a channel.
+    pub async fn on_channel(&mut self, channel: &str, packet: Packet) {
+        self.say(route::ZONE, route::zone_key(channel, GroupId::derived_from("rack-a")), packet).await;
+    }
+
+    /// The rack tells how a node is.
+    pub async fn state(&mut self, node: &NodeIdentifier, number: u64, state: NodeState) {
+        let change = NodeChange {
+            number,
+            node: node.node,
+            epoch: SessionEpoch(1),
+            state,
+            health: Health::new(HealthBits::NONE, HealthBits::NONE).expect("a health"),
+            at: NOW.wall,
+            cause: "test".into(),
+            metrics: [].into(),
+        };
+        let group = GroupId::derived_from("rack-a");
+        self.on_channel("alerts", Packet::Alerts(Alerts { group, session: 1, changes: vec![change] })).await;
+    }
+
     /// Has the zone controller end in order.
     pub fn end(&self) {
         self.shutdown.request();
