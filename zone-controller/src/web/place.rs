@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::{RawQuery, State};
 use rollcall_model::NodeId;
 use rollcall_placement::{Kind, Target};
 use rollcall_store::Bind;
@@ -87,11 +87,8 @@ impl PlacePage {
 }
 
 /// `GET /ui/place?for=&group=&size=&count=&rule=…`: as `GET /v1/targets` takes them.
-pub(super) async fn page(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Query(mut asking): Query<Asking>,
-) -> Answer {
+pub(super) async fn page(State(shared): State<Arc<Shared>>, caller: Caller, RawQuery(asked): RawQuery) -> Answer {
+    let mut asking = understood(asked.as_deref().unwrap_or_default());
     let frame = Frame::of(&shared, &caller, "place").await?;
     let plan = shared.availability.plan();
     let groups = "SELECT group_id, name, kind FROM v_groups ORDER BY kind DESC, name, group_id LIMIT 5000";
@@ -188,6 +185,26 @@ fn told(plan: &Plan) -> String {
     format!("Nodes say how free they are by how often they speak: {}.", told.join("; "))
 }
 
+/// A query of a browser: what is not known is passed over, as on every page.
+fn understood(query: &str) -> Asking {
+    let mut asking = Asking::default();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let field = match name.as_ref() {
+            "for" => &mut asking.kind,
+            "group" => &mut asking.group,
+            "size" => &mut asking.size,
+            "count" => &mut asking.count,
+            "choices" => &mut asking.choices,
+            "capability" => &mut asking.capability,
+            "min_units" => &mut asking.min_units,
+            "rule" => &mut asking.rule,
+            _ => continue,
+        };
+        *field = value.trim().to_owned();
+    }
+    asking
+}
+
 /// The question as it was asked.
 fn query(asking: &Asking) -> String {
     let pairs = [
@@ -215,7 +232,8 @@ mod tests {
     fn a_question_is_asked_again_as_it_was() {
         let asking = Asking { kind: "power".into(), rule: "a == 'b' & c".into(), ..Asking::default() };
         assert_eq!(query(&asking), "for=power&rule=a+%3D%3D+%27b%27+%26+c");
-        assert_eq!(query(&Asking::default()), "");
+        assert_eq!(query(&understood(&query(&asking))), query(&asking));
+        assert_eq!(query(&understood("x=1&explain=perhaps&size=&group=")), "");
     }
 
     #[test]

@@ -63,7 +63,7 @@ fn stand(nodes: &[&NodeAvailability], wish: &Wish) -> Option<String> {
     if all == 0 {
         return Some(match &wish.ring {
             Some(_) => "nobody is in that group".into(),
-            None => "no node has joined yet".into(),
+            None => "the zone listens to nobody yet".into(),
         });
     }
     let barred: Vec<Barriers> = nodes.iter().map(|it| it.barriers).filter(|barriers| !barriers.is_empty()).collect();
@@ -71,6 +71,10 @@ fn stand(nodes: &[&NodeAvailability], wish: &Wish) -> Option<String> {
     let mut parts = Vec::new();
     if !barred.is_empty() {
         parts.push(format!("{} barred ({})", barred.len(), reasons(&barred)));
+    }
+    let silent = nodes.iter().filter(|it| it.barriers.is_empty() && it.age.is_some() && it.frequency.is_none()).count();
+    if silent > 0 {
+        parts.push(format!("{silent} silent for too long, or heard once"));
     }
     if unheard > 0 {
         let slowest = 1.0 / wish.plan.sending.rates.slowest(wish.kind);
