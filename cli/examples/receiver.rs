@@ -149,7 +149,7 @@ async fn main() -> anyhow::Result<()> {
             _ = ticks.tick() => {
                 program.receiver.tick(clock.now().tick);
                 count += 1;
-                if count % 10 == 0 {
+                if count.is_multiple_of(10) {
                     program.show(clock.now().tick);
                 }
             }

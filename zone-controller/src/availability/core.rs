@@ -246,22 +246,28 @@ impl Core {
         self.groups_changed
     }
 
-    /// What readers get.
-    pub(super) fn view(&mut self, now: Tick) -> View {
+    /// Gives readers the rings there are by now.
+    pub(super) fn show_rings(&mut self, view: &mut View) {
         if std::mem::take(&mut self.groups_changed) {
             let all: BTreeSet<GroupId> = self.shown.values().flatten().copied().collect();
             let of = |group: GroupId| Some((group, self.receiver.as_ref()?.targets_of(group)?));
             self.groups = Arc::new(all.into_iter().filter_map(of).collect());
         }
+        view.plan.clone_from(&self.plan);
+        view.everybody = self.receiver.as_ref().map(Receiver::targets);
+        view.groups = Arc::clone(&self.groups);
+    }
+
+    /// All that readers get; it costs what all nodes together cost.
+    pub(super) fn view(&mut self, now: Tick) -> View {
+        let mut view = View::default();
+        self.show_rings(&mut view);
         View {
-            plan: self.plan.clone(),
-            everybody: self.receiver.as_ref().map(Receiver::targets),
-            groups: Arc::clone(&self.groups),
             nodes: Arc::new(self.nodes(now)),
             tally: self.tally(),
             dropped: Arc::new(self.dropped.clone()),
             flooding: self.flooding(now),
-            ..View::default()
+            ..view
         }
     }
 

@@ -184,9 +184,6 @@ impl Ear {
         for fact in facts {
             self.core.learn(now, fact);
         }
-        if self.core.has_other_rings() {
-            self.show();
-        }
     }
 
     async fn tick(&mut self) {
@@ -199,6 +196,9 @@ impl Ear {
             }
             self.core.look_again(now);
             self.show();
+        } else if self.core.has_other_rings() {
+            // Who left a group is no target of it from that moment on; a new group may wait for a tick.
+            self.view.send_modify(|view| self.core.show_rings(view));
         }
     }
 

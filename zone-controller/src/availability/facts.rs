@@ -164,3 +164,81 @@ pub(super) enum LoadFailed {
     #[error(transparent)]
     Query(#[from] QueryError),
 }
+
+#[cfg(test)]
+mod tests {
+    use rollcall_model::indicator::Severity;
+    use rollcall_model::packet::ChannelMessage;
+    use rollcall_model::policy::SentKinds;
+    use rollcall_model::{Purpose, UnixMillis};
+
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis(0);
+
+    fn said(channel: &str, what: &str) -> Change {
+        let message = ChannelMessage {
+            channel: Purpose::new(channel).expect("a purpose"),
+            what: what.into(),
+            subject: "web-1".into(),
+            severity: Severity::Warning,
+            message: String::new(),
+            detail: serde_json::Value::Null,
+            at: NOW,
+        };
+        Change::ChannelMessage { message, from: "inbox.x".into() }
+    }
+
+    fn ordered(action: Action) -> Change {
+        Change::ActionOrdered {
+            action_id: ActionId::derived_from("a"),
+            node: NodeId::derived_from("n"),
+            action,
+            by: "ada".into(),
+            automatic: false,
+            deadline: NOW,
+            time_limit_ms: 1,
+            at: NOW,
+        }
+    }
+
+    #[test]
+    fn of_orders_only_drains_and_of_channels_only_doubts_matter() {
+        assert!(matches!(Fact::of(&ordered(Action::Drain)), Some(Fact::DrainOrdered(..))));
+        assert_eq!(Fact::of(&ordered(Action::Reboot)), None);
+        assert!(matches!(Fact::of(&said("security", "other_hardware")), Some(Fact::Doubted { .. })));
+        for (channel, what) in [("security", "join_refused"), ("power", "other_hardware")] {
+            assert_eq!(Fact::of(&said(channel, what)), None, "{channel} {what}");
+        }
+    }
+
+    #[test]
+    fn a_policy_is_what_it_says_of_availability_and_nothing_where_it_does_not_read() {
+        let policy = |document: &str| {
+            let document = document.to_owned();
+            Fact::of(&Change::PolicySet { version: 1, document, by: String::new(), comment: String::new(), at: NOW })
+        };
+        let Some(Fact::Policy(Some(settings))) = policy("[settings.availability]\nkinds = \"both\"") else {
+            panic!("settings")
+        };
+        assert_eq!(settings.kinds, SentKinds::Both);
+        assert_eq!(policy(""), Some(Fact::Policy(None)));
+        assert_eq!(policy("availability = ["), Some(Fact::Policy(None)));
+    }
+
+    #[test]
+    fn only_what_is_revoked_of_nodes_matters() {
+        let revoked = |principal| {
+            Fact::of(&Change::from(TrustChange::PrincipalRevoked {
+                principal,
+                name: "x".parse().expect("a name"),
+                by: "ada".into(),
+                reason: String::new(),
+                at: NOW,
+            }))
+        };
+        let node = NodeId::derived_from("n");
+        assert_eq!(revoked(Principal::Node(node)), Some(Fact::Revoked(node)));
+        assert_eq!(revoked(Principal::Group(GroupId::derived_from("g"))), None);
+    }
+}

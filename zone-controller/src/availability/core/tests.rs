@@ -74,7 +74,7 @@ fn core() -> Core {
 fn run(core: &mut Core, from: u64, to: u64, speaking: &[usize]) -> BTreeSet<NodeId> {
     let mut found = BTreeSet::new();
     for ms in (from..=to).step_by(100) {
-        for number in speaking.iter().filter(|number| (ms + **number as u64 * 200) % 1_100 == 0) {
+        for number in speaking.iter().filter(|number| (ms + **number as u64 * 200).is_multiple_of(1_100)) {
             core.hear(Tick(ms), free(*number, 1));
         }
         core.tick(Tick(ms));
