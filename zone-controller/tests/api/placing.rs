@@ -8,7 +8,7 @@ use rollcall_bus::{Assurance, Bus, Outgoing};
 use rollcall_model::availability::AvailabilityKind;
 use rollcall_model::packet::{AvailabilitySent, KindSent};
 use rollcall_model::wire::availability::{KIND, RaMessage};
-use rollcall_model::{AvailabilityKinds, GroupId, HealthBits, NodeIdentifier, NodeState, SessionEpoch, route};
+use rollcall_model::{AvailabilityKinds, GroupId, NodeIdentifier, NodeState, Principal, SessionEpoch, route};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -29,7 +29,7 @@ impl Speaking {
         let mut nodes = BTreeMap::new();
         for (number, (name, _)) in (1..).zip(free) {
             let node = stage.node(name).await;
-            stage.seen(&node, number, NodeState::Healthy, HealthBits::NONE, BTreeMap::new()).await;
+            stage.state(&node, number, NodeState::Healthy).await;
             nodes.insert(*name, node);
         }
         assert_eq!(stage.ask(Method::PUT, "/v1/policy", Some(POLICY)).await.0, 200);
@@ -38,7 +38,7 @@ impl Speaking {
         let mut voices = Vec::new();
         for (name, part) in free {
             let node = &nodes[name];
-            let bus = stage.attach(node).await;
+            let bus = stage.attach(Principal::Node(node.node), route::node_inbox(node.node)).await;
             let sent = AvailabilitySent {
                 storage: 0.25,
                 processing: 1.0 - part,
@@ -146,7 +146,7 @@ async fn targets_are_found_among_those_that_speak_and_it_is_said_why_not_the_oth
 async fn a_node_that_is_down_is_no_target_and_how_free_all_are_is_listed() {
     let mut speaking = Speaking::up(&[("n1", 0.8), ("n2", 0.2)]).await;
     let node = speaking.nodes["n1"].clone();
-    speaking.stage.seen(&node, 9, NodeState::Down, HealthBits::NONE, BTreeMap::new()).await;
+    speaking.stage.state(&node, 9, NodeState::Down).await;
     let barred =
         |rows: &Value| rows.as_array()?.iter().find(|row| !row["barred"].as_array().unwrap().is_empty()).cloned();
     let row = speaking.stage.until("/v1/availability", barred).await;

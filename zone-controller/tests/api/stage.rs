@@ -1,6 +1,5 @@
 //! A whole zone controller on the in-process bus and a database in memory, with a rack and nodes played by the test.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -268,38 +267,26 @@ impl Stage {
     /// The rack tells that a bit of a node is set from now on.
     pub async fn bit(&mut self, node: &NodeIdentifier, number: u64, indicator: &str) {
         let bit = rollcall_model::indicator::by_name(indicator).expect("an indicator").bit;
-        let metrics = [(indicator.to_owned(), 97.5)].into();
-        self.seen(node, number, NodeState::Degraded, HealthBits::NONE.with(bit, true), metrics).await;
-    }
-
-    /// The rack tells how a node is from now on.
-    pub async fn seen(
-        &mut self,
-        node: &NodeIdentifier,
-        number: u64,
-        state: NodeState,
-        bits: HealthBits,
-        metrics: BTreeMap<String, f64>,
-    ) {
         let group = GroupId::derived_from("rack-a");
-        let health = Health::new(bits, HealthBits::NONE).expect("a health");
-        let (node, epoch, at, cause) = (node.node, SessionEpoch(1), NOW.wall, "test".into());
-        let change = NodeChange { number, node, epoch, state, health, at, cause, metrics };
+        let health = Health::new(HealthBits::NONE.with(bit, true), HealthBits::NONE).expect("a health");
+        let change = NodeChange {
+            number,
+            node: node.node,
+            epoch: SessionEpoch(1),
+            state: NodeState::Degraded,
+            health,
+            at: NOW.wall,
+            cause: "test".into(),
+            metrics: [(indicator.to_owned(), 97.5)].into(),
+        };
         let alerts = Packet::Alerts(Alerts { group, session: 1, changes: vec![change] });
         self.say(route::ZONE, route::zone_key("alerts", group), alerts).await;
     }
 
-    /// A node's own way to the broker.
-    pub async fn attach(&self, node: &NodeIdentifier) -> Bus {
-        let inbox = route::node_inbox(node.node);
-        let principal = Principal::Node(node.node);
-        let attachment = Attachment { principal, inbox, client_name: "node".into(), endpoint: None };
-        self.connector.attach(attachment).await.expect("a bus")
-    }
-
     /// Plays the node: answers what comes to its inbox.
     pub async fn answer_readings(&self, node: &NodeIdentifier) {
-        self.answer_readings_on(&self.attach(node).await, node, None).await;
+        let bus = self.attach(Principal::Node(node.node), route::node_inbox(node.node)).await;
+        self.answer_readings_on(&bus, node, None).await;
     }
 
     /// The same on a way that is there already, with what the node says of how free it is.
