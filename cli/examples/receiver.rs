@@ -12,6 +12,8 @@
 //! latter it knows how a node is. It does not know what only the zone knows, such as an order to drain a node: whoever has to
 //! respect that asks the zone for targets (docs/placement.md).
 
+#![allow(clippy::print_stdout, reason = "what it finds is for people")]
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
