@@ -4,9 +4,11 @@
 //! of the same broker, `secured` the same path with all that trust costs against the path without, `joins` times a thousand nodes
 //! that come in at once, `footprint` what one agent costs its server; `steady` counts what a zone hears of a fleet in
 //! which nothing happens, `policy` times a change of policy until 200 nodes have acknowledged it, `questions` asks everything `docs/sql.md` asks
-//! about 100,000 nodes on both databases, `streams` tells a thousand clients of one event and lets ten thousand listen. Each leaves its figures in `bench/results`, its own section only, so that they can be run one
+//! about 100,000 nodes on both databases, `streams` tells a thousand clients of one event and lets ten thousand listen,
+//! `availability` recovers how free 200 nodes are from their timing. Each leaves its figures in `bench/results`, its own section only, so that they can be run one
 //! by one. `docs/performance.md` says what the figures mean.
 
+pub mod availability;
 pub mod estimates;
 pub mod footprint;
 pub mod joins;

@@ -2,7 +2,7 @@
 
 use rollcall_identity::seal;
 use rollcall_model::wire::status::{BYTES, NodeStatus};
-use rollcall_model::{CapabilityDigest, Health, HealthBits, Millis, NodeId, SealKey, SessionEpoch};
+use rollcall_model::{AvailabilityKinds, CapabilityDigest, Health, HealthBits, Millis, NodeId, SealKey, SessionEpoch};
 
 /// How many nodes.
 pub const NODES: usize = 1_000;
@@ -40,7 +40,18 @@ fn with_bits(bits: HealthBits) -> Health {
 #[must_use]
 pub fn status(node: NodeId, sequence: u32, health: Health) -> NodeStatus {
     let longest_silence = Millis(6_000_000);
-    NodeStatus { node, health, dictionary: 1, epoch: EPOCH, sequence, longest_silence, leaving: false, tag: None }
+    let availability = AvailabilityKinds::EMPTY;
+    NodeStatus {
+        node,
+        health,
+        dictionary: 1,
+        epoch: EPOCH,
+        sequence,
+        longest_silence,
+        leaving: false,
+        tag: None,
+        availability,
+    }
 }
 
 /// All nodes, speaking in turn.

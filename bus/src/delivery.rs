@@ -25,6 +25,8 @@ pub struct Delivery {
     pub message_id: Option<String>,
     /// AMQP `user-id`: who published it, checked by the broker.
     pub user_id: Option<String>,
+    /// AMQP `reply-to`, as programs of other people set it; whoever speaks by this crate says it in the packet.
+    pub reply_to: Option<String>,
     /// Whether it was delivered before.
     pub redelivered: bool,
     /// Headers whose values are text.

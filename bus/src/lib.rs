@@ -26,6 +26,7 @@ mod rabbit;
 pub mod rights;
 mod sender;
 mod settings;
+mod spoken;
 mod tls;
 pub mod topology;
 
@@ -45,6 +46,7 @@ pub use packet::{PacketError, packet_of};
 pub use rights::{Rights, TopicRight};
 pub use sender::Sender;
 pub use settings::RabbitSettings;
+pub use spoken::{Spoken, SpokenError, Word, names_node, spoken};
 pub use tls::{Credentials, CredentialsError, TlsIdentity};
 pub use topology::{
     Binding, EVENT_EXCHANGE, Exchange, ExchangeKind, Overflow, QUEUE_DELETED, Queue, QueueClass, Topology,

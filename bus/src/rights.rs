@@ -19,6 +19,9 @@ mod tests;
 /// The exchanges whose routing keys are bounded. [`route::EVENTS`] is none: the zone alone writes there.
 pub const TOPIC_EXCHANGES: [&str; 4] = [route::DIRECT, route::GROUP, route::ZONE, EVENT_EXCHANGE];
 
+/// The purposes a node writes with, and its group controller binds with.
+const NODE_PURPOSES: [&str; 6] =
+    [route::HEALTH, route::AUDIBLE, route::AVAILABILITY, route::METRICS, route::HEALTH_ALERTS, route::HEALTH_ACTIONS];
 /// Any id, as it is written in names and keys.
 const ANY_ID: &str = "[0-9a-f-]{36}";
 /// Any channel or purpose.
@@ -71,24 +74,29 @@ impl Rights {
         Self { configure: all(), write: all(), read: all(), topics: topics.into() }
     }
 
-    /// A user of the API, whose program listens to what happens, has queues of its own and binds them to that; it says
-    /// nothing to anybody else. The last word of their names is a digit: ten queues, whose length and age the zone's operator policy
-    /// bounds ([`crate::admin::Admin::ensure_vhost`]). What anybody may bind with on [`route::EVENTS`] need not be bounded:
+    /// A user of the API, whose program listens to what happens, has queues of its own and binds them to that, and to the RA
+    /// messages of one group or of all (A8); it says nothing to anybody but the zone, which it asks for targets, and to itself: one of
+    /// the queues may be its inbox. The last word of the queues' names is a digit: ten queues, whose length and age the zone's operator
+    /// policy bounds ([`crate::admin::Admin::ensure_vhost`]). What anybody may bind with on [`route::EVENTS`] need not be bounded:
     /// nobody else may read it.
     fn of_user(name: &Name) -> Self {
         let own = [format!(r"{}\.[0-9]", exact(&route::user_queues(name)))];
+        let heard = format!(r"({ANY_ID}|\*)\.({}|{})\.\*", route::AVAILABILITY, route::AUDIBLE);
         Self {
             configure: one_of(&own),
-            write: one_of(&own),
-            read: one_of(&with(&own, [route::EVENTS])),
-            topics: topics(&[]),
+            write: one_of(&with(&own, [route::DIRECT])),
+            read: one_of(&with(&own, [route::DIRECT, route::EVENTS, route::GROUP])),
+            topics: topics(&[
+                (route::DIRECT, one_of(&[&own[..], &[exact(&route::targets_key(name))]].concat()), one_of(&own)),
+                (route::GROUP, NOTHING.into(), one_of(&[heard])),
+            ]),
         }
     }
 
     /// A node has its inbox. It parks nothing and binds nothing else.
     fn of_node(node: NodeId) -> Self {
         let inboxes = [exact(&route::node_inbox(node)), exact(&route::clash_inbox(node))];
-        let purposes = [route::HEALTH, route::METRICS, route::HEALTH_ALERTS, route::HEALTH_ACTIONS].join("|");
+        let purposes = NODE_PURPOSES.join("|");
         let told = [format!(r"checkin\.{ANY_ID}\.{node}"), format!(r"(clash|readings)\.{node}")];
         Self {
             configure: one_of(&inboxes),
@@ -106,7 +114,7 @@ impl Rights {
     fn of_group(group: GroupId, zone: ZoneId) -> Self {
         let inbox = exact(&route::group_inbox(group));
         let own = [inbox.clone(), format!(r"group\.{group}\.{ANY_WORD}")];
-        let purposes = [route::HEALTH, route::METRICS, route::HEALTH_ALERTS, route::HEALTH_ACTIONS].join("|");
+        let purposes = NODE_PURPOSES.join("|");
         Self {
             configure: one_of(&own),
             write: one_of(&with(&own, [route::DIRECT, route::ZONE, route::PARKED])),

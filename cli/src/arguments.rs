@@ -10,6 +10,7 @@ mod listing;
 mod live;
 mod looking;
 mod making;
+mod placing;
 mod policy;
 mod question;
 pub mod span;
@@ -30,6 +31,7 @@ pub use self::listing::{AnyList, LISTS, Listing, OneThing};
 pub use self::live::{Top, Waits, Watch};
 pub use self::looking::{Explain, History};
 pub use self::making::{Completions, Manual};
+pub use self::placing::{Heard, Targeting};
 pub use self::policy::{PolicyCommand, Waiting};
 pub use self::question::Question;
 pub use self::trust::{
@@ -50,6 +52,7 @@ Examples:
   rollcall events --follow                  what happens, as it happens
   rollcall policy set policy.toml           thresholds for the whole fleet, at once
   rollcall group create hot --rule 'health.cpu_temperature'
+  rollcall target --size 0.25               where to place something
   rollcall action web-3 identify --wait     let the machine be found
   rollcall token create --for node --name web-9   let a machine in
   rollcall revoke web-3                     throw one out, at once

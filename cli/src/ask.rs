@@ -7,6 +7,7 @@ pub mod analytics;
 pub mod answer;
 pub mod anything;
 pub mod audit;
+pub mod availability;
 pub mod channel;
 pub mod client;
 pub mod combinations;
@@ -30,6 +31,7 @@ pub mod readings;
 mod renewal;
 pub mod sql;
 pub mod status;
+pub mod target;
 pub mod trust;
 pub mod users;
 pub mod wait;
@@ -73,6 +75,8 @@ pub async fn run(question: Question, settings: &Settings) -> Result<(), Failure>
         Question::History(asked) => history::run(&asker, asked).await,
         Question::Node { node } => asker.node(&node).await,
         Question::Readings { node } => asker.show(&asker.client.readings(&node).await?, readings::alone),
+        Question::Target(asked) => target::run(&asker, &asked).await,
+        Question::Availability(asked) => availability::run(&asker, &asked).await,
         Question::Alerts(alerts) => asker.alerts(alerts).await,
         Question::Group(command) => groups::run(&asker, command).await,
         Question::Policy(command) => policy::flow::run(&asker, command).await,

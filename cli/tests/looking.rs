@@ -175,6 +175,53 @@ async fn one_request_comes_back_as_it_is() {
     assert_eq!(ask(&["GET", "/v1/nodes", "-H", "nonsense"]).await.0, Some(2));
 }
 
+#[tokio::test]
+async fn a_target_is_told_in_every_form_and_none_ends_with_1_and_the_reason() {
+    let targets = async |RawQuery(query): RawQuery| -> Response {
+        let none = "no node is a target for balance now; of 2 nodes: 2 barred (2 draining)";
+        let looked = json!([{ "node": "web-4", "rack": "rack-a", "source": "recent", "outcome": "barred", "score": null,
+                              "why": "draining" }]);
+        match query.as_deref().unwrap_or_default() {
+            "size=0.25&count=2" => Json(json!({
+                "for": "balance", "placed": true, "missing": "only 1 target",
+                "targets": [{ "node_id": "0e80-x", "node": "web-3", "rack": "rack-a", "address": "10.1.0.7",
+                              "state": "healthy", "availability": 0.5, "error": 0.1, "age_ms": 120 }],
+            }))
+            .into_response(),
+            "group=rack-a&explain=true" => {
+                Json(json!({ "for": "balance", "targets": [], "missing": none, "considered": looked })).into_response()
+            }
+            _ => {
+                let body = json!({ "status": 409, "reason": "no_target", "detail": none }).to_string();
+                (StatusCode::CONFLICT, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+            }
+        }
+    };
+    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+    let api = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().route("/v1/targets", get(targets));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let home = tempfile::tempdir().unwrap();
+    let ask = async |more: &str| {
+        let arguments: Vec<&str> = std::iter::once("target").chain(more.split_whitespace()).collect();
+        run(home.path(), &[("ROLLCALL_API", &api)], &arguments).await
+    };
+    let (code, out, error) = ask("--size 0.25 -n 2").await;
+    assert_eq!((code, error.as_str()), (Some(0), "note: only 1 target\n"));
+    assert!(out.contains("web-3  rack-a  10.1.0.7  healthy  50 % ±5 %  0.1 s ago"), "{out}");
+    let (_, out, _) = ask("--size 0.25 -n 2 -o csv").await;
+    assert_eq!(out.lines().count(), 2, "{out}");
+    let (code, out, error) = ask("").await;
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(
+        error.starts_with("error: no node is a target for balance now; of 2 nodes: 2 barred (2 draining)"),
+        "{error}"
+    );
+    let (code, out, _) = ask("--group rack-a --explain").await;
+    assert!(code == Some(1) && out.starts_with("no target\n") && out.contains("barred"), "{out}");
+    assert_eq!(ask("--size 2").await.0, Some(2));
+}
+
 /// In a terminal of its own, made by `script` of util-linux; ended by a key, and by a signal.
 #[tokio::test]
 async fn top_gives_the_terminal_back() {

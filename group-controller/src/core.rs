@@ -7,6 +7,7 @@
 //! first status packets tell the rest.
 
 mod actions;
+mod availability;
 mod checkins;
 pub mod liveness;
 mod membership;
@@ -28,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use rollcall_bus::{Outgoing, PublishError, Sender};
+use rollcall_bus::{Outgoing, PublishError, Sender, Spoken, SpokenError};
 use rollcall_discovery::Distrust;
 use rollcall_model::authority::AuthorityError;
 use rollcall_model::packet::{Ack, Packet, Presence, ZoneSubscriber};
@@ -37,6 +38,8 @@ use rollcall_model::wire::txt::Hello;
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{GroupId, InstanceId, Millis, Name, NodeId, NodeState, Now, Tick, ZoneId, route};
 
+use self::availability::Availability;
+pub use self::availability::AvailabilityHeard;
 use self::checkins::Checkins;
 use self::liveness::Floor;
 use self::metrics::Distributions;
@@ -99,6 +102,10 @@ pub enum Event {
     Delivered(Envelope),
     /// A status packet was delivered.
     Status(NodeStatus),
+    /// An RA message or a capacity message was delivered.
+    Spoken(Spoken),
+    /// Something was delivered instead that says nothing that counts; it is dropped.
+    Unspoken(SpokenError),
     /// Bytes were delivered that are no packet; they are parked or dropped.
     Undecodable {
         /// A word to count by.
@@ -205,6 +212,7 @@ pub struct Group {
     security: Security,
     power: Power,
     checkins: Checkins,
+    availability: Availability,
 }
 
 impl Group {
@@ -242,6 +250,7 @@ impl Group {
             security: Security::default(),
             power: Power::default(),
             checkins: Checkins::default(),
+            availability: Availability::default(),
         }
     }
 
@@ -259,7 +268,8 @@ impl Group {
         ];
         let over_link = over_link.into_iter().flatten().filter(|_| self.linked);
         let always = [self.next_judgement, self.next_summary, self.next_sweep].into_iter();
-        over_link.chain(always).chain(self.checkins.next_deadline()).min().unwrap_or_default()
+        let always = always.chain(self.checkins.next_deadline()).chain(self.availability.next_deadline());
+        over_link.chain(always).min().unwrap_or_default()
     }
 
     /// The roster.
@@ -286,6 +296,8 @@ impl Group {
         self.notice_stall(now.tick);
         match event {
             Event::Status(status) => self.on_status(now, &status, &mut effects),
+            Event::Spoken(spoken) => self.on_spoken(now, spoken, &mut effects),
+            Event::Unspoken(error) => self.on_unspoken(now, error, &mut effects),
             Event::HelloHeard(hello) => self.on_hello(now, &hello, &mut effects),
             Event::Distrusted(hello, distrust) => self.on_distrusted(now, &hello, &distrust, &mut effects),
             Event::LinkUp => self.on_link_up(now, &mut effects),
@@ -309,6 +321,7 @@ impl Group {
         {
             tracing::info!(ms = now.since(last).0, "this controller was paused: every node gets its full span again");
             self.excuse_all(now, Millis(0));
+            self.availability_held_up(now);
         }
         self.last_step = Some(now);
     }
@@ -322,6 +335,7 @@ impl Group {
     fn on_link_up(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.linked = true;
         self.excuse_all(now.tick, RECONNECT_GRACE);
+        self.availability_held_up(now.tick);
         if self.zone.is_some() {
             self.send_ack_over_broker(now, effects);
         } else {

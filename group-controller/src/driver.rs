@@ -12,7 +12,7 @@ mod welcome;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rollcall_bus::{Bus, Delivery, Link, Outbox, PublishError};
+use rollcall_bus::{Bus, Delivery, Link, Outbox, PublishError, spoken};
 use rollcall_discovery::{Announced, Discovery, Distrust};
 use rollcall_enrolment::Entrance;
 use rollcall_model::packet::Ack;
@@ -206,6 +206,7 @@ impl Session {
                 }
                 Woken::Arrived(Arrived::Health) => self.health().await,
                 Woken::Arrived(Arrived::Events(deliveries)) => self.events(deliveries).await,
+                Woken::Arrived(Arrived::Availability(deliveries)) => self.availability(deliveries).await,
                 Woken::Arrived(Arrived::Control(which, deliveries)) => self.control(which, deliveries).await,
                 Woken::Arrived(Arrived::Nothing) => break,
                 Woken::Published(token, result) => self.step(Event::Published { token, result }).await,
@@ -315,6 +316,18 @@ impl Session {
             }
         }
         self.consumers.events.ack_all(deliveries).await;
+    }
+
+    /// RA messages are dropped where they say nothing: they are worth no place among what is parked.
+    async fn availability(&mut self, deliveries: Vec<Delivery>) {
+        let (now, checks_users) = (self.clock.now(), self.bus.checks_users());
+        let mut effects = Vec::new();
+        for delivery in &deliveries {
+            let event = spoken(delivery, checks_users).map_or_else(Event::Unspoken, Event::Spoken);
+            effects.append(&mut self.core.step(now, event));
+        }
+        self.carry_out(effects).await;
+        self.consumers.availability.ack_all(deliveries).await;
     }
 
     async fn step(&mut self, event: Event) {

@@ -37,6 +37,7 @@ impl metrics::Figures for Figures {
     fn write(all: &[Self], page: &mut Page) {
         of_membership(all, page);
         of_nodes(all, page);
+        of_availability(all, page);
     }
 
     fn ready(&self) -> Result<(), String> {
@@ -111,5 +112,36 @@ fn of_nodes(all: &[Figures], page: &mut Page) {
         "rollcall_group_dark",
         "Whether so many nodes are silent that the rack's own link is the suspect",
         all.iter().map(|of| (of.labels(), u64::from(of.standing.dark))),
+    );
+}
+
+fn of_availability(all: &[Figures], page: &mut Page) {
+    let each = |value: fn(&Standing) -> u64| all.iter().map(move |of| (of.labels(), value(&of.standing)));
+    page.gauges(
+        "rollcall_availability_on",
+        "Whether a policy has nodes send RA messages",
+        each(|of| of.availability.on.into()),
+    );
+    page.counters(
+        "rollcall_availability_messages",
+        "RA messages by what became of them",
+        all.iter().flat_map(|of| {
+            of.standing.availability.messages.iter().map(|(became, count)| (of.with("became", became), *count))
+        }),
+    );
+    page.counters(
+        "rollcall_availability_pauses",
+        "How often this receiver was held up, so that it measured nothing across",
+        each(|of| of.availability.pauses),
+    );
+    page.gauges(
+        "rollcall_availability_flooding",
+        "Nodes that speak faster than anybody can who tells the truth",
+        each(|of| of.availability.flooding),
+    );
+    page.gauges(
+        "rollcall_availability_eligible",
+        "Nodes that may be a target now, as far as health says",
+        each(|of| of.availability.eligible),
     );
 }

@@ -8,6 +8,10 @@ pub const PRESENCE: &str = "presence";
 /// Purpose of the queue for the broker's own events.
 pub const BROKER_EVENTS: &str = "broker-events";
 
+/// RA messages never queue up: what lies there longer than this says nothing of a frequency any more.
+const AVAILABILITY_LENGTH: u32 = 10_000;
+const AVAILABILITY_AGE_MS: u32 = 2_000;
+
 fn newest_wins(group: GroupId, purpose: &str, max_length: u32, max_age_ms: u32) -> Queue {
     Queue {
         name: route::group_queue(group, purpose),
@@ -44,10 +48,17 @@ pub fn topology(group: GroupId) -> Topology {
         .queue(newest_wins(group, BROKER_EVENTS, 20_000, 10_000))
         .bind_if_present(EVENT_EXCHANGE, &route::group_queue(group, BROKER_EVENTS), QUEUE_DELETED)
         .queue(newest_wins(group, route::HEALTH, 50_000, 10_000))
+        .queue(newest_wins(group, route::AVAILABILITY, AVAILABILITY_LENGTH, AVAILABILITY_AGE_MS))
         .queue(newest_wins(group, route::METRICS, 50_000, 60_000))
         .queue(lasting(group, route::HEALTH_ALERTS))
         .queue(lasting(group, route::HEALTH_ACTIONS));
-    for purpose in [route::HEALTH, route::METRICS, route::HEALTH_ALERTS, route::HEALTH_ACTIONS] {
+    // A status packet that an RA message rides on is a status packet all the same.
+    topology = topology.bind(
+        route::GROUP,
+        &route::group_queue(group, route::HEALTH),
+        &route::group_binding(group, route::AUDIBLE),
+    );
+    for purpose in [route::HEALTH, route::AVAILABILITY, route::METRICS, route::HEALTH_ALERTS, route::HEALTH_ACTIONS] {
         topology =
             topology.bind(route::GROUP, &route::group_queue(group, purpose), &route::group_binding(group, purpose));
     }

@@ -74,7 +74,7 @@ fn bound(status: &NodeStatus) -> (Nonce, [u8; 31]) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use rollcall_model::{Health, HealthBits, Millis, NodeId, SessionEpoch};
+    use rollcall_model::{AvailabilityKinds, Health, HealthBits, Millis, NodeId, SessionEpoch};
 
     use super::*;
 
@@ -88,6 +88,7 @@ mod tests {
             longest_silence: Millis(4000),
             leaving,
             tag: None,
+            availability: AvailabilityKinds::EMPTY,
         }
     }
 

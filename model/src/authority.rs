@@ -92,19 +92,30 @@ pub fn check(envelope: &Envelope, user: Option<&str>) -> Result<Principal, Autho
 /// # Errors
 /// See [`AuthorityError`].
 pub fn status(user: Option<&str>, status: &NodeStatus) -> Result<(), AuthorityError> {
-    const KIND: &str = crate::wire::status::KIND;
+    speaks_for_itself(user, status.node, crate::wire::status::KIND)
+}
+
+/// The same of an RA message or a capacity message; `kind` is its AMQP `type`.
+///
+/// # Errors
+/// See [`AuthorityError`].
+pub fn availability(user: Option<&str>, node: NodeId, kind: &'static str) -> Result<(), AuthorityError> {
+    speaks_for_itself(user, node, kind)
+}
+
+fn speaks_for_itself(user: Option<&str>, node: NodeId, kind: &'static str) -> Result<(), AuthorityError> {
     let text = user.unwrap_or_default();
     // The hot path: compared as text, nothing is allocated.
     let mut name = [0; 36];
-    let expected: &str = status.node.0.hyphenated().encode_lower(&mut name);
+    let expected: &str = node.0.hyphenated().encode_lower(&mut name);
     let said = text.split_once('@').map_or(text, |(principal, _)| principal);
     if said.strip_prefix("node.") == Some(expected) {
         return Ok(());
     }
     let user = principal(user)?;
     Err(match user {
-        Principal::Node(_) => AuthorityError::WrongSender { user, kind: KIND },
-        _ => AuthorityError::NotEntitled { user, kind: KIND },
+        Principal::Node(_) => AuthorityError::WrongSender { user, kind },
+        _ => AuthorityError::NotEntitled { user, kind },
     })
 }
 

@@ -5,6 +5,7 @@
 //! who write an agent in another language.
 
 pub mod authority;
+pub mod availability;
 pub mod capability;
 pub mod figures;
 pub mod generation;
@@ -26,6 +27,7 @@ pub mod trace;
 pub mod trust;
 pub mod wire;
 
+pub use availability::{AvailabilityKind, AvailabilityKinds};
 pub use capability::{Capability, CapabilityDigest};
 pub use figures::{Durations, LinkFigures};
 pub use generation::{GenerationGate, OldGeneration};

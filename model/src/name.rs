@@ -112,6 +112,11 @@ pub const SECURITY: &str = "security";
 /// Channel made by configuration.
 pub const POWER: &str = "power";
 
+/// Kind of alert: nodes of a group send RA messages faster than anybody can who tells the truth.
+pub const AVAILABILITY_FLOOD: &str = "availability_flood";
+/// Kind of alert: a group has more nodes than its budget of RA messages is made for.
+pub const AVAILABILITY_BUDGET: &str = "availability_budget";
+
 impl Purpose {
     /// The three channels every group has (Z6).
     #[must_use]

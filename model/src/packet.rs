@@ -21,7 +21,7 @@ pub use self::joining::{
     Assigned, Assignment, CheckinReport, ControllerEntry, Decision, GroupTable, IdentityClash, JoinAccepted,
     JoinDecision, JoinRequest, NodeSubscription, TableEntry, TableRequest,
 };
-pub use self::metrics::{Metrics, Quantiles, Reading, Readings, ReadingsRequest};
+pub use self::metrics::{AvailabilitySent, KindSent, Metrics, Quantiles, Reading, Readings, ReadingsRequest};
 pub use self::place::{Arrival, ArrivalAccepted, ArrivalDecision, Membership, Presence, PresenceRequest};
 pub use self::policy::{
     NodeOverride, NodePolicy, NodePolicyAck, POLICY_PART, PolicyRefusal, PolicyReport, PolicyUpdate,

@@ -6,6 +6,7 @@
 //!
 //! Everything that is not set keeps the value of the wider scope: node before group before zone before dictionary.
 
+mod availability;
 mod check;
 mod resolve;
 mod written;
@@ -14,6 +15,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::availability::{
+    AvailabilitySettings, FullNodes, ParseTimeError, SchedulePoint, SentKinds, TimeOfDay, UsageThresholds,
+};
 pub use self::check::{Known, Problem};
 pub use self::resolve::{Resolved, UnworkableSettings};
 use crate::Name;
@@ -67,6 +71,9 @@ pub struct Settings {
     /// How often readings go to the metrics queue, milliseconds; 1000 to 3600000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics_period_ms: Option<u64>,
+    /// How nodes say how free they are; for the whole zone only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub availability: Option<AvailabilitySettings>,
     /// Indicators by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub indicators: BTreeMap<String, IndicatorSetting>,
@@ -213,7 +220,7 @@ impl GroupPolicy {
 }
 
 impl Settings {
-    /// These settings with `over` on top, key by key.
+    /// These settings with `over` on top, key by key; but how nodes say how free they are is set by the widest alone.
     #[must_use]
     pub fn overlaid_by(&self, over: &Self) -> Self {
         let mut indicators = self.indicators.clone();
@@ -230,6 +237,7 @@ impl Settings {
             sample_period_ms: over.sample_period_ms.or(self.sample_period_ms),
             keep_alive_ms: over.keep_alive_ms.or(self.keep_alive_ms),
             metrics_period_ms: over.metrics_period_ms.or(self.metrics_period_ms),
+            availability: self.availability.clone(),
             indicators,
         }
     }

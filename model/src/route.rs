@@ -30,8 +30,22 @@ pub const CLASH_BINDING: &str = "clash.*";
 /// Binding on [`DIRECT`] that takes every node's [`readings_key`].
 pub const READINGS_BINDING: &str = "readings.*";
 
+/// Binding on [`GROUP`] that takes every group's RA and capacity messages.
+pub const AVAILABILITY_BINDING: &str = "*.availability.*";
+/// Binding on [`GROUP`] that takes every group's status packets that an RA message rides on.
+pub const AUDIBLE_BINDING: &str = "*.audible.*";
+/// Queue of RA and capacity messages for the zone.
+pub const AVAILABILITY_QUEUE: &str = "zone.availability";
+/// Binding on [`DIRECT`] that takes every user's [`targets_key`]; a user's name may have dots.
+pub const TARGETS_BINDING: &str = "targets.#";
+
 /// Purpose of a group queue: health status packets.
 pub const HEALTH: &str = "health";
+/// Purpose of status packets that an RA message rides on; they go to the group's [`HEALTH`] queue, and to whoever hears RA
+/// messages, so that plain keep-alives are never copied to those.
+pub const AUDIBLE: &str = "audible";
+/// Purpose of a group queue: RA messages and capacity messages.
+pub const AVAILABILITY: &str = "availability";
 /// Purpose of a group queue: metrics readings.
 pub const METRICS: &str = "metrics";
 /// Purpose of a group queue: urgent word from a node.
@@ -112,6 +126,12 @@ pub fn user_queues(user: &Name) -> String {
     format!("user.{user}")
 }
 
+/// Key on [`DIRECT`] under which a user's program asks for targets.
+#[must_use]
+pub fn targets_key(user: &Name) -> String {
+    format!("targets.{user}")
+}
+
 /// Key on [`DIRECT`] of a node's readings; reaches the zone's inbox.
 #[must_use]
 pub fn readings_key(node: NodeId) -> String {
@@ -186,6 +206,8 @@ mod tests {
             readings_key(node),
             node_inbox(node),
             group_key(group, HEALTH, node),
+            group_key(group, AUDIBLE, node),
+            group_key(group, AVAILABILITY, node),
         ];
         for key in keys {
             assert!(key.ends_with(&format!(".{node}")), "{key}");

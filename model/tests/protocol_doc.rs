@@ -12,10 +12,13 @@ use rollcall_model::hardware::{HardwareTopology, MAX_ENTRIES};
 use rollcall_model::indicator::{DICTIONARY_VERSION, INDICATORS, Side, Threshold};
 use rollcall_model::packet::{ALERTS_PART, NodeSubscription, POLICY_PART, Packet, ROSTER_PART};
 use rollcall_model::threshold::Evaluator;
+use rollcall_model::wire::availability::{self, CapacityMessage, RaMessage};
 use rollcall_model::wire::status::{self, NodeStatus};
 use rollcall_model::wire::txt::{self, Announcement};
 use rollcall_model::wire::v1::{self, Envelope};
-use rollcall_model::{Capability, CheckinId, GroupId, Millis, Name, NodeId, Tick, route};
+use rollcall_model::{
+    AvailabilityKind, AvailabilityKinds, Capability, CheckinId, GroupId, Millis, Name, NodeId, Tick, route,
+};
 use serde_json::{Map, Value};
 
 const DOCUMENT: &str = include_str!("../../docs/protocol.md");
@@ -58,7 +61,7 @@ const KINDS: [&str; 33] = [
 ];
 
 /// The objects with a table of their own, and an example that has one: kind and place in its body.
-const OBJECTS: [(&str, &str, &str); 22] = [
+const OBJECTS: [(&str, &str, &str); 24] = [
     ("channel", "membership", "/channels/0"),
     ("health", "roster", "/members/0/health"),
     ("evidence", "node_subscription", "/identifier/evidence"),
@@ -78,6 +81,8 @@ const OBJECTS: [(&str, &str, &str); 22] = [
     ("chassis", "node_subscription", "/hardware/chassis"),
     ("quantiles", "summary", "/metrics/cpu_temperature"),
     ("settings", "node_policy", "/settings"),
+    ("availability", "node_policy", "/settings/availability"),
+    ("sent", "readings", "/availability"),
     ("override", "policy_update", "/nodes/0"),
     ("refusal", "policy_report", "/refused/0"),
     ("reading", "readings", "/indicators/0"),
@@ -226,29 +231,51 @@ fn every_txt_example_is_an_announcement_as_this_code_makes_it() {
 
 /// The lines of a status example that explain its bytes.
 fn explained(status: &NodeStatus) -> String {
-    let NodeStatus { node, health, dictionary, epoch, sequence, longest_silence, leaving, .. } = status;
+    let NodeStatus { node, health, dictionary, epoch, sequence, longest_silence, leaving, availability, .. } = status;
     format!(
         "node = {node}\nepoch = {epoch}\nsequence = {sequence}\nlongest_silence_ms = {}\ndictionary = {dictionary}\n\
-         bits = {}\nmask = {}\nleaving = {leaving}\nstate = {}",
+         bits = {}\nmask = {}\nleaving = {leaving}\nrides = {}\nstate = {}",
         longest_silence.0,
         health.bits().to_number(),
         health.mask().to_number(),
+        listed(*availability),
         health.state(),
     )
+}
+
+fn listed(kinds: AvailabilityKinds) -> String {
+    let words: Vec<&str> = kinds.iter().map(AvailabilityKind::as_str).collect();
+    if words.is_empty() { "nothing".into() } else { words.join(", ") }
 }
 
 #[test]
 fn every_status_example_is_what_its_bytes_say() {
     let examples = blocks("status");
-    assert_eq!(examples.len(), 2);
+    assert_eq!(examples.len(), 3);
     for (_, text) in examples {
-        let (bytes, explanation) = text.split_once("\n\n").unwrap();
-        let bytes = hex::decode(bytes.replace([' ', '\n'], "")).unwrap();
+        let (bytes, explanation) = bytes_of(text);
         let status = NodeStatus::decode(&bytes).unwrap();
         assert_eq!(status.encode().as_slice(), bytes);
         assert_eq!(status.dictionary, DICTIONARY_VERSION);
         assert_eq!(explained(&status), explanation);
     }
+}
+
+/// The bytes of an example, and the lines that explain them.
+fn bytes_of(text: &str) -> (Vec<u8>, &str) {
+    let (bytes, explanation) = text.split_once("\n\n").unwrap();
+    (hex::decode(bytes.replace([' ', '\n'], "")).unwrap(), explanation)
+}
+
+#[test]
+fn every_example_of_an_ra_or_capacity_message_is_what_its_bytes_say() {
+    let (bytes, explanation) = bytes_of(blocks("availability")[0].1);
+    let RaMessage { node, epoch, kinds } = RaMessage::decode(&bytes).unwrap();
+    assert_eq!(format!("node = {node}\nepoch = {epoch}\nkinds = {}", listed(kinds)), explanation);
+    let (bytes, explanation) = bytes_of(blocks("capacity")[0].1);
+    let CapacityMessage { node, epoch, threads, memory_mib } = CapacityMessage::decode(&bytes).unwrap();
+    let size = format!("threads = {threads}\nmemory_mib = {memory_mib}");
+    assert_eq!(format!("node = {node}\nepoch = {epoch}\n{size}"), explanation);
 }
 
 #[test]
@@ -354,6 +381,8 @@ fn the_limits_are_those_of_the_code() {
     let expected = BTreeMap::from([
         ("control packet with its envelope, bytes", v1::MAX_BYTES),
         ("status packet, bytes", status::BYTES),
+        ("RA message, bytes", availability::BYTES),
+        ("capacity message, bytes", availability::CAPACITY_BYTES),
         ("TXT record, bytes", txt::MAX_BYTES),
         ("members in a `roster`", ROSTER_PART),
         ("changes in an `alerts`", ALERTS_PART),

@@ -6,6 +6,7 @@
 //! policy to obey, and what is to be done.
 
 pub mod actions;
+mod availability;
 mod joining;
 mod judge;
 mod obedience;
@@ -24,11 +25,13 @@ use rollcall_model::packet::{ActionOrder, ActionOutcome, ActionState, Assigned, 
 use rollcall_model::policy::Resolved;
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{
-    ActionId, CapabilityDigest, CheckinId, HardwareTopology, InstanceId, Millis, Name, NodeIdentifier, Now,
-    SessionEpoch, Tick, route,
+    ActionId, AvailabilityKinds, CapabilityDigest, CheckinId, HardwareTopology, InstanceId, Millis, Name,
+    NodeIdentifier, Now, SessionEpoch, Tick, route,
 };
 
 use self::actions::{Allowed, Orders};
+use self::availability::Speech;
+pub use self::availability::Spoken;
 use self::joining::Doubt;
 use self::judge::Judge;
 use self::obedience::Obedience;
@@ -36,6 +39,7 @@ use self::question::Question;
 pub use self::standing::Standing;
 use self::telling::Untold;
 use self::voice::Voice;
+use crate::availability::Measured;
 use crate::probes::Sample;
 
 /// A clash of identifiers is reported this often while it lasts.
@@ -89,6 +93,8 @@ pub enum Event {
     Undecodable,
     /// Readings were taken.
     Sampled(Sample),
+    /// How much of the machine is in use was read; wanted while [`Agent::wants_usage`].
+    Measured(Measured),
     /// The machine is made of something else than before.
     HardwareChanged(Box<HardwareTopology>),
     /// The broker has the message of an [`Effect::Assure`].
@@ -149,6 +155,9 @@ pub struct Agent {
     made_of: Option<CapabilityDigest>,
     judge: Judge,
     voice: Voice,
+    /// How free it says it is; `None` unless a policy has it speak.
+    speech: Option<Speech>,
+    spoken: Spoken,
     next_metrics: Option<Tick>,
     obedience: Obedience,
     acknowledgements: u64,
@@ -186,6 +195,8 @@ impl Agent {
             membership: None,
             made_of: None,
             voice: Voice::default(),
+            speech: None,
+            spoken: Spoken::default(),
             next_metrics: None,
             obedience: Obedience::default(),
             acknowledgements: 0,
@@ -212,7 +223,8 @@ impl Agent {
         let metrics = self.next_metrics.filter(|_| self.speaks());
         let acknowledgement = self.obedience.due().filter(|_| self.assigned.is_some() && self.membership.is_some());
         let outcome = self.untold.iter().map(Untold::due).min().filter(|_| self.membership.is_some());
-        [subscription, presence, status, metrics, acknowledgement, outcome].into_iter().flatten().min()
+        let speech = self.speech_due();
+        [subscription, presence, status, speech, metrics, acknowledgement, outcome].into_iter().flatten().min()
     }
 
     /// How often readings are wanted; a policy may change it at any time.
@@ -255,6 +267,7 @@ impl Agent {
             Event::Delivered(envelope) => self.on_packet(now, envelope, &mut effects),
             Event::Undecodable => {}
             Event::Sampled(sample) => self.judge.take(sample),
+            Event::Measured(measured) => self.on_measured(now, &measured),
             Event::HardwareChanged(hardware) => self.on_hardware(now, *hardware),
             Event::Confirmed(Receipt::PolicyAck(number)) => self.obedience.confirmed(number),
             Event::Confirmed(receipt) => self.untold.retain(|untold| !untold.is(receipt)),
@@ -273,6 +286,7 @@ impl Agent {
         self.subscription = Question::now(now.tick);
         self.presence = Question::now(now.tick);
         self.voice.speak_up(now.tick);
+        self.resume_speech(now.tick);
         self.obedience.hurry(now);
         for untold in &mut self.untold {
             untold.hurry(now);
@@ -312,7 +326,7 @@ impl Agent {
     fn on_leave(&mut self, now: Now, effects: &mut Vec<Effect>) {
         if self.linked {
             self.tell_outcomes(now, effects);
-            if let Some(message) = self.status_message(true) {
+            if let Some(message) = self.status_message(true, AvailabilityKinds::EMPTY) {
                 effects.push(Effect::Publish(Outgoing { assurance: Assurance::Confirmed, ..message }));
             }
         }
@@ -327,6 +341,7 @@ impl Agent {
         }
         self.ask(now, effects);
         self.tell_status(now, effects);
+        self.tell_availability(now, effects);
         self.acknowledge(now, effects);
         self.tell_metrics(now, effects);
         self.tell_outcomes(now, effects);

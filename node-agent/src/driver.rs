@@ -12,6 +12,7 @@ use rollcall_startup::{Clock, Shutdown};
 use tokio::sync::watch;
 
 use crate::actions::Runner;
+use crate::availability::Measuring;
 use crate::checkins::Checkins;
 use crate::clash::Clash;
 use crate::core::{Agent, Effect, Event, Receipt};
@@ -51,6 +52,8 @@ pub struct Driver {
     pub sightings: Watch,
     /// Readings.
     pub sampling: Sampling,
+    /// How much of the machine is in use.
+    pub measuring: Measuring,
     /// Carries out actions.
     pub runner: Runner,
     /// Looks at the hardware again; `None` for a machine that does not exist.
@@ -164,7 +167,8 @@ impl Driver {
     async fn wait(&mut self, shutdown: &Shutdown) -> Woken {
         let now = self.clock.now().tick;
         let sample = self.sampling.ask(now, self.core.sample_period());
-        let deadline = self.core.next_deadline().map_or(sample, |at| at.min(sample));
+        let measure = self.measuring.ask(now, self.core.wants_usage());
+        let deadline = [self.core.next_deadline(), measure].into_iter().flatten().fold(sample, Tick::min);
         let mut deliveries = Vec::new();
         tokio::select! {
             () = shutdown.requested() => Woken::Stop,
@@ -177,6 +181,7 @@ impl Driver {
             }
             question = self.questions.next() => Woken::Asked(question),
             Some(sample) = self.sampling.sampler.next() => Woken::Event(Event::Sampled(sample)),
+            measured = self.measuring.next() => Woken::Event(Event::Measured(measured)),
             event = self.runner.next() => Woken::Event(event),
             hardware = next_hardware(&mut self.rereading) => Woken::Event(Event::HardwareChanged(Box::new(hardware))),
             Some(sighting) = self.sightings.next() => Woken::Sighting(sighting),

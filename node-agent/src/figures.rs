@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_model::{LinkFigures, Name};
+use rollcall_model::{AvailabilityKind, LinkFigures, Name};
 use rollcall_startup::metrics::{self, Labels, Page};
 
 use crate::core::Standing;
@@ -72,6 +72,7 @@ impl metrics::Figures for Figures {
             "What came in and was refused, by reason",
             dropped.map(|(reason, count)| (vec![("reason", reason.clone())], *count)),
         );
+        of_speech(all, page);
         of_probes(all, page);
     }
 
@@ -89,6 +90,25 @@ impl metrics::Figures for Figures {
             Ok(())
         }
     }
+}
+
+/// Kinds that were never sent have no line.
+fn of_speech(all: &[Figures], page: &mut Page) {
+    let sent = all.iter().flat_map(|of| {
+        let spoken = of.standing.spoken;
+        AvailabilityKind::ALL.into_iter().flat_map(move |kind| {
+            [("riding", spoken.riding), ("alone", spoken.alone)].map(|(how, counts)| {
+                (vec![("kind", kind.as_str().to_owned()), ("how", how.to_owned())], counts[kind.index()])
+            })
+        })
+    });
+    page.counters(
+        "rollcall_node_availability_messages",
+        "RA messages sent, on a status packet or alone",
+        sent.filter(|(_, count)| *count > 0),
+    );
+    let capacity = all.iter().map(|of| (Labels::new(), of.standing.spoken.capacity));
+    page.counters("rollcall_node_capacity_messages", "Capacity messages sent", capacity);
 }
 
 fn of_probes(all: &[Figures], page: &mut Page) {

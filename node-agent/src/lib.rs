@@ -2,6 +2,7 @@
 //! its health in 24 bits.
 
 pub mod actions;
+pub mod availability;
 pub mod checkins;
 mod clash;
 pub mod config;
@@ -37,6 +38,7 @@ use rollcall_startup::{Clock, Exit, Failure, Pulse, Shutdown, StateError};
 use tracing::Instrument;
 
 use crate::actions::{Hands, Runner};
+use crate::availability::{Measuring, Meter};
 use crate::checkins::Checkins;
 use crate::clash::Clash;
 use crate::config::Config;
@@ -124,6 +126,8 @@ pub struct Body {
     pub name: Name,
     /// Its readings.
     pub sampler: Sampler,
+    /// How much of it is in use.
+    pub meter: Meter,
     /// How long looking at it took; nothing for a machine that does not exist.
     pub looked: Option<Stretch>,
     /// Who carries out actions on it; a machine with real hands is also watched for hot-plugs.
@@ -160,6 +164,7 @@ impl Body {
             looked: Some(stretch),
             name: Name::nearest(&host, "node"),
             sampler: Sampler::start(ProbeSet::new(root, &config.probes))?,
+            meter: Meter::of_this_machine(root, &config.probes),
             hands: Hands::Real(root.to_owned()),
         })
     }
@@ -172,6 +177,7 @@ impl Body {
             hardware: machine.hardware.clone(),
             name: machine.name.clone(),
             looked: None,
+            meter: Meter::simulated(machine.clone()),
             sampler: Sampler::simulated(machine),
             hands: Hands::Simulated,
         }
@@ -264,6 +270,7 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
         dropped: Dropped::default(),
         sightings: discovery.watch(Tag::Checkin),
         sampling: Sampling { sampler: body.sampler, period: Millis(config.sample_period_ms), next: Tick::default() },
+        measuring: Measuring::new(body.meter),
         runner: Runner::new(body.hands, config.actions, journal, clock),
         rereading,
         epoch,

@@ -39,6 +39,7 @@ use rollcall_model::{Millis, Tick};
 use serde::Deserialize;
 
 pub use findings::{Findings, Reason, Sample};
+pub(crate) use kept::Kept;
 pub use sampler::{ProbeFigures, Sampler};
 pub use set::ProbeSet;
 

@@ -14,6 +14,7 @@ use rollcall_model::identifier::{Evidence, EvidenceSource};
 use rollcall_model::indicator::{INDICATORS, Side};
 use rollcall_model::policy::Resolved;
 use rollcall_model::{Health, Millis, Name, NodeIdentifier, Tick};
+use rollcall_placement::usage;
 
 use crate::probes::Sample;
 use dice::Dice;
@@ -129,6 +130,12 @@ impl Machine {
         let drawn: Vec<Fault> = readings::drawn(self.seed, self.faults_per_minute, now).collect();
         let present: Vec<Fault> = staged.chain(drawn).collect();
         Fault::ALL.into_iter().filter(|fault| present.contains(fault)).collect()
+    }
+
+    /// How much of this machine is in use.
+    #[must_use]
+    pub fn usage(&self, now: Tick) -> usage::Readings {
+        readings::usage(self, now)
     }
 
     /// What this machine's probes would find. `expected` is when they should have been asked.

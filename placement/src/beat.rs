@@ -28,6 +28,20 @@ impl Default for BeatConfig {
     }
 }
 
+impl BeatConfig {
+    /// As it is, if it can work.
+    ///
+    /// # Errors
+    /// Jitter or window cannot work.
+    pub fn checked(self) -> Result<Self, BeatError> {
+        let values = [("jitter", self.jitter), ("window", self.window)];
+        match values.into_iter().find(|(_, value)| !(0.0..=0.5).contains(value)) {
+            Some((name, value)) => Err(BeatError { name, value }),
+            None => Ok(self),
+        }
+    }
+}
+
 /// Values that cannot work.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("{name} is {value}: it must be at least 0 and at most 0.5 of a period")]
@@ -57,18 +71,25 @@ impl Beat {
     /// # Errors
     /// Jitter or window cannot work.
     pub fn new(now: Tick, rate: f64, config: BeatConfig, random: f64) -> Result<Self, BeatError> {
-        for (name, value) in [("jitter", config.jitter), ("window", config.window)] {
-            if !(0.0..=0.5).contains(&value) {
-                return Err(BeatError { name, value });
-            }
-        }
-        Ok(Self { config, rate: sane(rate), phase: random.clamp(0.0, 1.0), goal: 1.0, at: now })
+        Ok(Self { config: config.checked()?, rate: sane(rate), phase: random.clamp(0.0, 1.0), goal: 1.0, at: now })
     }
 
     /// The node is freer or fuller now: counts from here on, also for the period under way.
     pub fn set_rate(&mut self, now: Tick, rate: f64) {
         self.advance(now);
         self.rate = sane(rate);
+    }
+
+    /// Begins anew somewhere within a period: the way to the receivers was gone for all senders at once, and what each
+    /// would make up for now would come all at once too.
+    pub fn restart(&mut self, now: Tick, random: f64) {
+        (self.phase, self.goal, self.at) = (random.clamp(0.0, 1.0), 1.0, self.at.max(now));
+    }
+
+    /// V: messages per second.
+    #[must_use]
+    pub const fn rate(&self) -> f64 {
+        self.rate
     }
 
     /// When the next message is due.

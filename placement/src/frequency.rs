@@ -3,35 +3,7 @@
 //! US 9,049,193, FIG. 9 (914): V_balance = k·f_RA and V_power = l·min/f_RA; FIG. 15: V = α·V_balance + (1−α)·V_power.
 //! Frequencies are in messages per second.
 
-/// A kind of RA message (FIG. 16): what its frequency speaks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// Sent at V_balance: the freer, the more often.
-    Balance,
-    /// Sent at V_power: the fuller, the more often.
-    Power,
-    /// Sent at the mix of both that the schedule's α asks for (FIG. 15).
-    Mixed,
-}
-
-impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Balance, Self::Power, Self::Mixed];
-
-    /// The word used everywhere.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Balance => "balance",
-            Self::Power => "power",
-            Self::Mixed => "mixed",
-        }
-    }
-
-    pub(crate) const fn index(self) -> usize {
-        self as usize
-    }
-}
+pub use rollcall_model::AvailabilityKind as Kind;
 
 /// Constants that cannot work.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]

@@ -216,7 +216,7 @@ impl Receiver {
     pub fn held_up(&mut self, now: Tick) {
         self.era = self.era.wrapping_add(1);
         self.tally.pauses += 1;
-        self.excused_until = now + Millis(2000);
+        self.excused_until = self.excused_until.max(now + Millis(2000));
     }
 
     /// As the patent has it: the counts are of nodes met in the ring at regular intervals (FIG. 24C).
@@ -226,6 +226,11 @@ impl Receiver {
                 self.counts[kind.index()].count(entry.slot());
             }
         }
+    }
+
+    /// Until then an excess is dropped, but held against nobody: not every sender has heard of these rates yet.
+    pub fn excuse_until(&mut self, until: Tick) {
+        self.excused_until = self.excused_until.max(until);
     }
 
     fn rank(&mut self, now: Tick) {
@@ -248,6 +253,26 @@ impl Receiver {
         let slot = *self.by_id.get(&node)?;
         let estimate = self.nodes[slot as usize].timing[kind.index()].estimate()?;
         Some((1.0 / estimate.period, estimate))
+    }
+
+    /// When a node spoke last, and from when on it is silent for too long to be believed; `None` while it was not heard.
+    #[must_use]
+    pub fn last_word(&self, node: NodeId, kind: Kind) -> Option<(Tick, Tick)> {
+        let timing = self.slots.get(*self.by_id.get(&node)?)?.timing(kind);
+        (timing.expires > Tick(0)).then_some((timing.at, timing.expires))
+    }
+
+    /// Whether a node is capped now, because it spoke too fast again and again.
+    #[must_use]
+    pub fn is_capped(&self, now: Tick, node: NodeId) -> bool {
+        let known = self.by_id.get(&node).and_then(|slot| self.nodes.get(*slot as usize));
+        known.is_some_and(|node| node.guard.iter().any(|guard| guard.is_capped(now)))
+    }
+
+    /// A node's capacity beside the largest node's, as it was set.
+    #[must_use]
+    pub fn share(&self, node: NodeId) -> Option<f64> {
+        Some(self.slots.get(*self.by_id.get(&node)?)?.share())
     }
 
     /// Targets among everybody.

@@ -26,6 +26,17 @@ pub struct SendingPolicy {
     pub beat: BeatConfig,
 }
 
+/// What is being said in one kind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sent {
+    /// The kind.
+    pub kind: Kind,
+    /// f_RA, in [min, 1].
+    pub availability: f64,
+    /// V, messages per second.
+    pub rate: f64,
+}
+
 /// One kind, as it is being sent.
 #[derive(Clone, Debug)]
 struct Voice {
@@ -76,6 +87,11 @@ impl Sender {
         }
     }
 
+    /// The way to the receivers is there again after an outage: goes on somewhere within a period.
+    pub fn resume(&mut self, now: Tick, mut random: impl FnMut() -> f64) {
+        self.voices.iter_mut().for_each(|voice| voice.beat.restart(now, random()));
+    }
+
     /// When to wake up next; `None` while there is nothing to say.
     #[must_use]
     pub fn due(&self) -> Option<Tick> {
@@ -108,8 +124,13 @@ impl Sender {
     /// f_RA as it is being sent, for people.
     #[must_use]
     pub fn availability(&self, kind: Kind) -> Option<f64> {
-        let voice = self.voices.iter().find(|voice| voice.kind == kind);
-        voice.filter(|_| self.measured).map(|voice| voice.availability)
+        self.sent().find(|sent| sent.kind == kind).map(|sent| sent.availability)
+    }
+
+    /// Each kind as it is being sent, for people; none while the node says nothing.
+    pub fn sent(&self) -> impl Iterator<Item = Sent> {
+        let voices = self.voices.iter().filter(|_| self.measured);
+        voices.map(|voice| Sent { kind: voice.kind, availability: voice.availability, rate: voice.beat.rate() })
     }
 }
 

@@ -145,6 +145,18 @@ impl Targets {
     /// (for `power`: from the fullest to the emptiest). The nearest ranks are tried, 16 at most.
     #[must_use]
     pub fn at_rank(&self, now: Tick, kind: Kind, quantile: f64) -> Option<Target> {
+        self.at_rank_where(now, kind, quantile, |_| true)
+    }
+
+    /// The same among those that `accept` accepts.
+    #[must_use]
+    pub fn at_rank_where(
+        &self,
+        now: Tick,
+        kind: Kind,
+        quantile: f64,
+        accept: impl Fn(NodeId) -> bool,
+    ) -> Option<Target> {
         let ranked = self.audience.ranked(kind);
         let last = ranked.len().checked_sub(1)?;
         let middle = (quantile.clamp(0.0, 1.0) * last as f64).round() as usize;
@@ -152,7 +164,8 @@ impl Targets {
             let away = step.div_ceil(2);
             if step % 2 == 1 { middle.checked_add(away).filter(|rank| *rank <= last) } else { middle.checked_sub(away) }
         });
-        let found = near.filter_map(|rank| ranked.get(rank)).find_map(|entry| self.valid(entry, now, kind).ok());
+        let mut valid = near.filter_map(|rank| ranked.get(rank)).filter_map(|entry| self.valid(entry, now, kind).ok());
+        let found = valid.find(|(_, node)| accept(*node));
         found.map(|(slot, node)| self.target(&Candidate { slot, node, score: 0.0 }, now, kind))
     }
 

@@ -1,10 +1,12 @@
 //! Whole fleets in virtual time: α crossing from power to balance, and the worst second of a budget.
 
+use rollcall_model::policy::{AvailabilitySettings, SentKinds};
 use rollcall_model::{NodeId, Tick};
 use rollcall_placement::beat::{Beat, BeatConfig};
 use rollcall_placement::budget::{Budget, Kinds};
 use rollcall_placement::schedule::{Point, Schedule};
-use rollcall_placement::{Config, Eligibility, Kind, Rates, Receiver};
+use rollcall_placement::usage::Usage;
+use rollcall_placement::{Config, Eligibility, Kind, Rates, Receiver, Sender, plan};
 
 /// Numbers that look random and are the same in every run.
 struct Draws(u64);
@@ -62,6 +64,35 @@ fn targets_shift_smoothly_from_the_full_to_the_free_as_alpha_rises() {
     for pair in shares.windows(2) {
         assert!(pair[1] > pair[0] - 0.05 && pair[1] - pair[0] < 0.3, "without a jump: {shares:?}");
     }
+}
+
+/// After an outage of the broker every node would be overdue.
+#[test]
+fn a_fleet_that_is_heard_again_all_at_once_stays_within_its_budget() {
+    let (nodes, allowed) = (64, 64.0);
+    let settings = AvailabilitySettings { kinds: SentKinds::Both, ..AvailabilitySettings::default() };
+    let plan = plan(&settings).expect("possible").expect("on");
+    let mut draws = Draws(3);
+    let mut senders: Vec<Sender> =
+        (0..nodes).map(|_| Sender::new(Tick(0), plan.sending, || draws.unit()).expect("possible")).collect();
+    let mut seconds = [0_u32; 60];
+    for now in (0..60_000_u64).step_by(20) {
+        let is_linked = !(20_000..40_000).contains(&now);
+        for sender in &mut senders {
+            if now % 1000 == 0 {
+                sender.measured(Tick(now), Some(&Usage::new(0.0, 0.0, None)), 1.0, 1.0);
+            }
+            if now == 40_000 {
+                sender.resume(Tick(now), || draws.unit());
+            }
+            if is_linked && !sender.fire(Tick(now), || draws.unit()).is_empty() {
+                seconds[(now / 1000) as usize] += 1;
+            }
+        }
+    }
+    let most = f64::from(*seconds.iter().max().expect("seconds")) + f64::from(nodes) / 300.0;
+    assert!(most <= allowed, "{most} in a second, {allowed} are allowed: {seconds:?}");
+    assert!(seconds[42..].iter().all(|second| *second > 15), "and they are heard: {seconds:?}");
 }
 
 #[test]

@@ -175,6 +175,19 @@ pub enum Change {
         /// When the group controller saw it.
         at: UnixMillis,
     },
+    /// A warning about a group as a whole began or ended. One that is open, or over, already changes nothing.
+    GroupWarning {
+        /// The group.
+        group: GroupId,
+        /// What the alert is called.
+        kind: &'static str,
+        /// Begin or end.
+        raised: bool,
+        /// For people: what it is about and what to do.
+        message: String,
+        /// When the group controller saw it.
+        at: UnixMillis,
+    },
     /// A policy was set: the zone obeys it from now on (G8).
     PolicySet {
         /// Must be greater than the stored one.

@@ -102,6 +102,9 @@ impl Plan {
             Change::GroupAlarm { group, raised, silent, members, at } => {
                 self.group_alarm(*group, *raised, (*silent, *members), written(*at))
             }
+            Change::GroupWarning { group, kind, raised, message, at } => {
+                self.group_warning(*group, kind, raised.then_some(message), written(*at))
+            }
             Change::PolicySet { .. }
             | Change::PolicyApplied { .. }
             | Change::PolicyRefused { .. }

@@ -22,6 +22,7 @@ mod life;
 mod process;
 mod rest;
 mod scene;
+mod speech;
 mod tally;
 mod truth;
 mod watch;

@@ -38,6 +38,9 @@ fn every_policy_in_the_guide_can_be_obeyed() {
         let problems =
             document.problems(Known { groups: std::slice::from_ref(&group), nodes: std::slice::from_ref(&node) });
         assert!(problems.is_empty(), "{problems:?}");
+        if let Some(Err(error)) = document.settings.availability.as_ref().map(rollcall_placement::plan) {
+            panic!("{error}\n{text}");
+        }
         for remedy in &document.actions.remedies {
             if let Err(error) = rollcall_grouping::Rule::compile(&remedy.when) {
                 panic!("{}: {error}", remedy.when);

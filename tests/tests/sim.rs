@@ -12,7 +12,9 @@ const REGRESSIONS: &[u64] = &[1091, 1244, 1271, 1412, 1700, 1822];
 /// How many seeds are played.
 const SEEDS: u64 = 200;
 /// What has to happen somewhere among that many seeds, or they prove little.
-const FAULTS: [&str; 24] = [
+const FAULTS: [&str; 27] = [
+    "RA messages alone",
+    "RA messages that ride",
     "actions carried out",
     "announcements not heard",
     "batches redelivered",
@@ -30,6 +32,7 @@ const FAULTS: [&str; 24] = [
     "joins granted while the zone was away",
     "lies refused",
     "lossy messages lost",
+    "looks that found a target",
     "messages doubled",
     "messages late",
     "moves",

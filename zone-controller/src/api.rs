@@ -9,6 +9,7 @@ mod actions;
 pub(crate) mod alerts;
 mod analytics;
 pub(crate) mod asking;
+pub(crate) mod availability;
 pub(crate) mod caller;
 mod channels;
 pub(crate) mod checkins;
@@ -32,6 +33,7 @@ mod resources;
 pub(crate) mod routes;
 mod status;
 pub(crate) mod streams;
+pub(crate) mod targets;
 mod trust;
 mod waiting;
 mod writes;
@@ -63,6 +65,7 @@ use self::routes::Routes;
 pub use self::routes::{Access, Route, Surface};
 pub use self::streams::Places;
 pub use self::writes::Writes;
+use crate::availability::Availability;
 use crate::driver::Ask;
 use crate::feed::Feed;
 use crate::trust::{BrokerUsers, Trust};
@@ -110,6 +113,8 @@ pub struct Shared {
     pub writes: Arc<Writes>,
     /// What the log tells of those who were turned away.
     pub notices: Arc<Notices>,
+    /// How free nodes are, as the zone hears it.
+    pub availability: Availability,
     /// Whether the zone is up, and takes commands.
     pub is_up: Arc<AtomicBool>,
     /// Asked for when the zone controller ends.
@@ -187,6 +192,9 @@ fn of_topology(routes: Routes) -> Routes {
         .on(VIEWER, Method::GET, "/v1/nodes/{node}/health", nodes::health)
         .on(VIEWER, Method::GET, "/v1/nodes/{node}/hardware", nodes::hardware)
         .on(VIEWER, Method::GET, "/v1/nodes/{node}/assignments", nodes::assignments)
+        .on(VIEWER, Method::GET, "/v1/nodes/{node}/availability", availability::of_node)
+        .on(VIEWER, Method::GET, "/v1/availability", availability::list)
+        .on(VIEWER, Method::GET, "/v1/targets", targets::targets)
         .on(VIEWER, Method::GET, "/v1/groups", listed(&catalogue::GROUPS))
         .on(OPERATOR, Method::POST, "/v1/groups", groups::set)
         .on(VIEWER, Method::GET, "/v1/groups/{group}", groups::one)

@@ -8,6 +8,7 @@
 mod actions;
 mod admission;
 mod audit;
+mod candidates;
 mod channels;
 mod combinations;
 mod command;
@@ -24,6 +25,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 mod unplaced;
+mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -39,6 +41,7 @@ use serde_json::Value;
 
 use self::actions::Orders;
 pub use self::admission::Admission;
+pub use self::candidates::Demands;
 use self::combinations::Combinations;
 pub use self::command::{By, Command, Rejection, RejectionKind};
 use self::enrolment::Enrolment;

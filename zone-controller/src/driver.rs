@@ -28,6 +28,7 @@ pub use self::pruning::keep_pruning;
 pub use self::refusals::hear_refusals;
 pub use self::saving::keep_trying;
 use crate::RunError;
+use crate::availability::Committed;
 use crate::core::{Command, Effect, Event, Overview, PolicyProgress, Rejection, Settings, Zone};
 use crate::trust::Trust;
 
@@ -71,6 +72,8 @@ pub struct Driver {
     pub bus: Bus,
     /// The store.
     pub store: Store,
+    /// Who receives RA messages is told what was committed.
+    pub committed: Committed,
     /// The clock.
     pub clock: Clock,
     /// Who waits for the answer to a command.

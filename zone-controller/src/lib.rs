@@ -2,6 +2,7 @@
 //! is answered, keeps the topology, and serves it over REST.
 
 pub mod api;
+pub mod availability;
 pub mod config;
 pub mod core;
 mod driver;
@@ -126,6 +127,9 @@ pub async fn run(
     let generation = core.generation();
     let feed = Feed::open(store.clone(), shutdown.clone()).await?;
 
+    let (ear, availability, committed) = availability::open(zone, clock, bus.clone(), store.clone());
+    let receiving = tokio::spawn(ear.listen(shutdown.clone()));
+
     // The API answers before the broker does: somebody may want to know why nothing happens.
     let (ask, asks) = mpsc::channel(64);
     let is_up = Arc::new(AtomicBool::new(false));
@@ -146,6 +150,7 @@ pub async fn run(
         credentials: trust.clone().map_or(api::Credentials::OwnMachine, api::Credentials::Site),
         writes: Arc::default(),
         notices: Arc::default(),
+        availability,
         is_up: Arc::clone(&is_up),
         sessions: trust::session_key(trust.as_deref())?,
         ended: Arc::default(),
@@ -170,6 +175,7 @@ pub async fn run(
         settings,
         bus,
         store,
+        committed,
         clock,
         waiting,
         trust: signing,
@@ -193,6 +199,7 @@ pub async fn run(
     let _ = reading.await;
     let _ = trying.await;
     let _ = pruning.await;
+    let _ = receiving.await;
     if let Some(keepers) = keepers {
         let _ = keepers.await;
     }

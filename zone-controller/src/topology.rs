@@ -56,6 +56,23 @@ pub fn topology(inbox: &str, channels: &[Purpose]) -> Topology {
     topology
 }
 
+/// Queue of questions for targets, of programs of other people.
+pub const TARGETS_QUEUE: &str = "zone.targets";
+
+/// What the zone hears of availability, and what it is asked: nothing of it is worth keeping for longer than it takes to
+/// answer. An RA message that lies there for two seconds says nothing of a frequency any more.
+#[must_use]
+pub fn availability() -> Topology {
+    Topology::default()
+        .expect_exchange(route::GROUP)
+        .expect_exchange(route::DIRECT)
+        .queue(Queue { max_age_ms: Some(2_000), ..lossy(route::AVAILABILITY_QUEUE.into(), 10_000) })
+        .bind(route::GROUP, route::AVAILABILITY_QUEUE, route::AVAILABILITY_BINDING)
+        .bind(route::GROUP, route::AVAILABILITY_QUEUE, route::AUDIBLE_BINDING)
+        .queue(Queue { max_age_ms: Some(5_000), ..lossy(TARGETS_QUEUE.into(), 1_000) })
+        .bind(route::DIRECT, TARGETS_QUEUE, route::TARGETS_BINDING)
+}
+
 /// Refusals come from the exchange of the broker's log, which is there only where the broker is told to have it, and
 /// shortly after its start at that.
 #[must_use]

@@ -17,12 +17,14 @@ mod drawing;
 pub(crate) mod ended;
 pub(crate) mod forms;
 mod frame;
+mod free;
 mod group;
 mod live;
 mod map;
 mod moment;
 mod node;
 mod page;
+mod place;
 mod policy;
 mod quantiles;
 mod reading;
@@ -54,6 +56,8 @@ pub(crate) fn on(routes: Routes) -> Routes {
         .page(VIEWER, Method::GET, "/ui/live", live::stream)
         .page(VIEWER, Method::GET, "/ui/nodes/{node}", node::page)
         .page(VIEWER, Method::GET, "/ui/nodes/{node}/readings", reading::part)
+        .page(VIEWER, Method::GET, "/ui/nodes/{node}/availability", free::part)
+        .page(VIEWER, Method::GET, "/ui/place", place::page)
         .page(VIEWER, Method::GET, "/ui/groups", group::list)
         .page(VIEWER, Method::GET, "/ui/groups/{group}", group::page)
         .page(VIEWER, Method::GET, "/ui/alerts", alerts::page)

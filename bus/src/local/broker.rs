@@ -198,6 +198,7 @@ impl Broker {
             kind: message.kind.clone(),
             message_id: message.message_id.clone(),
             user_id: message.user_id.clone(),
+            reply_to: None,
             redelivered: entry.deliveries > 1,
             headers: message.headers.clone(),
             receipt: Receipt { lane: consumer.0, tag },

@@ -145,6 +145,7 @@ fn convert(delivery: lapin::message::Delivery, lane: u64) -> Delivery {
         kind: text(properties.kind()).unwrap_or_default(),
         message_id: text(properties.message_id()),
         user_id: text(properties.user_id()),
+        reply_to: text(properties.reply_to()),
         headers: properties.headers().as_ref().map(text_headers).unwrap_or_default(),
         redelivered: delivery.redelivered,
         receipt: Receipt { lane, tag: delivery.delivery_tag },

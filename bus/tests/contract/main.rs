@@ -9,6 +9,7 @@
 mod declaring;
 mod disturbed;
 mod failing;
+mod programs;
 mod publishing;
 mod receiving;
 #[path = "../site/mod.rs"]

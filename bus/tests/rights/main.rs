@@ -90,8 +90,12 @@ fn is_own(what: &Try, who: &Principal) -> bool {
         | Try::Purge { queue }
         | Try::Delete { queue } => own.contains(queue),
         Try::Bind { queue, exchange, key } | Try::Unbind { queue, exchange, key } => {
+            let hears =
+                matches!(who, Principal::User(_)) && exchange == route::GROUP && key == route::AVAILABILITY_BINDING;
             own.contains(queue)
-                && (key.contains(&id) || [route::PRESENCE, route::EVENTS, "amq.rabbitmq.event"].contains(&&**exchange))
+                && (hears
+                    || key.contains(&id)
+                    || [route::PRESENCE, route::EVENTS, "amq.rabbitmq.event"].contains(&&**exchange))
         }
         Try::Publish { exchange, key } => match exchange.as_str() {
             route::PRESENCE => !service,
@@ -103,9 +107,11 @@ fn is_own(what: &Try, who: &Principal) -> bool {
             _ => key.ends_with(&id),
         },
         // RabbitMQ lets whoever may read one exchange and write another tie them together, for the keys it may read: a node
-        // can have copies of what is sent to its own inbox go where it may publish itself. It cannot be forbidden.
-        Try::Tie { to, key, .. } | Try::Untie { to, key, .. } => {
-            (service || key.contains(&id)) && EXCHANGES[..5].contains(&to.as_str())
+        // can have copies of what is sent to its own inbox go where it may publish itself. It cannot be forbidden. A user can
+        // have copies of events go where it asks for targets: no event's kind is the first word of a key that is bound there.
+        Try::Tie { to, from, key } | Try::Untie { to, from, key } => {
+            let events = matches!(who, Principal::User(_)) && from == route::EVENTS && to == route::DIRECT;
+            events || ((service || key.contains(&id)) && EXCHANGES[..5].contains(&to.as_str()))
         }
         Try::DeclareExchange { .. } | Try::DeleteExchange { .. } | Try::PublishAs { .. } => false,
     }

@@ -31,8 +31,15 @@ pub fn checkin(name: &str) -> CheckinId {
     CheckinId::derived_from(&format!("checkin {name}"))
 }
 
-const GROUP_PURPOSES: [&str; 6] =
-    ["presence", "broker-events", route::HEALTH, route::METRICS, route::HEALTH_ALERTS, route::HEALTH_ACTIONS];
+const GROUP_PURPOSES: [&str; 7] = [
+    "presence",
+    "broker-events",
+    route::HEALTH,
+    route::AVAILABILITY,
+    route::METRICS,
+    route::HEALTH_ALERTS,
+    route::HEALTH_ACTIONS,
+];
 
 /// Every queue of a principal.
 pub fn queues_of(who: &Principal) -> Vec<String> {
@@ -85,8 +92,12 @@ fn keys_of(who: &Principal) -> Vec<String> {
             keys.extend([format!("clash.{node}"), format!("readings.{node}")]);
             keys.push(format!("{}.{node}", route::checkin_queue(checkin("b"))));
             keys.push(route::group_key(group("b"), route::HEALTH, *node));
+            keys.push(route::group_key(group("b"), route::AVAILABILITY, *node));
         }
-        Principal::User(_) => keys.push("alert_raised.*".into()),
+        Principal::User(name) => {
+            keys.extend(["alert_raised.*", route::AVAILABILITY_BINDING].map(str::to_owned));
+            keys.push(route::targets_key(name));
+        }
     }
     keys
 }

@@ -11,6 +11,7 @@ use super::groups::GroupCommand;
 use super::listing::{AnyList, Listing, OneThing};
 use super::live::{Top, Waits, Watch};
 use super::looking::{Explain, History};
+use super::placing::{Heard, Targeting};
 use super::policy::PolicyCommand;
 use super::trust::{Audit, Certificates, JoinCommand, Revocation, TokenCommand, UserCommand};
 
@@ -72,6 +73,10 @@ pub enum Question {
         #[arg(value_name = "NAME|ID")]
         node: String,
     },
+    /// Where to place something: a node with room, or a rather full one
+    Target(Targeting),
+    /// How free the nodes are, as the zone hears it from how often they speak
+    Availability(Heard),
     /// The groups, and how their nodes are
     Groups(Listing),
     /// Groups by rule: make, try, look at, dissolve

@@ -2,6 +2,7 @@
 //! what is missing or null is `None`.
 
 mod orders;
+pub mod placing;
 pub mod trust;
 
 use std::collections::BTreeMap;

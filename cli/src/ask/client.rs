@@ -3,6 +3,7 @@
 pub mod credential;
 mod orders;
 mod pages;
+mod placing;
 mod raw;
 pub mod stream;
 mod trust;

@@ -34,6 +34,7 @@ impl Group {
         if order.automatic && self.may_be_dark(now) {
             return self.refuse("too_early");
         }
+        self.see_order(now.tick, &order);
         let inbox = route::node_inbox(order.node);
         let order = self.sender.confirmed(now, route::DIRECT, inbox, Packet::ActionOrder(order));
         // A node that is not there is no refusal: it may be on its way back, and the zone repeats the order.
@@ -59,6 +60,7 @@ impl Group {
 
     /// Handed on as it is; the delivery at hand is settled when the zone's queue has it.
     pub(super) fn on_action_outcome(&mut self, now: Now, outcome: ActionOutcome, effects: &mut Vec<Effect>) {
+        self.see_outcome(now.tick, &outcome);
         let outcome = Packet::ActionOutcome(outcome);
         let outcome = self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), outcome);
         self.dispatch(now, outcome, Care::Delivery, effects);

@@ -116,6 +116,7 @@ impl Group {
         }
         self.next_ack = None;
         self.roster.keep(&self.named);
+        self.match_availability(now.tick);
     }
 
     pub(super) fn on_roster(&mut self, now: Now, saved: Roster) {

@@ -56,6 +56,11 @@ impl Policy {
         self.update.as_ref().map_or(0, |update| update.version)
     }
 
+    /// What holds for the group.
+    pub(super) const fn settings(&self) -> &Settings {
+        &self.part.settings
+    }
+
     /// How often a summary is wanted.
     pub(super) fn summary_period(&self) -> Millis {
         self.update.as_ref().map_or(SUMMARY_PERIOD, |update| Millis(update.summary_period_ms.max(1_000)))
@@ -147,6 +152,7 @@ impl Group {
             self.policy.take(update, self.roster.iter().map(|(node, _)| node));
             self.policy.tell_at = Some(now.tick);
             self.policy.report_at = now.tick;
+            self.availability_policy(now, effects);
             self.next_summary = self.next_summary.min(now.tick + self.policy.summary_period());
         }
         self.tick_policy(now, effects);

@@ -76,6 +76,7 @@ impl Group {
                 self.arrivals.remove(&node);
                 // Should it stand here all the same, its next status packet makes it a stranger that is asked to call.
                 self.roster.forget(node);
+                self.match_availability(now.tick);
                 self.refuse("arrival_refused");
             }
         }

@@ -131,6 +131,7 @@ impl Group {
             Said::Other => {
                 member.lives(now.tick, status);
                 let name = member.name.to_string();
+                self.doubt(now.tick, node);
                 let why = "is made of something else than it checked in with: a changed board, or a copied disk";
                 self.alarm(
                     now,
@@ -143,6 +144,7 @@ impl Group {
             }
             Said::Refused(reason) => {
                 let name = member.name.to_string();
+                self.doubt(now.tick, node);
                 let why = "a status packet in its name was not sealed with its session's key";
                 self.alarm(now, reason, reason, || (name.clone(), format!("{name} ({node}): {why}")), effects);
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rollcall_model::NodeState;
 
-use super::Group;
+use super::{AvailabilityHeard, Group};
 
 /// How a group stands in a zone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Standing {
     pub arrivals: usize,
     /// Version of the policy in force; 0 for none.
     pub policy: u64,
+    /// What was heard of availability.
+    pub availability: AvailabilityHeard,
 }
 
 impl Group {
@@ -51,6 +53,7 @@ impl Group {
             untold: self.roster.untold() + inflight,
             arrivals: self.arrivals.len(),
             policy: self.policy.version(),
+            availability: self.availability(),
         }
     }
 }

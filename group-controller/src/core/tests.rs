@@ -2,10 +2,11 @@
 
 use rollcall_model::packet::{ArrivalAccepted, ArrivalDecision, Decision, NodeChange, RosterMember};
 use rollcall_model::wire::txt::BrokerEndpoint;
-use rollcall_model::{Health, HealthBits, MessageId, NodeState, SessionEpoch, UnixMillis};
+use rollcall_model::{AvailabilityKinds, Health, HealthBits, MessageId, NodeState, SessionEpoch, UnixMillis};
 
 use super::*;
 
+mod hearing;
 mod mending;
 mod obeying;
 mod orders;
@@ -82,6 +83,7 @@ fn status(number: u32, sequence: u32, bits: u32) -> NodeStatus {
         longest_silence: Millis(3_500),
         leaving: false,
         tag: None,
+        availability: AvailabilityKinds::EMPTY,
     }
 }
 

@@ -22,8 +22,11 @@ impl Group {
             return;
         }
         match self.roster.hear(now, status) {
-            Taken::Same => {}
-            Taken::Changed => self.see_power(now, status.node),
+            Taken::Same => self.hear_riding(now, status, effects),
+            Taken::Changed => {
+                self.see_power(now, status.node);
+                self.hear_riding(now, status, effects);
+            }
             // Its epoch was overtaken by a former run's join that came late: asked, it checks in again.
             Taken::Refused("old_epoch") => self.ask(now, status.node, "old_epoch", effects),
             Taken::Refused(reason) => self.refuse(reason),
@@ -64,6 +67,7 @@ impl Group {
             }
         }
         self.tick_checkins(now, effects);
+        self.tick_availability(now, effects);
         if now.tick >= self.next_summary {
             self.summarise(now, effects);
         }
@@ -123,6 +127,7 @@ impl Group {
         };
         *self.verdicts.entry(next).or_default() += 1;
         self.roster.set_state(now, node, next, &cause);
+        self.show_node(now.tick, node);
         if next == NodeState::Suspect && !closed {
             // A broker without the event exchange cannot tell that a connection closed; an inbox that is gone can.
             effects.push(self.request_presence(now, node, Token::Probe(node)));

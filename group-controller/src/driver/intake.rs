@@ -1,6 +1,6 @@
 //! What comes in over a group's queues, and what must be right about it before the core looks at it.
 
-use rollcall_bus::{Bus, Consumer, Delivery, PacketError, packet_of};
+use rollcall_bus::{Bus, Consumer, Delivery, PacketError, names_node, packet_of};
 use rollcall_model::authority::{self, AuthorityError};
 use rollcall_model::packet::Packet;
 use rollcall_model::wire::status::{self, NodeStatus};
@@ -41,6 +41,7 @@ pub(super) struct Consumers {
     pub actions: Consumer,
     pub health: Consumer,
     pub events: Consumer,
+    pub availability: Consumer,
 }
 
 /// What came in.
@@ -49,6 +50,8 @@ pub(super) enum Arrived {
     Health,
     /// Events of the broker.
     Events(Vec<Delivery>),
+    /// RA and capacity messages.
+    Availability(Vec<Delivery>),
     /// Control packets.
     Control(Which, Vec<Delivery>),
     /// The bus is closed.
@@ -67,17 +70,19 @@ impl Consumers {
             actions: bus.consume(&queue(route::HEALTH_ACTIONS), PREFETCH).await?,
             health: bus.consume(health, HEALTH_PREFETCH).await?,
             events: bus.consume(&queue(BROKER_EVENTS), PREFETCH).await?,
+            availability: bus.consume(&queue(route::AVAILABILITY), HEALTH_PREFETCH).await?,
         })
     }
 
     /// Waits for whatever comes first. Cancel-safe: no delivery is lost.
     pub(super) async fn next(&mut self, statuses: &mut Vec<Delivery>) -> Arrived {
-        let Self { inbox, presence, metrics, alerts, actions, health, events } = self;
+        let Self { inbox, presence, metrics, alerts, actions, health, events, availability } = self;
         let (mut a, mut b, mut c, mut d) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut e, mut f) = (Vec::new(), Vec::new());
+        let (mut e, mut f, mut g) = (Vec::new(), Vec::new(), Vec::new());
         let (count, arrived) = tokio::select! {
             count = health.next_batch(statuses, BATCH) => (count, Arrived::Health),
             count = events.next_batch(&mut a, BATCH) => (count, Arrived::Events(a)),
+            count = availability.next_batch(&mut g, BATCH) => (count, Arrived::Availability(g)),
             count = inbox.next_batch(&mut b, BATCH) => (count, Arrived::Control(Which::Inbox, b)),
             count = presence.next_batch(&mut c, BATCH) => (count, Arrived::Control(Which::Presence, c)),
             count = metrics.next_batch(&mut d, BATCH) => (count, Arrived::Control(Which::Metrics, d)),
@@ -174,8 +179,7 @@ pub fn status_packet(delivery: &Delivery, checks_users: bool) -> Result<NodeStat
 }
 
 fn names_its_sender(delivery: &Delivery, node: NodeId) -> Result<(), Refusal> {
-    let named = delivery.routing_key.rsplit_once('.').and_then(|(_, node)| node.parse().ok());
-    if named == Some(node) {
+    if names_node(delivery, node) {
         Ok(())
     } else {
         let message = format!("routing key {:?} is not that of node {node}", delivery.routing_key);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Millis, NodeId, SessionEpoch};
+use crate::{AvailabilityKind, Millis, NodeId, SessionEpoch};
 
 /// Node → group controller, on the group's `metrics` queue; the newest wins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,6 +54,35 @@ pub struct Readings {
     pub policy: u64,
     /// The 24 indicators, by bit.
     pub indicators: Vec<Reading>,
+    /// How free the node says it is; absent while it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability: Option<AvailabilitySent>,
+}
+
+/// How free a node says it is (A1): what its frequency comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AvailabilitySent {
+    /// S: the fuller of memory and disk, a fraction.
+    pub storage: f64,
+    /// P: processor time in use, a fraction.
+    pub processing: f64,
+    /// C: the busier direction of the network, a fraction of the link's speed; `None` when it cannot be measured.
+    pub communications: Option<f64>,
+    /// Its capacity as a fraction of the largest node's (A7).
+    pub share: f64,
+    /// What it sends.
+    pub kinds: Vec<KindSent>,
+}
+
+/// One kind of RA message as a node sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KindSent {
+    /// The kind.
+    pub kind: AvailabilityKind,
+    /// f_RA, from the policy's `min` to 1.
+    pub availability: f64,
+    /// V, messages per second.
+    pub messages_per_second: f64,
 }
 
 /// One indicator as a node sees it now.

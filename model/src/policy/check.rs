@@ -51,6 +51,10 @@ impl PolicyDocument {
                     message: "exactly one of group and node says whom this is for".into(),
                 }),
             }
+            if over.settings.availability.is_some() {
+                let message = "it holds for the whole zone (settings.availability): nodes that speak by another k or                                another min could not be compared with the rest";
+                problems.push(Problem { key: format!("{key}.settings.availability"), message: message.into() });
+            }
             // What holds with the wider scope underneath must hold together.
             if let Err(error) = under.overlaid_by(&over.settings).resolve() {
                 problems.push(Problem { key: format!("{key}.settings.{}", error.key), message: error.message });

@@ -1,6 +1,6 @@
 //! From what is set to what holds: the dictionary's defaults with a policy's settings on top.
 
-use super::{IndicatorSetting, Settings};
+use super::{AvailabilitySettings, IndicatorSetting, Settings};
 use crate::health::{HealthBits, INDICATORS as COUNT};
 use crate::indicator::{INDICATORS, Side, Threshold, by_name};
 use crate::time::Millis;
@@ -21,6 +21,8 @@ pub struct Resolved {
     pub thresholds: [Threshold; COUNT],
     /// Indicators that are switched off.
     pub disabled: HealthBits,
+    /// How nodes say how free they are.
+    pub availability: AvailabilitySettings,
 }
 
 /// Settings nobody can obey.
@@ -42,6 +44,7 @@ impl Default for Resolved {
             metrics_period: METRICS_PERIOD,
             thresholds: INDICATORS.map(|indicator| indicator.threshold),
             disabled: HealthBits::NONE,
+            availability: AvailabilitySettings::default(),
         }
     }
 }
@@ -51,7 +54,7 @@ impl Settings {
     ///
     /// # Errors
     /// The first key that nobody can obey: an indicator that is not in the dictionary, thresholds that contradict each
-    /// other, a period out of bounds. Nothing is applied then.
+    /// other, a value out of bounds. Nothing is applied then.
     pub fn resolve(&self) -> Result<Resolved, UnworkableSettings> {
         let mut resolved = Resolved {
             sample_period: within("sample_period_ms", self.sample_period_ms, 200, 60_000)?,
@@ -60,6 +63,10 @@ impl Settings {
         };
         if let Some(period) = within("metrics_period_ms", self.metrics_period_ms, 1_000, 3_600_000)? {
             resolved.metrics_period = period;
+        }
+        if let Some(availability) = &self.availability {
+            availability.check()?;
+            resolved.availability = availability.clone();
         }
         for (name, setting) in &self.indicators {
             let Some(indicator) = by_name(name) else {

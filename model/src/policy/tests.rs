@@ -94,6 +94,68 @@ fn an_unknown_key_is_a_mistake_in_a_document_and_ignored_in_a_packet() {
 }
 
 #[test]
+fn how_nodes_speak_is_set_for_the_whole_zone_and_for_nothing_narrower() {
+    let speaking = |kinds| Settings {
+        availability: Some(AvailabilitySettings { kinds, ..AvailabilitySettings::default() }),
+        ..Settings::default()
+    };
+    let document = PolicyDocument {
+        settings: speaking(SentKinds::Both),
+        overrides: vec![
+            over(Some("rack-a"), None, speaking(SentKinds::Power)),
+            over(None, Some("node-1"), Settings::default()),
+        ],
+        ..PolicyDocument::default()
+    };
+    let known = Known { groups: &[name("rack-a")], nodes: &[name("node-1")] };
+    let problems = document.problems(known);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(problems[0].key, "overrides[0].settings.availability");
+    assert!(problems[0].message.contains("whole zone"), "{}", problems[0]);
+    let settings = document.for_group(&name("rack-a")).for_node(&name("node-1"));
+    assert_eq!(settings.resolve().unwrap().availability.kinds, SentKinds::Both);
+    assert_eq!(Settings::default().resolve().unwrap().availability.kinds.set(), crate::AvailabilityKinds::EMPTY);
+}
+
+#[test]
+fn how_nodes_speak_has_bounds_and_every_word_is_known() {
+    let of =
+        |text: &str| serde_json::from_str::<PolicyDocument>(&format!(r#"{{"settings":{{"availability":{text}}}}}"#));
+    for (text, key) in [
+        (r#"{"messages_per_second":0}"#, "availability.messages_per_second"),
+        (r#"{"nodes_per_group":0}"#, "availability.nodes_per_group"),
+        (r#"{"min":0.6}"#, "availability.min"),
+        (r#"{"thresholds":{"processing":0}}"#, "availability.thresholds.processing"),
+        (r#"{"jitter":0}"#, "availability.jitter"),
+        (r#"{"capacity_period_s":1}"#, "availability.capacity_period_s"),
+        (r#"{"largest_units":-1}"#, "availability.largest_units"),
+        (r#"{"schedule":[{"at":"09:00","alpha":1.5}]}"#, "availability.schedule at 09:00: alpha"),
+    ] {
+        let error = of(text).unwrap().settings.resolve().unwrap_err();
+        assert_eq!(error.key, key, "{error}");
+        assert!(error.message.contains("must lie between"), "{error}");
+    }
+    for (text, part) in [
+        (r#"{"kind":"both"}"#, "unknown field"),
+        (r#"{"kinds":"all"}"#, "unknown variant"),
+        (r#"{"thresholds":{"cpu":0.9}}"#, "unknown field"),
+        (r#"{"schedule":[{"at":"9:00","alpha":1}]}"#, "is no time of the day"),
+        (r#"{"schedule":[{"at":"24:00","alpha":1}]}"#, "is no time of the day"),
+        (r#"{"schedule":[{"at":"09:00"}]}"#, "missing field"),
+    ] {
+        let error = of(text).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+    let taken = of(r#"{"kinds":"mixed","schedule":[{"at":"09:00:30","alpha":1}]}"#).unwrap().settings;
+    let schedule = &taken.availability.as_ref().unwrap().schedule;
+    assert_eq!((schedule[0].at.second(), schedule[0].at.to_string().as_str()), (32_430, "09:00:30"));
+    let packet: Settings = serde_json::from_str(&serde_json::to_string(&taken).unwrap()).unwrap();
+    assert_eq!(packet, taken);
+    let later: Settings = serde_json::from_str(r#"{"availability":{"kinds":"both","later":1}}"#).unwrap();
+    assert_eq!(later.availability.unwrap().kinds, SentKinds::Both);
+}
+
+#[test]
 fn every_problem_of_a_document_is_told() {
     let remedy = Remedy { name: name("r"), when: "true".into(), action: Action::Drain };
     let document = PolicyDocument {

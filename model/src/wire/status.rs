@@ -11,11 +11,15 @@
 //! │ 36: sealed capability tag (28): 12 bytes of digest and 16 of authentication; zero when absent    │
 //! └────────────────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
+//!
+//! Flags: bit 0 says that it is the last packet, bit 1 that there is a tag, bits 2 to 4 that an RA message of the kind
+//! balance, power or mixed rides on it (A2; [`super::availability`]). Nodes set the latter only where a policy has them
+//! speak, which controllers before that policy do not hand on.
 
 use zerocopy::byteorder::network_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::{Health, HealthBits, Millis, NodeId, SessionEpoch};
+use crate::{AvailabilityKinds, Health, HealthBits, Millis, NodeId, SessionEpoch};
 
 /// Bytes of a status packet.
 pub const BYTES: usize = 64;
@@ -26,6 +30,8 @@ pub const VERSION: u8 = 1;
 
 const FLAG_LEAVING: u8 = 0b01;
 const FLAG_TAG: u8 = 0b10;
+/// Where the kinds of a riding RA message begin.
+const AVAILABILITY_SHIFT: u32 = 2;
 
 /// The sealed capability tag: opaque here.
 pub type SealedTag = [u8; 28];
@@ -65,6 +71,8 @@ pub struct NodeStatus {
     pub leaving: bool,
     /// Sealed capability tag, where the session has a key.
     pub tag: Option<SealedTag>,
+    /// The kinds of the RA message that rides on it.
+    pub availability: AvailabilityKinds,
 }
 
 /// Why bytes are not a status packet.
@@ -100,7 +108,9 @@ impl NodeStatus {
         let silence = u16::try_from(self.longest_silence.0.div_ceil(100)).unwrap_or(u16::MAX);
         let raw = Raw {
             version: VERSION,
-            flags: if self.leaving { FLAG_LEAVING } else { 0 } | if self.tag.is_some() { FLAG_TAG } else { 0 },
+            flags: if self.leaving { FLAG_LEAVING } else { 0 }
+                | if self.tag.is_some() { FLAG_TAG } else { 0 }
+                | self.availability.bits() << AVAILABILITY_SHIFT,
             silence: U16::new(silence),
             dictionary: self.dictionary,
             bits: self.health.bits().to_bytes(),
@@ -133,9 +143,8 @@ impl NodeStatus {
                 StatusError::FutureVersion(raw.version)
             });
         }
-        if raw.flags & !(FLAG_LEAVING | FLAG_TAG) != 0 || raw.reserved != 0 {
-            return Err(StatusError::Contradiction("reserved bits are set"));
-        }
+        let availability = AvailabilityKinds::from_bits(raw.flags >> AVAILABILITY_SHIFT).filter(|_| raw.reserved == 0);
+        let availability = availability.ok_or(StatusError::Contradiction("reserved bits are set"))?;
         if raw.silence.get() == 0 {
             return Err(StatusError::Contradiction("longest silence is 0"));
         }
@@ -154,6 +163,7 @@ impl NodeStatus {
             longest_silence: Millis(u64::from(raw.silence.get()) * 100),
             leaving: raw.flags & FLAG_LEAVING != 0,
             tag: has_tag.then_some(raw.tag),
+            availability,
         })
     }
 }

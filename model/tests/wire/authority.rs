@@ -6,7 +6,8 @@ use rollcall_model::packet::{ActionOutcome, Packet};
 use rollcall_model::wire::status::NodeStatus;
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{
-    ActionId, CheckinId, GroupId, Health, MessageId, Millis, Name, NodeId, Principal, SessionEpoch, UnixMillis, ZoneId,
+    ActionId, AvailabilityKinds, CheckinId, GroupId, Health, MessageId, Millis, Name, NodeId, Principal, SessionEpoch,
+    UnixMillis, ZoneId,
 };
 
 use crate::examples;
@@ -166,7 +167,18 @@ fn status_of(node: NodeId) -> NodeStatus {
         longest_silence: Millis(3_500),
         leaving: false,
         tag: None,
+        availability: AvailabilityKinds::EMPTY,
     }
+}
+
+#[test]
+fn an_ra_message_is_the_nodes_own() {
+    let node = examples::node();
+    let reason = |user: Option<&str>| authority::availability(user, node, "availability").map_err(|it| it.reason());
+    assert_eq!(reason(Some(&Principal::Node(node).user_in(examples::zone()))), Ok(()));
+    assert_eq!(reason(Some(&Principal::Node(NodeId::derived_from("another")).to_string())), Err("wrong_sender"));
+    assert_eq!(reason(Some(&Principal::User(Name::new("ada").unwrap()).to_string())), Err("not_entitled"));
+    assert_eq!(reason(None), Err("no_user"));
 }
 
 #[test]

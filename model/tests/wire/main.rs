@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod authority;
+mod availability;
 mod envelope;
 mod examples;
 mod hardware;

@@ -2,12 +2,12 @@
 
 use rollcall_model::indicator::Severity;
 use rollcall_model::packet::{
-    Action, ActionKind, ActionOrder, ActionOutcome, ActionState, ChannelMessage, CheckinOrder, CheckinPlaced, Metrics,
-    NodeOverride, NodePolicy, NodePolicyAck, Packet, PolicyRefusal, PolicyReport, PolicyUpdate, Reading, Readings,
-    ReadingsRequest,
+    Action, ActionKind, ActionOrder, ActionOutcome, ActionState, AvailabilitySent, ChannelMessage, CheckinOrder,
+    CheckinPlaced, KindSent, Metrics, NodeOverride, NodePolicy, NodePolicyAck, Packet, PolicyRefusal, PolicyReport,
+    PolicyUpdate, Reading, Readings, ReadingsRequest,
 };
-use rollcall_model::policy::{IndicatorSetting, Settings};
-use rollcall_model::{ActionId, Millis, Purpose, SessionEpoch, UnixMillis};
+use rollcall_model::policy::{AvailabilitySettings, IndicatorSetting, SchedulePoint, SentKinds, Settings};
+use rollcall_model::{ActionId, AvailabilityKind, Millis, Purpose, SessionEpoch, UnixMillis};
 
 use crate::examples::{group, name, node, readings};
 
@@ -17,8 +17,22 @@ fn settings() -> Settings {
         sample_period_ms: Some(500),
         keep_alive_ms: Some(2_000),
         metrics_period_ms: Some(15_000),
+        availability: None,
         indicators: [("disk_space".to_owned(), disk)].into(),
     }
+}
+
+fn speaking() -> Settings {
+    let point = |at: &str, alpha| SchedulePoint { at: at.parse().unwrap(), alpha };
+    let availability = AvailabilitySettings {
+        kinds: SentKinds::Mixed,
+        messages_per_second: 60.5,
+        largest_units: Some(32.5),
+        schedule: vec![point("06:30", 0.0), point("09:00:30", 1.0)],
+        time_zone: "Europe/Berlin".into(),
+        ..AvailabilitySettings::default()
+    };
+    Settings { availability: Some(availability), ..Settings::default() }
 }
 
 fn sparse() -> Settings {
@@ -50,6 +64,7 @@ fn policies() -> Vec<(&'static str, Packet)> {
         summary_period_ms: 10_000,
     };
     let policy = NodePolicy { group: group(), version: 8, settings: settings(), allowed_actions };
+    let spoken = NodePolicy { settings: speaking(), ..policy.clone() };
     let ack = NodePolicyAck { node: node(), epoch: SessionEpoch(4), version: 8, problem: None };
     let refused = NodePolicyAck {
         node: node(),
@@ -67,6 +82,7 @@ fn policies() -> Vec<(&'static str, Packet)> {
     vec![
         ("policy_update", Packet::PolicyUpdate(update)),
         ("node_policy", Packet::NodePolicy(policy)),
+        ("node_policy_availability", Packet::NodePolicy(spoken)),
         ("node_policy_ack", Packet::NodePolicyAck(ack)),
         ("node_policy_ack_refused", Packet::NodePolicyAck(refused)),
         ("policy_report", Packet::PolicyReport(report)),
@@ -95,12 +111,28 @@ fn measured() -> Vec<(&'static str, Packet)> {
         above: true,
         dwell_ms: Millis(3_000),
     };
-    let answer =
-        Readings { request: 42, node: node(), age_ms: Millis(350), policy: 8, indicators: vec![hot, unmeasured] };
+    let answer = Readings {
+        request: 42,
+        node: node(),
+        age_ms: Millis(350),
+        policy: 8,
+        indicators: vec![hot, unmeasured],
+        availability: None,
+    };
+    let sent = |kind, availability, messages_per_second| KindSent { kind, availability, messages_per_second };
+    let free = AvailabilitySent {
+        storage: 0.5,
+        processing: 0.25,
+        communications: None,
+        share: 0.5,
+        kinds: vec![sent(AvailabilityKind::Balance, 0.3125, 0.1875), sent(AvailabilityKind::Power, 0.625, 0.0625)],
+    };
+    let spoken = Readings { indicators: Vec::new(), availability: Some(free), ..answer.clone() };
     vec![
         ("metrics", Packet::Metrics(metrics)),
         ("readings_request", Packet::ReadingsRequest(ReadingsRequest { request: 42 })),
         ("readings", Packet::Readings(answer)),
+        ("readings_availability", Packet::Readings(spoken)),
     ]
 }
 

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use rollcall_model::wire::status::{BYTES, NodeStatus, StatusError};
-use rollcall_model::{Health, HealthBits, Millis, NodeId, SessionEpoch};
+use rollcall_model::{AvailabilityKind, AvailabilityKinds, Health, HealthBits, Millis, NodeId, SessionEpoch};
 
 fn bits(indices: &[usize]) -> HealthBits {
     indices.iter().fold(HealthBits::NONE, |bits, index| bits.with(*index, true))
@@ -22,6 +22,7 @@ fn status() -> NodeStatus {
         longest_silence: Millis(3_500),
         leaving: true,
         tag: Some(tag),
+        availability: AvailabilityKinds::EMPTY,
     }
 }
 
@@ -43,6 +44,22 @@ fn the_sixty_four_bytes_are_frozen() {
     expected[1] = 0;
     expected[36..].fill(0);
     assert_eq!(plain.encode(), expected);
+}
+
+#[test]
+fn kinds_that_ride_on_a_packet_are_flags_and_nothing_else() {
+    for (kinds, flags) in [
+        (vec![AvailabilityKind::Balance], 0b0_0111),
+        (vec![AvailabilityKind::Power], 0b0_1011),
+        (vec![AvailabilityKind::Mixed], 0b1_0011),
+        (vec![AvailabilityKind::Balance, AvailabilityKind::Power], 0b0_1111),
+    ] {
+        let sent = NodeStatus { availability: kinds.into_iter().collect(), ..status() };
+        let mut expected = FROZEN;
+        expected[1] = flags;
+        assert_eq!(sent.encode(), expected);
+        assert_eq!(NodeStatus::decode(&expected), Ok(sent));
+    }
 }
 
 #[test]
@@ -81,6 +98,7 @@ fn contradictions_are_refused_by_reason() {
         (0, 255, "future_version"),
         (1, 0b101, "contradiction"),
         (1, 0x83, "contradiction"),
+        (1, 0x23, "contradiction"),
         (1, 0b01, "contradiction"),
         (3, 0, "contradiction"),
         (8, 1, "contradiction"),
@@ -103,8 +121,9 @@ fn any_status() -> impl Strategy<Value = NodeStatus> {
         tag.copy_from_slice(&halves.concat());
         tag
     }));
-    (any::<[u8; 16]>(), health, any::<u8>(), any::<[u32; 2]>(), 1_u64..=65_535, any::<bool>(), tag).prop_map(
-        |(node, health, dictionary, [epoch, sequence], tenths, leaving, tag)| NodeStatus {
+    let kinds = (0_u8..8).prop_map(|bits| AvailabilityKinds::from_bits(bits).unwrap());
+    (any::<[u8; 16]>(), health, any::<u8>(), any::<[u32; 2]>(), 1_u64..=65_535, any::<bool>(), tag, kinds).prop_map(
+        |(node, health, dictionary, [epoch, sequence], tenths, leaving, tag, availability)| NodeStatus {
             node: NodeId::from_bytes(node),
             health,
             dictionary,
@@ -113,6 +132,7 @@ fn any_status() -> impl Strategy<Value = NodeStatus> {
             longest_silence: Millis(tenths * 100),
             leaving,
             tag,
+            availability,
         },
     )
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rollcall_model::indicator::{INDICATORS, Side};
 use rollcall_model::packet::Reading;
-use rollcall_model::policy::{Resolved, Settings, UnworkableSettings};
+use rollcall_model::policy::Resolved;
 use rollcall_model::threshold::Evaluator;
 use rollcall_model::{Health, Millis, Tick};
 
@@ -58,18 +58,13 @@ impl Judge {
     }
 
     /// Obeys these settings from now on. The latest readings are judged by them at once.
-    ///
-    /// # Errors
-    /// When nobody can obey them; nothing has changed then.
-    pub(super) fn obey(&mut self, version: u64, settings: &Settings) -> Result<(), UnworkableSettings> {
-        let resolved = settings.resolve()?;
+    pub(super) fn obey(&mut self, version: u64, resolved: Resolved) {
         self.evaluator.set_thresholds(resolved.thresholds);
         self.evaluator.set_disabled(resolved.disabled);
         if let Some(sample) = &self.latest {
             self.evaluator.evaluate(sample.taken, &sample.readings);
         }
         (self.obeyed, self.version) = (resolved, version);
-        Ok(())
     }
 
     /// The latest readings by the indicator's name, without what cannot be measured or is switched off; `None` before

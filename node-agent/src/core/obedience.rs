@@ -2,8 +2,10 @@
 //! (Z9, G8).
 
 use rollcall_model::packet::{ActionKind, NodePolicy, NodePolicyAck, Packet};
+use rollcall_model::policy::UnworkableSettings;
 use rollcall_model::{Millis, Now, route};
 
+use super::availability::planned;
 use super::{Agent, Effect, Question, Receipt};
 
 /// Readings are told again within this after a new period, spread by chance.
@@ -61,14 +63,13 @@ impl Agent {
             return self.owe(now, None);
         }
         let (before, keep_alive) = (self.judge.obeyed().clone(), self.keep_alive());
-        if let Err(problem) = self.judge.obey(version, &settings) {
-            let problem = format!("policy {version} cannot be obeyed here: {problem}");
-            if self.obedience.refused != Some(version) {
-                self.obedience.refused = Some(version);
-                tracing::warn!(version, obeyed = self.judge.version(), "{problem}; what was obeyed before still holds");
-            }
-            return self.owe(now, Some(problem));
-        }
+        let workable = settings.resolve().and_then(|resolved| Ok((planned(&resolved.availability)?, resolved)));
+        let (plan, resolved) = match workable {
+            Ok(workable) => workable,
+            Err(problem) => return self.refuse(now, version, &problem),
+        };
+        self.judge.obey(version, resolved);
+        self.speak_by(now.tick, plan);
         if self.obedience.refused.take().is_some() || before != *self.judge.obeyed() {
             tracing::info!(version, "policy {version} is obeyed");
         }
@@ -81,6 +82,16 @@ impl Agent {
             self.next_metrics = Some(now.tick + self.some_of(Millis(period.0.min(METRICS_SPREAD.0))));
         }
         self.owe(now, None);
+    }
+
+    /// Says so once, and keeps to what was obeyed before.
+    fn refuse(&mut self, now: Now, version: u64, problem: &UnworkableSettings) {
+        let problem = format!("policy {version} cannot be obeyed here: {problem}");
+        if self.obedience.refused != Some(version) {
+            self.obedience.refused = Some(version);
+            tracing::warn!(version, obeyed = self.judge.version(), "{problem}; what was obeyed before still holds");
+        }
+        self.owe(now, Some(problem));
     }
 
     /// An acknowledgement is owed from now on, in place of a former one.

@@ -2,7 +2,7 @@
 
 use rollcall_model::{Millis, Now, SessionEpoch};
 
-use super::Agent;
+use super::{Agent, Spoken};
 
 /// How a node stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Standing {
     pub statuses: u64,
     /// Version of the policy it obeys; 0 for none.
     pub policy: u64,
+    /// What it has said about its availability.
+    pub spoken: Spoken,
 }
 
 impl Agent {
@@ -30,6 +32,7 @@ impl Agent {
             indicators: health.map(|health| (health.bits().count(), health.mask().count())),
             statuses: self.voice.total(),
             policy: self.judge.version(),
+            spoken: self.spoken,
         }
     }
 }

@@ -6,7 +6,7 @@ use rollcall_identity::seal;
 use rollcall_model::indicator::DICTIONARY_VERSION;
 use rollcall_model::packet::{ActionOutcome, Metrics, Packet, Readings, ReadingsRequest};
 use rollcall_model::wire::status::{self, NodeStatus, SealedTag};
-use rollcall_model::{Capability, CapabilityDigest, Millis, Now, SealKey, Tick, route};
+use rollcall_model::{AvailabilityKinds, Capability, CapabilityDigest, Millis, Now, SealKey, Tick, route};
 
 use super::actions::REMEMBERED;
 use super::{Agent, Effect, Question, Receipt, Voice};
@@ -62,17 +62,17 @@ impl Agent {
     /// A status packet, if one is due.
     pub(super) fn tell_status(&mut self, now: Now, effects: &mut Vec<Effect>) {
         let health = self.judge.health();
-        if self.speaks()
-            && self.voice.is_due(now.tick, health)
-            && let Some(message) = self.status_message(false)
-        {
+        if self.speaks() && self.voice.is_due(now.tick, health) {
+            let rides = self.riding(now.tick);
+            let Some(message) = self.status_message(false, rides) else { return };
             let keep_alive = self.keep_alive();
             self.voice.said(now.tick, health, keep_alive);
             effects.push(Effect::Publish(message));
         }
     }
 
-    pub(super) fn status_message(&mut self, leaving: bool) -> Option<Outgoing> {
+    /// A status packet with an RA message of these kinds on it, which those hear who hear RA messages.
+    pub(super) fn status_message(&mut self, leaving: bool, rides: AvailabilityKinds) -> Option<Outgoing> {
         let (assigned, membership) = (self.assigned.as_ref()?, self.membership.as_ref()?);
         let health = self.judge.health()?;
         let node = self.settings.identifier.node;
@@ -85,11 +85,13 @@ impl Agent {
             longest_silence: Voice::silence(self.keep_alive()),
             leaving,
             tag: None,
+            availability: rides,
         };
         status.tag = membership.seal.as_ref().and_then(|key| sealed(key, &status, self.made_of?));
+        let purpose = if rides.is_empty() { route::HEALTH } else { route::AUDIBLE };
         Some(Outgoing {
             exchange: route::GROUP,
-            routing_key: route::group_key(membership.group, route::HEALTH, node),
+            routing_key: route::group_key(membership.group, purpose, node),
             body: status.encode().to_vec(),
             kind: status::KIND,
             message_id: None,
@@ -132,6 +134,7 @@ impl Agent {
             age_ms: self.judge.age(now.tick),
             policy: self.judge.version(),
             indicators: self.judge.readings(),
+            availability: self.availability_sent(),
         });
         effects.push(Effect::Publish(self.sender.confirmed(now, route::DIRECT, key, readings)));
     }

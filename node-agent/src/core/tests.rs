@@ -13,6 +13,7 @@ use super::*;
 use crate::simulated::{at_once, showing};
 
 mod actions;
+mod availability;
 mod hardware;
 mod policy;
 mod telling;

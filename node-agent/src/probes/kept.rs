@@ -13,7 +13,8 @@ use crate::hardware::Tree;
 const FIRST_READ: usize = 4 * 1024;
 
 /// One such file.
-pub(super) struct Kept {
+#[derive(Debug)]
+pub(crate) struct Kept {
     below: String,
     path: PathBuf,
     limit: usize,
@@ -23,17 +24,17 @@ pub(super) struct Kept {
 
 impl Kept {
     /// The file `below` the root, of which at most 64 KiB are read.
-    pub(super) fn new(tree: &Tree, below: &str) -> Self {
+    pub(crate) fn new(tree: &Tree, below: &str) -> Self {
         Self::with_limit(tree, below, 64 * 1024)
     }
 
     /// The same with another bound.
-    pub(super) fn with_limit(tree: &Tree, below: &str, limit: usize) -> Self {
+    pub(crate) fn with_limit(tree: &Tree, below: &str, limit: usize) -> Self {
         Self { below: below.to_owned(), path: tree.path(below), limit, file: None, buffer: Vec::new() }
     }
 
     /// The file's present text, or why it cannot be had. After a failure the file is opened anew next time.
-    pub(super) fn read(&mut self) -> Result<Cow<'_, str>, Reason> {
+    pub(crate) fn read(&mut self) -> Result<Cow<'_, str>, Reason> {
         match self.fill() {
             Ok(length) => Ok(String::from_utf8_lossy(&self.buffer[..length])),
             Err(error) => {

@@ -5,6 +5,7 @@
 
 use rollcall_model::Tick;
 use rollcall_model::threshold::Readings;
+use rollcall_placement::usage;
 
 use super::dice::Dice;
 use super::{Fault, Machine};
@@ -47,6 +48,31 @@ pub(super) fn sample(machine: &Machine, now: Tick, expected: Tick) -> Sample {
     let late = now.since(expected).0 as f64;
     sample.set(bit::AGENT_QUALITY, Ok(late));
     sample
+}
+
+/// How much of a machine is in use at a time: the same load and the same faults.
+pub(super) fn usage(machine: &Machine, now: Tick) -> usage::Readings {
+    let mut readings = healthy(machine.seed, now);
+    for fault in machine.faults(now) {
+        suffer(fault, &mut readings);
+    }
+    let percent = |bit: usize| readings[bit].unwrap_or(0.0).clamp(0.0, 100.0);
+    let room = |percent_available: f64, total_bytes: u64| usage::Room {
+        total_bytes,
+        available_bytes: (total_bytes as f64 * percent_available / 100.0) as u64,
+    };
+    let busy = readings[bit::RUN_QUEUE].unwrap_or(0.0).clamp(0.0, 1.0);
+    let mbps = machine.hardware.nics.iter().filter_map(|nic| nic.speed_mbps).max();
+    let traffic = mbps.map(|mbps| {
+        let speed = f64::from(mbps) * 1e6;
+        usage::Traffic { received: speed * percent(bit::NIC_SATURATION) / 100.0, sent: 0.0, speed }
+    });
+    usage::Readings {
+        memory: machine.hardware.memory.total_bytes.map(|total| room(percent(bit::MEMORY_AVAILABLE), total)),
+        disk: Some(room(100.0 - percent(bit::DISK_SPACE), 1 << 40)),
+        processor: Some(usage::ProcessorTime { total: 10_000, idle: ((1.0 - busy) * 10_000.0) as u64 }),
+        network: traffic,
+    }
 }
 
 /// Readings of a machine without faults. Load is a slow wave; temperature and waiting follow it.

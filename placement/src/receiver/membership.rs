@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rollcall_model::{GroupId, NodeId, NodeState, Tick};
+use rollcall_model::{GroupId, Health, NodeId, NodeState, Tick, indicator};
 
 use super::{Node, Receiver};
 use crate::slots::{Barrier, Barriers};
@@ -23,6 +23,16 @@ pub struct Eligibility {
 impl Eligibility {
     /// Healthy, measured, and nothing against it.
     pub const GOOD: Self = Self { state: NodeState::Healthy, draining: false, quarantined: false, measured: true };
+
+    /// What a status packet says: whether its node measures what it has to measure to say how free it is
+    /// ([`crate::usage::Usage::of`]), as far as that can be told: its memory, and anything at all. Nothing is said of draining
+    /// and quarantine.
+    #[must_use]
+    pub fn of(state: NodeState, health: Health) -> Self {
+        let is_masked = |name: &str| indicator::by_name(name).is_none_or(|known| health.mask().get(known.bit));
+        let measured = health != Health::unmeasured() && !is_masked("memory_available");
+        Self { state, draining: false, quarantined: false, measured }
+    }
 
     fn barriers(self) -> Barriers {
         Barriers::default()

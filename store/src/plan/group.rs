@@ -167,4 +167,37 @@ impl Plan {
         self.event(at, kind, ("group", group.to_string()), message, &detail);
         Ok(())
     }
+
+    /// A beginning that is known and an end without a beginning are repetitions. `begins` is what the alert says.
+    pub(super) fn group_warning(
+        &mut self,
+        group: GroupId,
+        kind: &'static str,
+        begins: Option<&String>,
+        at: UnixMillis,
+    ) -> Result<(), CommitError> {
+        let name = self.group(group, "a group's warning")?.name.clone();
+        let (event, message) = if let Some(message) = begins {
+            let alert = AlertRow {
+                group_id: group,
+                node_id: None,
+                kind,
+                severity: Severity::Warning,
+                raised_ms: at,
+                cleared_ms: None,
+                message: message.clone(),
+            };
+            if !self.history.raise(alert) {
+                return Ok(());
+            }
+            ("group_warning_raised", message.clone())
+        } else {
+            if !self.history.clear(About::Group(group), kind, at) {
+                return Ok(());
+            }
+            ("group_warning_cleared", format!("group {name}: {kind} is over"))
+        };
+        self.event(at, event, ("group", group.to_string()), message, &json!({ "kind": kind }));
+        Ok(())
+    }
 }

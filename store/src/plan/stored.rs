@@ -166,7 +166,7 @@ pub(crate) fn subjects(changes: &[Change]) -> Subjects {
                 subjects.groups.insert(*group);
                 subjects.nodes.insert(*node);
             }
-            Change::GroupAlarm { group, .. } => {
+            Change::GroupAlarm { group, .. } | Change::GroupWarning { group, .. } => {
                 subjects.groups.insert(*group);
                 subjects.alarms.insert(*group);
             }
@@ -232,7 +232,8 @@ impl Subjects {
             | Change::NodePlaced { .. }
             | Change::NodeChanged { .. }
             | Change::NodeWasDown { .. }
-            | Change::GroupAlarm { .. } => {}
+            | Change::GroupAlarm { .. }
+            | Change::GroupWarning { .. } => {}
         }
     }
 

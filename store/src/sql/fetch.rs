@@ -83,7 +83,8 @@ static GROUP_ALERTS: Sql = Sql::new(|d| {
 
 static ALARMED: Sql = Sql::new(|d| {
     format!(
-        "SELECT {} FROM {} JOIN alerts t ON t.group_id = i.value AND t.node_id IS NULL GROUP BY t.group_id",
+        "SELECT {} FROM {} JOIN alerts t ON t.group_id = i.value AND t.node_id IS NULL \
+         AND t.kind = 'mass_darkness' GROUP BY t.group_id",
         d.object("'group_id', t.group_id, 'raised_ms', max(t.raised_ms)"),
         d.each(1, "i")
     )

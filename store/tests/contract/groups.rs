@@ -147,3 +147,26 @@ pub async fn a_group_alarm_is_open_once_and_repetitions_are_silent(store: &Store
     let message = one(store, "SELECT message FROM v_alerts").await;
     assert!(message.as_str().unwrap().starts_with("group rack-1: 30 of 32 nodes fell silent at once"), "{message}");
 }
+
+pub async fn a_groups_warning_is_open_until_it_is_over_beside_any_other_alert_of_the_group(store: &Store) {
+    store.commit(&beginning(0)).await.unwrap();
+    let warning = |kind, raised, seconds| Change::GroupWarning {
+        group: rack(1),
+        kind,
+        raised,
+        message: "node n1 floods".into(),
+        at: at(seconds),
+    };
+    let alarm = Change::GroupAlarm { group: rack(1), raised: true, silent: 3, members: 4, at: at(40) };
+    store.commit(&[warning("availability_flood", false, 30), alarm.clone()]).await.unwrap();
+    store.commit(&[warning("availability_flood", true, 50), warning("availability_budget", true, 50)]).await.unwrap();
+    store.commit(&[warning("availability_flood", true, 51), alarm]).await.unwrap();
+    let open = "SELECT kind FROM v_alerts WHERE state = 'raised' ORDER BY kind";
+    assert_eq!(column(store, open).await, ["availability_budget", "availability_flood", "mass_darkness"]);
+    store.commit(&[warning("availability_flood", false, 60)]).await.unwrap();
+    store.commit(&[warning("availability_flood", false, 61)]).await.unwrap();
+    assert_eq!(column(store, open).await, ["availability_budget", "mass_darkness"]);
+    let events = "SELECT message FROM v_events WHERE kind LIKE 'group_warning%' ORDER BY event_id";
+    let told = column(store, events).await;
+    assert_eq!(told, ["node n1 floods", "node n1 floods", "group rack-1: availability_flood is over"]);
+}

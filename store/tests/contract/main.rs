@@ -103,6 +103,7 @@ contract! {
     groups::a_group_created_again_stays_as_it_was,
     groups::a_checkin_service_that_asks_again_is_no_news,
     groups::a_group_alarm_is_open_once_and_repetitions_are_silent,
+    groups::a_groups_warning_is_open_until_it_is_over_beside_any_other_alert_of_the_group,
     nodes::a_node_has_one_current_group_of_each_kind,
     nodes::moving_closes_the_old_assignment_and_keeps_it,
     nodes::placing_twice_in_the_same_group_writes_no_history,

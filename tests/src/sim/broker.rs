@@ -111,7 +111,8 @@ impl World {
     fn forget_lossy(&mut self) {
         let mut queues = vec!["zone.analytics".to_owned()];
         for group in self.scene.groups() {
-            queues.extend([PRESENCE, BROKER_EVENTS, route::HEALTH].map(|purpose| route::group_queue(group, purpose)));
+            let lossy = [PRESENCE, BROKER_EVENTS, route::HEALTH, route::AVAILABILITY];
+            queues.extend(lossy.map(|purpose| route::group_queue(group, purpose)));
         }
         let janitor = self.broker.connect(&Principal::User(Name::nearest("janitor", "janitor")));
         for queue in queues {
@@ -157,6 +158,7 @@ impl World {
                     (Lane::Metrics, queue(route::METRICS)),
                     (Lane::HealthAlerts, queue(route::HEALTH_ALERTS)),
                     (Lane::HealthActions, queue(route::HEALTH_ACTIONS)),
+                    (Lane::Availability, queue(route::AVAILABILITY)),
                 ]);
             }
             Role::Node(_) => {}

@@ -8,6 +8,7 @@ use rollcall_zone_controller::core::{By, Command};
 
 use super::SETTLED;
 use super::process::Role;
+use super::speech;
 use super::truth::MEASURED;
 use super::world::{Happening, World};
 
@@ -30,6 +31,9 @@ fn policy(number: u64) -> String {
         "[settings]\nmetrics_period_ms = {}\n[actions]\nallowed = [\"identify\"]\n[analytics]\nperiod_ms = 5000\n",
         5_000 + number
     );
+    if !number.is_multiple_of(4) {
+        text += speech::POLICY;
+    }
     // Readings here are taken once a second: a bit that must dwell would follow late.
     for indicator in &INDICATORS[..MEASURED] {
         text += &format!("[settings.indicators.{}]\ndwell_ms = 0\n", indicator.name);
@@ -80,6 +84,7 @@ impl World {
             let pid = self.scene.pid(Role::Node(number));
             if self.now() >= self.processes[pid].paused_until {
                 self.samples(number);
+                self.measures(number);
             }
         }
     }

@@ -9,12 +9,14 @@ pub mod no_assignment_without_a_row;
 pub mod no_core_spins;
 pub mod no_epoch_goes_back;
 pub mod no_lie_is_believed;
+pub mod no_target_that_is_not_well;
 pub mod nobody_gets_what_he_cannot_take;
 pub mod nobody_is_down_who_speaks;
 pub mod one_group_per_kind;
 pub mod rosters_equal_the_store;
 pub mod rule_groups_follow_their_rules;
 pub mod saved_state_equals_truth_at_rest;
+pub mod speech_keeps_to_its_budget;
 pub mod the_store_never_refuses;
 
 use rollcall_model::{GroupId, Health, NodeId, NodeState, SessionEpoch};

@@ -7,8 +7,12 @@ use rollcall_model::packet::{
     Alerts, ArrivalDecision, Assignment, Decision, IdentityClash, Membership, NodeChange, NodeSubscription, Packet,
     Presence, PresenceRequest,
 };
+use rollcall_model::wire::availability::{self, RaMessage};
 use rollcall_model::wire::status::{self, NodeStatus};
-use rollcall_model::{GroupId, Health, InstanceId, Millis, NodeId, NodeState, Now, Principal, SessionEpoch, route};
+use rollcall_model::{
+    AvailabilityKind, AvailabilityKinds, GroupId, Health, InstanceId, Millis, NodeId, NodeState, Now, Principal,
+    SessionEpoch, route,
+};
 
 use super::invariants::no_lie_is_believed;
 use super::process::{Pid, Role};
@@ -48,8 +52,9 @@ impl World {
         let inbox = |role| self.scene.inbox(role, &self.nodes);
         let (of_node, of_zone) = (inbox(Role::Node(number)), inbox(Role::Zone));
         let checkin = self.scene.checkin(0);
-        let (from, exchange, key, packet) = match self.chance.below(8) {
+        let (from, exchange, key, packet) = match self.chance.below(9) {
             0 => return bad_status(group, victim),
+            8 => return bad_word(group, victim),
             1 => {
                 let presence = self.presence_of(number, instance);
                 (of_node, route::PRESENCE, String::new(), Packet::Presence(presence))
@@ -142,6 +147,7 @@ fn bad_status(group: GroupId, node: NodeId) -> Outgoing {
         longest_silence: Millis(600_000),
         leaving: true,
         tag: None,
+        availability: AvailabilityKinds::EMPTY,
     };
     Outgoing {
         exchange: route::GROUP,
@@ -151,6 +157,17 @@ fn bad_status(group: GroupId, node: NodeId) -> Outgoing {
         message_id: None,
         assurance: Assurance::Lossy,
         trace: None,
+    }
+}
+
+/// "I am free", in another's name.
+fn bad_word(group: GroupId, node: NodeId) -> Outgoing {
+    let kinds = AvailabilityKinds::EMPTY.with(AvailabilityKind::Balance);
+    Outgoing {
+        routing_key: route::group_key(group, route::AVAILABILITY, node),
+        body: RaMessage { node, epoch: SessionEpoch(1_000_000), kinds }.encode().to_vec(),
+        kind: availability::KIND,
+        ..bad_status(group, node)
     }
 }
 

@@ -50,6 +50,7 @@ pub(super) enum Lane {
     Metrics,
     HealthAlerts,
     HealthActions,
+    Availability,
 }
 
 /// A process, running or not.

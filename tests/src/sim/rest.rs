@@ -46,6 +46,7 @@ impl World {
                 _ => {}
             }
         }
+        self.check_targets();
         violations.extend(self.check_obedience());
         violations.extend(self.check_rule_group(&saved));
         let orders = self.ask("SELECT action_id, state, node FROM v_actions", order);

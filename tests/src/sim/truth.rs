@@ -142,8 +142,8 @@ pub fn hardware(kind: usize) -> HardwareTopology {
     let (vendor, driver, speed) =
         [("GenuineIntel", "ixgbe", 10), ("AuthenticAMD", "mlx5_core", 25), ("ARM", "ice", 100)][kind];
     HardwareTopology {
-        cpu: Cpu { vendor: Some(vendor.into()), ..Cpu::default() },
-        memory: Memory { technology: Some("DDR5".into()), ..Memory::default() },
+        cpu: Cpu { vendor: Some(vendor.into()), threads: Some(64), ..Cpu::default() },
+        memory: Memory { technology: Some("DDR5".into()), total_bytes: Some(256 << 30), ..Memory::default() },
         nics: vec![Nic {
             name: "eth0".into(),
             driver: Some(driver.into()),

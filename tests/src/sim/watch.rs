@@ -14,6 +14,7 @@ use super::invariants::{
 };
 use super::process::{Core, Pid, Role};
 use super::scene::Scene;
+use super::speech::Traffic;
 use super::truth::{End, NodeTruth};
 use super::world::World;
 
@@ -48,6 +49,8 @@ pub(super) struct Watch {
     granted: BTreeSet<(NodeId, InstanceId, SessionEpoch)>,
     agents: BTreeMap<NodeId, SessionEpoch>,
     answers: BTreeMap<NodeId, SessionEpoch>,
+    /// What nodes sent about how free they are.
+    pub traffic: Traffic,
     rosters: BTreeMap<(Pid, u32), BTreeMap<NodeId, (SessionEpoch, NodeState)>>,
 }
 
@@ -112,6 +115,7 @@ impl World {
     pub(super) fn published(&mut self, pid: Pid, message: &Outgoing) {
         if let Role::Node(number) = self.processes[pid].role {
             self.nodes[number].spoke |= message.kind == rollcall_model::wire::status::KIND;
+            self.spoken(message);
         }
         if !matches!(message.kind, "assignment" | "join_decision" | "membership" | "arrival_decision") {
             self.journal.count((pid, message.kind, message.body.len()));

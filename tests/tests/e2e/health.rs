@@ -113,10 +113,10 @@ pub async fn a_full_file_system_sets_its_bit_its_group_and_its_alert_and_clears_
 }
 
 /// Processes that do nothing but compute.
-struct Burning(Vec<Child>);
+pub struct Burning(Vec<Child>);
 
 impl Burning {
-    fn lit(many: usize) -> Self {
+    pub fn lit(many: usize) -> Self {
         // They want to run as much as any, but let others go first: what is measured is the agent, not its starvation.
         let script = "while :; do :; done";
         let burn = || Command::new("nice").args(["-n", "19", "sh", "-c", script]).stdin(Stdio::null()).spawn();

@@ -4,6 +4,7 @@
 //! small. They share a RabbitMQ; a second one is there to be killed, and for a second zone.
 
 mod actions;
+mod availability;
 mod broker_lost;
 mod coming_up;
 mod darkness;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         health::busy_processors_set_the_run_queue_bit_as_the_policy_says,
         health::a_process_killed_for_want_of_memory_sets_the_bit_of_oom_kills,
         health::a_link_that_goes_down_sets_its_bit_until_it_is_up_again,
+        availability::burning_processors_move_this_machine_from_balance_to_power_and_health_bars_who_is_down,
         policies::a_policy_reaches_every_node_and_outlives_restarts,
         policies::a_policy_nobody_can_obey_is_refused_and_nothing_changes,
         actions::an_action_takes_effect_once_however_often_it_comes,

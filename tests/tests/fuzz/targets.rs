@@ -7,12 +7,13 @@ use rollcall_identity::{
 use rollcall_model::capability::CapabilityDigest;
 use rollcall_model::packet::{Packet, Presence};
 use rollcall_model::policy::{Known, PolicyDocument};
+use rollcall_model::wire::availability::{CapacityMessage, RaMessage};
 use rollcall_model::wire::status::NodeStatus;
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, Hello};
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{
-    Health, HealthBits, InstanceId, MessageId, Millis, Name, NodeId, Principal, SealKey, SessionEpoch, UnixMillis,
-    ZoneId, authority,
+    AvailabilityKind, AvailabilityKinds, Health, HealthBits, InstanceId, MessageId, Millis, Name, NodeId, Principal,
+    SealKey, SessionEpoch, UnixMillis, ZoneId, authority,
 };
 
 /// A decoder.
@@ -45,6 +46,7 @@ pub fn all() -> Vec<Target> {
             decode: envelope,
         },
         Target { name: "status-packet", seeds: status_seeds, words: &[], decode: status },
+        Target { name: "availability", seeds: availability_seeds, words: &[], decode: availability },
         Target {
             name: "csr",
             seeds: csr_seeds,
@@ -192,6 +194,7 @@ fn a_status() -> NodeStatus {
         longest_silence: Millis(3_500),
         leaving: false,
         tag: None,
+        availability: AvailabilityKinds::EMPTY,
     };
     status.tag = seal::seal(&SEAL, &status, DIGEST).ok();
     status
@@ -213,6 +216,26 @@ fn status(input: &[u8]) -> Result<(), String> {
         && read.sequence == good.sequence;
     if seal::open(&SEAL, &read).is_ok() && !same {
         return Err("a tag opened for a packet it was not made for".into());
+    }
+    Ok(())
+}
+
+fn availability_seeds() -> Vec<Vec<u8>> {
+    let kinds = AvailabilityKinds::EMPTY.with(AvailabilityKind::Balance).with(AvailabilityKind::Power);
+    let capacity = CapacityMessage { node: node(), epoch: SessionEpoch(3), threads: 64, memory_mib: 262_144 };
+    vec![RaMessage { node: node(), epoch: SessionEpoch(3), kinds }.encode().to_vec(), capacity.encode().to_vec()]
+}
+
+fn availability(input: &[u8]) -> Result<(), String> {
+    if let Ok(read) = RaMessage::decode(input)
+        && (read.encode() != *input || read.kinds.is_empty())
+    {
+        return Err("an RA message that was taken has another form, or speaks for nothing".into());
+    }
+    if let Ok(read) = CapacityMessage::decode(input)
+        && (read.encode() != *input || read.threads == 0 || read.memory_mib == 0)
+    {
+        return Err("a capacity message that was taken has another form, or says nothing".into());
     }
     Ok(())
 }
@@ -305,13 +328,16 @@ fn token(input: &[u8]) -> Result<(), String> {
 
 fn policy_seeds() -> Vec<Vec<u8>> {
     let text = "[thresholds.disk_space]\nset_at = 95.0\nclear_at = 90.0\n\n[actions]\nallowed = [\"identify\"]\n";
-    vec![text.as_bytes().to_vec(), b"sample_period_ms = 2000\n".to_vec()]
+    let spoken = "[settings.availability]\nkinds = \"mixed\"\nmessages_per_second = 60\nmin = 0.05\n\
+                  schedule = [{ at = \"09:00\", alpha = 1.0 }]\n";
+    vec![text.as_bytes().to_vec(), b"sample_period_ms = 2000\n".to_vec(), spoken.as_bytes().to_vec()]
 }
 
 fn policy(input: &[u8]) -> Result<(), String> {
     // As the zone reads it: TOML first, then every problem of it at once.
     if let Ok(policy) = toml::from_str::<PolicyDocument>(&String::from_utf8_lossy(input)) {
         let _ = policy.problems(Known { groups: &[], nodes: &[] });
+        let _ = policy.settings.availability.map(|availability| rollcall_placement::plan(&availability));
     }
     Ok(())
 }

@@ -38,6 +38,7 @@ fn pages(node: &str) -> Vec<(&'static str, String)> {
         ("alerts-all", "/ui/alerts?state=all"),
         ("groups", "/ui/groups"),
         ("group", "/ui/groups/rack-a"),
+        ("place", "/ui/place?count=3&size=0.01&rule=node.name+!%3D+%27sim-0004%27"),
         ("checkins", "/ui/checkins"),
         ("search", "/ui/search?q=sim"),
         ("sql", "/ui/sql"),
@@ -55,8 +56,10 @@ pub async fn every_page_can_be_used_by_everybody_and_fits_every_screen(brokers: 
     let mut found = Vec::new();
     browser.go("/ui/").await;
     look(browser, "login", &axe, &mut found).await;
-    zone.log_in("/ui/").await;
-    zone.heat().await;
+    zone.log_in("/ui/place").await;
+    look(browser, "place-unheard", &axe, &mut found).await;
+    zone.heat_and_hear().await;
+    browser.go("/ui/").await;
     browser.holds("document.querySelector('#wrong .troubles li.critical')").await;
     for (name, path) in pages(NODE) {
         browser.go(&path).await;
@@ -65,6 +68,9 @@ pub async fn every_page_can_be_used_by_everybody_and_fits_every_screen(brokers: 
         }
         if name == "node" {
             browser.holds("document.querySelector('#bits td:nth-child(4) b')").await;
+        }
+        if name == "place" || name == "node" || name == "group" {
+            browser.holds("document.querySelector('.gauge')").await;
         }
         if name == "sql" {
             browser.click("button[data-example=example-1]").await;

@@ -12,6 +12,8 @@ pub const SERIAL: &str = "SIM00001";
 /// A policy by which the node is too hot.
 const HOT: &str = "[[overrides]]\nnode = \"sim-0004\"\n[overrides.settings.indicators.cpu_temperature]\nlimit = 1.0\n\
                    clear = 0.5\ndwell_ms = 0\n";
+/// What has nodes tell how free they are.
+const SPEAK: &str = "[settings.availability]\nkinds = \"both\"\nmessages_per_second = 20.0\nnodes_per_group = 4\n";
 /// One by which it is not.
 const COOL: &str = "[settings]\nsample_period_ms = 500\n";
 
@@ -59,6 +61,17 @@ impl Zone {
     /// Makes the node too hot.
     pub async fn heat(&self) {
         self.set(HOT).await;
+    }
+
+    /// Makes the node too hot, and has all tell how free they are; waits until that is known of both.
+    pub async fn heat_and_hear(&self) {
+        self.set(&format!("{SPEAK}{HOT}")).await;
+        until("both nodes to be heard", rollcall_tests::stage::PATIENCE, async || {
+            let (_, rows) = self.stage.api().get("/v1/availability").await.ok()?;
+            let rows: Vec<Value> = serde_json::from_str(&rows).ok()?;
+            (rows.len() == 4 && rows.iter().all(|row| row["availability"].is_number())).then_some(())
+        })
+        .await;
     }
 
     /// Makes it cool again.

@@ -95,6 +95,12 @@ impl Problem {
         Self { reason: Some(reason.into()), ..self }
     }
 
+    /// The same, with every single problem.
+    #[must_use]
+    pub fn with_details(self, details: Vec<String>) -> Self {
+        Self { details, ..self }
+    }
+
     /// Whoever asks, asks too often.
     pub fn too_often(retry_after: Millis) -> Self {
         let why = "too many requests; ask again after the time in retry-after";

@@ -40,6 +40,7 @@ pub async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> R
         database_is_writable,
         counted,
         overview: known.ok().and_then(Result::ok),
+        availability: shared.availability.figures(),
         spans: shared.tracer.figures(),
         process: Process::read(),
     };

@@ -65,6 +65,7 @@ impl Zone {
         match command {
             Command::SetPolicy { dry_run: true, .. }
             | Command::TestRule { .. }
+            | Command::JudgeCandidates { .. }
             | Command::Readings { .. }
             | Command::Trust(_) => None,
             Command::SetPolicy { comment, by, .. } => {

@@ -64,6 +64,9 @@ impl Zone {
 
     /// Something arrived on a channel; `from` is the inbox of who sent it.
     pub(super) fn on_channel_message(&mut self, message: ChannelMessage, from: &str, effects: &mut Vec<Effect>) {
+        if message.channel.as_str() == name::ALERTS {
+            return self.on_warning(&message, from, effects);
+        }
         if !self.is_extra(&message.channel) {
             self.count("channel", "unknown_channel");
             let why = format!("this zone has no channel {:?}", message.channel.as_str());

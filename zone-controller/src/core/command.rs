@@ -4,10 +4,11 @@ mod dispatch;
 mod rejection;
 
 use rollcall_model::packet::Action;
-use rollcall_model::{Capability, Millis, Name, Purpose};
+use rollcall_model::{Capability, Millis, Name, NodeId, Purpose};
 use rollcall_store::GroupKind;
 
 pub use self::rejection::{Rejection, RejectionKind};
+use super::candidates::Demands;
 use super::enrolment::Trust;
 
 /// Who gives a command, and from where; both go to the audit log.
@@ -129,6 +130,13 @@ pub enum Command {
     Readings {
         /// Name, id, or beginning of the id of the node.
         node: String,
+    },
+    /// Which of these nodes fulfil what is asked of a target; changes nothing. Answers why not, or null, by node id.
+    JudgeCandidates {
+        /// The nodes.
+        nodes: Vec<NodeId>,
+        /// What is asked of them.
+        demands: Demands,
     },
     /// Tokens, joins, certificates, users, the audit log.
     Trust(Box<Trust>),

@@ -99,6 +99,7 @@ impl Zone {
             "age_ms": readings.age_ms,
             "policy_version": readings.policy,
             "indicators": readings.indicators,
+            "availability": readings.availability,
         });
         effects.push(Effect::Answer { request: waiting.request, result: Ok(answer) });
     }

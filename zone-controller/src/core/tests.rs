@@ -13,6 +13,7 @@ use super::*;
 mod actions;
 mod asking;
 mod audit;
+mod candidates;
 mod certificates;
 mod channels;
 mod crowd;

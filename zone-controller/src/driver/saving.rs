@@ -64,7 +64,12 @@ impl Driver {
 
     /// Saves now or not at all.
     pub(super) async fn try_to_save(&self, changes: &[Change]) -> Result<(), CommitError> {
-        if changes.is_empty() { Ok(()) } else { self.store.commit(changes).await }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.store.commit(changes).await?;
+        self.committed.tell(changes);
+        Ok(())
     }
 
     /// What is saved, once it can be had.

@@ -19,10 +19,11 @@ use crate::api::errors::Problem;
 use crate::api::{Caller, Means, Shared};
 
 /// The pages there are: word, path, and how they are called.
-pub(super) const PAGES: [(&str, &str, &str); 7] = [
+pub(super) const PAGES: [(&str, &str, &str); 8] = [
     ("map", "/ui/", "Map"),
     ("alerts", "/ui/alerts", "Alerts"),
     ("groups", "/ui/groups", "Groups"),
+    ("place", "/ui/place", "Place"),
     ("checkins", "/ui/checkins", "Check-ins"),
     ("policy", "/ui/policy", "Policy"),
     ("sql", "/ui/sql", "SQL"),

@@ -1,10 +1,12 @@
 //! Groups, and one of them: how its members are, what is set on them, how their readings are distributed, and its rule.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use rollcall_model::indicator::{INDICATORS, Indicator, by_name};
+use rollcall_placement::Kind;
 use rollcall_store::Bind;
 use serde::Deserialize;
 
@@ -13,6 +15,7 @@ use super::answer::Answer;
 use super::ask::{read, text};
 use super::condition::Condition;
 use super::frame::Frame;
+use super::free::{self, Heard};
 use super::page;
 use super::quantiles::{Chart, Period};
 use super::state::{Look, look};
@@ -107,6 +110,10 @@ struct GroupPage {
     frame: Frame,
     group: Group,
     members: Vec<Member>,
+    /// What its members are listened to for; empty where no policy has nodes speak.
+    kind: &'static str,
+    /// How free they are, by their ids.
+    free: HashMap<String, Heard>,
     /// Set bits, most often set first, with on how many members.
     set: Vec<(&'static Indicator, usize)>,
     alerts: Vec<Alert>,
@@ -118,6 +125,15 @@ struct GroupPage {
 impl GroupPage {
     fn row(&self, alert: &Alert) -> String {
         alerts::row(&self.frame, alert)
+    }
+
+    /// How free a member is, or why it is no target.
+    fn free(&self, member: &Member) -> String {
+        self.free.get(&member.node_id).map_or_else(|| "–".into(), |heard| heard.free.clone())
+    }
+
+    fn why_not(&self, member: &Member) -> &str {
+        self.free.get(&member.node_id).map_or("", |heard| heard.why_not.as_str())
     }
 }
 
@@ -149,6 +165,8 @@ pub(super) async fn page(
     periods.reverse();
     let page = GroupPage {
         set: set_bits(&members),
+        kind: free::first_kind(&shared).map_or("", Kind::as_str),
+        free: free_of(&shared, &members),
         alerts: alerts::of(&shared, &group.group_id, "").await?,
         chart: Chart::of(indicator, &periods, frame.present()).map(|chart| chart.element()),
         indicator: indicator.name,
@@ -158,6 +176,15 @@ pub(super) async fn page(
         members,
     };
     page::html(&page)
+}
+
+/// How free members are, of the kind that nodes send first.
+fn free_of(shared: &Shared, members: &[Member]) -> HashMap<String, Heard> {
+    let Some(kind) = free::first_kind(shared) else { return HashMap::new() };
+    let members: HashSet<&str> = members.iter().map(|member| member.node_id.as_str()).collect();
+    let nodes = shared.availability.nodes();
+    let mine = nodes.iter().filter(|it| it.kind == kind).map(|it| (it.node.to_string(), it));
+    mine.filter(|(id, _)| members.contains(id.as_str())).map(|(id, it)| (id, Heard::of(it))).collect()
 }
 
 fn set_bits(members: &[Member]) -> Vec<(&'static Indicator, usize)> {

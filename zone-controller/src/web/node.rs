@@ -14,6 +14,7 @@ use super::ask::{number, read, text, yes};
 use super::condition::Condition;
 use super::drawing::{Drawing, bytes_of};
 use super::frame::Frame;
+use super::free::Free;
 use super::page;
 use super::reading::{self, Wish};
 use crate::api::errors::Problem;
@@ -113,6 +114,8 @@ struct NodePage {
     node: Node,
     bits: String,
     window: &'static str,
+    /// How free it is; none where no policy has nodes speak.
+    free: Option<String>,
     drawing: Option<String>,
     hardware: HardwareTopology,
     alerts: Vec<Alert>,
@@ -154,6 +157,7 @@ pub(super) async fn page(
     let page = NodePage {
         bits: bits.element(),
         window: bits.window(),
+        free: Free::element(&shared, &node.node_id),
         alerts: alerts::of(&shared, "", &node.node_id).await?,
         drawing: hardware.as_ref().map(|hardware| Drawing::of(hardware).element()),
         hardware: hardware.unwrap_or_default(),

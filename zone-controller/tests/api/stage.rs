@@ -8,7 +8,7 @@ use rollcall_bus::{Attachment, Bus, Connector, LocalBroker, RabbitSettings, Send
 use rollcall_discovery::{Discovery, DiscoverySettings};
 use rollcall_model::identifier::{Evidence, EvidenceSource};
 use rollcall_model::packet::{
-    Ack, Alerts, Arrival, JoinRequest, NodeChange, NodeSubscription, Packet, Presence, Readings,
+    Ack, Alerts, Arrival, AvailabilitySent, JoinRequest, NodeChange, NodeSubscription, Packet, Presence, Readings,
 };
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::wire::v1::Envelope;
@@ -171,6 +171,33 @@ impl Stage {
         format!("http://{}{path}", self.api)
     }
 
+    /// Somebody else on the zone's broker.
+    pub async fn attach(&self, principal: Principal, inbox: String) -> Bus {
+        let attachment = Attachment { principal, inbox, client_name: "somebody".into(), endpoint: None };
+        self.connector.attach(attachment).await.expect("a bus")
+    }
+
+    /// The rack says something on a channel.
+    pub async fn on_channel(&mut self, channel: &str, packet: Packet) {
+        self.say(route::ZONE, route::zone_key(channel, GroupId::derived_from("rack-a")), packet).await;
+    }
+
+    /// The rack tells how a node is.
+    pub async fn state(&mut self, node: &NodeIdentifier, number: u64, state: NodeState) {
+        let change = NodeChange {
+            number,
+            node: node.node,
+            epoch: SessionEpoch(1),
+            state,
+            health: Health::new(HealthBits::NONE, HealthBits::NONE).expect("a health"),
+            at: NOW.wall,
+            cause: "test".into(),
+            metrics: [].into(),
+        };
+        let group = GroupId::derived_from("rack-a");
+        self.on_channel("alerts", Packet::Alerts(Alerts { group, session: 1, changes: vec![change] })).await;
+    }
+
     /// Has the zone controller end in order.
     pub fn end(&self) {
         self.shutdown.request();
@@ -258,14 +285,13 @@ impl Stage {
 
     /// Plays the node: answers what comes to its inbox.
     pub async fn answer_readings(&self, node: &NodeIdentifier) {
-        let inbox = route::node_inbox(node.node);
-        let attachment = Attachment {
-            principal: Principal::Node(node.node),
-            inbox: inbox.clone(),
-            client_name: "node".into(),
-            endpoint: None,
-        };
-        let bus = self.connector.attach(attachment).await.expect("a bus");
+        let bus = self.attach(Principal::Node(node.node), route::node_inbox(node.node)).await;
+        self.answer_readings_on(&bus, node, None).await;
+    }
+
+    /// The same on a way that is there already, with what the node says of how free it is.
+    pub async fn answer_readings_on(&self, bus: &Bus, node: &NodeIdentifier, availability: Option<AvailabilitySent>) {
+        let (bus, inbox) = (bus.clone(), route::node_inbox(node.node));
         let mut consumer = bus.consume(&inbox, 8).await.expect("an inbox");
         let (node, instance) = (node.node, self.instance);
         tokio::spawn(async move {
@@ -273,8 +299,10 @@ impl Stage {
                 let envelope = Envelope::decode(&delivery.body).expect("a packet");
                 if let Packet::ReadingsRequest(asked) = envelope.packet {
                     let request = asked.request;
-                    let readings =
-                        Packet::Readings(Readings { request, node, age_ms: Millis(7), policy: 0, indicators: vec![] });
+                    let availability = availability.clone();
+                    let (age_ms, policy, indicators) = (Millis(7), 0, vec![]);
+                    let readings = Readings { request, node, age_ms, policy, indicators, availability };
+                    let readings = Packet::Readings(readings);
                     let answer = Sender::new(inbox.clone(), instance).lossy(
                         NOW,
                         route::DIRECT,

@@ -2,7 +2,8 @@
 
 use rollcall_identity::seal;
 use rollcall_model::packet::{Channel, ChannelMessage};
-use rollcall_model::{CapabilityDigest, Purpose, SealKey};
+use rollcall_model::policy::SentKinds;
+use rollcall_model::{AvailabilityKind, CapabilityDigest, Purpose, SealKey};
 
 use super::*;
 
@@ -188,4 +189,24 @@ fn another_run_has_another_key_and_a_key_is_not_shown() {
     let next = called(&mut group, 5_000, "next run", Some(HARDWARE));
     assert_ne!(next, key);
     assert!(!format!("{group:?}").contains(&String::from(next)));
+}
+
+#[test]
+fn a_node_whose_packets_are_doubted_is_no_target() {
+    let (mut group, key) = sealed_group();
+    group.step(at(1_000), super::hearing::update(1, super::hearing::availability(SentKinds::Balance, 4)));
+    let speaks = |group: &mut Group, ms| group.step(at(ms), super::hearing::speaks(0, 1, AvailabilityKind::Balance));
+    group.step(at(1_000), Event::Status(tagged(1, 0, &key, HARDWARE)));
+    speaks(&mut group, 1_100);
+    assert_eq!(super::hearing::targets(&group, 1_150), [node(0)].into());
+    group.step(at(2_000), Event::Status(tagged(2, 0, &key, CapabilityDigest([2; 12]))));
+    speaks(&mut group, 2_100);
+    assert!(super::hearing::targets(&group, 2_150).is_empty(), "it is made of something else than it checked in with");
+    // A minute after the last doubt it is believed again.
+    for ms in (3_000..64_000).step_by(1_000) {
+        group.step(at(ms), Event::Status(tagged(u32::try_from(ms).unwrap(), 0, &key, HARDWARE)));
+        group.step(at(ms), Event::Tick);
+    }
+    speaks(&mut group, 64_000);
+    assert_eq!(super::hearing::targets(&group, 64_050), [node(0)].into());
 }

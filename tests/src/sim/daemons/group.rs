@@ -1,6 +1,6 @@
 //! The group controller's adapter: publishes go to an outbox and end later; deliveries are acknowledged at once.
 
-use rollcall_bus::Delivery;
+use rollcall_bus::{Delivery, spoken};
 use rollcall_group_controller::core::{Effect, Event};
 use rollcall_group_controller::driver::{Which, control_packet, status_packet};
 use rollcall_model::route;
@@ -52,6 +52,7 @@ impl World {
             }
         }
         self.look_at_roster(pid);
+        self.look_at_targets(pid);
         self.arm(pid);
         fate
     }
@@ -66,6 +67,15 @@ impl World {
                         self.group_event(pid, Event::ConnectionClosed(node));
                     }
                 }
+                Lane::Availability => match spoken(delivery, true) {
+                    Ok(word) => {
+                        self.believes(pid, delivery);
+                        self.group_event(pid, Event::Spoken(word));
+                    }
+                    Err(error) => {
+                        self.group_event(pid, Event::Unspoken(error));
+                    }
+                },
                 Lane::Health => match status_packet(delivery, true) {
                     Ok(status) => {
                         self.believes(pid, delivery);

@@ -9,6 +9,7 @@ use rollcall_startup::metrics::{Format, Labels, Page, Process};
 use rollcall_startup::traces::SpanFigures;
 use rollcall_store::GroupKind;
 
+use crate::availability::AvailabilityFigures;
 use crate::core::Overview;
 
 /// What there is to tell.
@@ -27,6 +28,8 @@ pub struct Facts {
     pub counted: Option<Counted>,
     /// Counters, and the latest reports of the racks, where the zone's loop answered.
     pub overview: Option<Overview>,
+    /// What was heard of availability.
+    pub availability: AvailabilityFigures,
     /// What became of the spans of traces.
     pub spans: SpanFigures,
     /// This process.
@@ -70,6 +73,7 @@ pub fn render(facts: &Facts, format: Format) -> String {
         of_loop(overview, &mut page);
         of_racks(overview, racks, &mut page);
     }
+    of_availability(&facts.availability, &mut page);
     page.spans(facts.spans);
     page.process(&facts.process);
     page.write(format)
@@ -111,6 +115,23 @@ fn of_loop(overview: &Overview, page: &mut Page) {
         (vec![("source", source.to_owned()), ("reason", reason.to_owned())], *count)
     });
     page.counters("rollcall_ignored", "What was ignored or refused, by what it was and why", ignored);
+}
+
+fn of_availability(heard: &AvailabilityFigures, page: &mut Page) {
+    page.gauge("rollcall_availability_on", "Whether a policy has nodes send RA messages", u64::from(heard.on));
+    let messages = heard.messages.iter().map(|(became, count)| (vec![("became", (*became).to_owned())], *count));
+    page.counters("rollcall_availability_messages", "RA messages by what became of them", messages);
+    page.counters(
+        "rollcall_availability_pauses",
+        "How often this receiver was held up, so that it measured nothing across",
+        [(Vec::new(), heard.pauses)],
+    );
+    let flooding = "Nodes that speak faster than anybody can who tells the truth";
+    page.gauge("rollcall_availability_flooding", flooding, heard.flooding);
+    let eligible = "Nodes that may be a target now: heard within their time, and nothing bars them";
+    page.gauge("rollcall_availability_eligible", eligible, heard.eligible);
+    let asked = heard.asked.iter().map(|(became, count)| (vec![("became", (*became).to_owned())], *count));
+    page.counters("rollcall_targets_asked", "Questions for targets over AMQP by what became of them", asked);
 }
 
 /// The states of nodes, kinds of groups and severities of alerts there are.
@@ -192,6 +213,10 @@ mod tests {
                 racks: vec![Rack { group, name: "rack-a".into(), place: "row-1".into() }],
             }),
             overview: Some(Overview { ignored, summaries, ..Overview::default() }),
+            availability: AvailabilityFigures {
+                messages: BTreeMap::from([("too_fast", 6)]),
+                ..AvailabilityFigures::default()
+            },
             spans: SpanFigures::default(),
             process: Process { cpu_seconds: 1.5, ..Process::default() },
         }
@@ -214,6 +239,8 @@ mod tests {
             "rollcall_rack_indicators_set{rack=\"rack-a\",place=\"row-1\",indicator=\"fan\"} 2",
             "rollcall_rack_statuses_total{rack=\"rack-a\",place=\"row-1\"} 1234",
             "rollcall_rack_refused_total{rack=\"rack-a\",place=\"row-1\",reason=\"wrong_tag\"} 5",
+            "rollcall_availability_messages_total{became=\"too_fast\"} 6",
+            "rollcall_availability_on 0",
             "process_cpu_seconds_total 1.5",
             "# TYPE rollcall_ignored counter",
         ] {

@@ -1,6 +1,7 @@
 //! A line for each route: what it is for, what it takes beside the parameters of its lists, and what it answers.
 
 mod fleet;
+mod placing;
 mod trust;
 
 use utoipa::PartialSchema;
@@ -136,7 +137,7 @@ const OF_CHANGES: [Query; 5] = [
 
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
-    fleet::ALL.iter().chain(trust::ALL.iter())
+    fleet::ALL.iter().chain(placing::ALL).chain(trust::ALL)
 }
 
 /// That of a route.

@@ -53,6 +53,7 @@ impl Zone {
             }
             Command::DissolveGroup { group, by } => self.dissolve_group(now, &group, by.who, effects),
             Command::TestRule { rule } => self.test_rule(&rule),
+            Command::JudgeCandidates { nodes, demands } => self.judge_candidates(&nodes, &demands),
             Command::AcknowledgeAlert { alert, comment, by } => {
                 effects.push(Effect::Save(Change::AlertAcknowledged { alert, by: by.who, comment, at: now.wall }));
                 Ok(json!({ "alert": alert }))

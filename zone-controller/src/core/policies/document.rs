@@ -36,6 +36,13 @@ pub(super) fn parse(text: &str) -> Result<PolicyDocument, Rejection> {
 /// When there is one.
 pub(super) fn check(policy: &PolicyDocument, groups: &[Name], nodes: &[Name]) -> Result<(), Rejection> {
     let mut problems: Vec<String> = policy.problems(Known { groups, nodes }).iter().map(ToString::to_string).collect();
+    // What is out of bounds is told above; whether the rest can work together only placement knows.
+    if let Some(availability) = &policy.settings.availability
+        && availability.check().is_ok()
+        && let Err(error) = rollcall_placement::plan(availability)
+    {
+        problems.push(format!("settings.availability.{}: {error}", error.key()));
+    }
     let remedies = &policy.actions.remedies;
     if remedies.len() > MOST_REMEDIES {
         problems.push(format!("actions.remedies: there are {}, at most {MOST_REMEDIES} can be", remedies.len()));

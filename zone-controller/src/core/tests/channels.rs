@@ -123,8 +123,14 @@ fn a_node_that_is_asked_answers_the_request_and_only_once() {
     let (key, Packet::ReadingsRequest(question)) = packets(&effects).remove(0) else { panic!("{effects:?}") };
     let node = rollcall_model::route::node_of_inbox(&key).expect("a node's inbox");
     let answer = |node| {
-        let readings =
-            Readings { request: question.request, node, age_ms: Millis(5), policy: 3, indicators: Vec::new() };
+        let readings = Readings {
+            request: question.request,
+            node,
+            age_ms: Millis(5),
+            policy: 3,
+            indicators: Vec::new(),
+            availability: None,
+        };
         delivered(Packet::Readings(readings))
     };
     assert!(answers(&zone.step(NOW, answer(NodeId::derived_from("another")))).is_empty());

@@ -33,6 +33,27 @@ fn what_cannot_be_obeyed_is_refused_with_the_place_and_nothing_changes() {
         ("[settings]\nkeep_alive_ms = 5\n", "settings.keep_alive_ms: 5 is out of bounds"),
         ("[settings.indicators.disk_spaces]\nlimit = 1.0\n", "did you mean disk_space?"),
         ("[settings.indicators.disk_space]\nlimit = 80.0\nclear = 85.0\n", "settings.indicators.disk_space.clear"),
+        (
+            "[settings.availability]\nkinds = \"bth\"\n",
+            "line 2, column 9: `bth` is not known here; did you mean `both`?",
+        ),
+        ("[settings.availability]\nmin = 0.9\n", "settings.availability.min: 0.9 is out of bounds"),
+        (
+            "[settings.availability]\nkinds = \"both\"\nmessages_per_second = 0.2\n",
+            "settings.availability.messages_per_second: 0.2 messages per second are too few for a group of 64 nodes",
+        ),
+        (
+            "[settings.availability]\nkinds = \"mixed\"\nschedule = [{ at = \"09:00\", alpha = 1 }, { at = \"08:00\", alpha = 0 }]\n",
+            "settings.availability.schedule: 08:00:00 comes after 09:00:00",
+        ),
+        (
+            "[settings.availability]\nkinds = \"power\"\ntime_zone = \"Europe/Berlm\"\n",
+            "settings.availability.time_zone: there is no time zone",
+        ),
+        (
+            "[[overrides]]\nnode = \"n1\"\n[overrides.settings.availability]\nkinds = \"off\"\n",
+            "overrides[0].settings.availability: it holds for the whole zone",
+        ),
         ("[[overrides]]\ngroup = \"rack-z\"\n[overrides.settings]\n", "no group is named \"rack-z\"; there are rack-a"),
         ("[[overrides]]\nnode = \"db-*\"\n[overrides.settings]\n", "no node is named \"db-*\"; there are n1"),
         (

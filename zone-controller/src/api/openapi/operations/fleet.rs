@@ -1,5 +1,6 @@
 //! What the zone is, and what is done to it.
 
+use super::placing::SENT;
 use super::{Answer, LATEST, OF_CHANGES, OF_EVENTS, Operation, Sent, body, query};
 use crate::api::lists::catalogue as list;
 use crate::api::openapi::shapes::Shape;
@@ -87,6 +88,7 @@ const READINGS: Shape = Object(&[
     ("age_ms", Integer),
     ("policy_version", Integer),
     ("indicators", List(&READING)),
+    ("availability", Or(&SENT)),
 ]);
 const GROUP_ALERT: Shape = Object(&[
     ("group_id", Uuid),
