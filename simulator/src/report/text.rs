@@ -103,9 +103,12 @@ fn processes(report: &Report) -> Table {
 
 fn queues(report: &Report) -> Table {
     let of = |queue: &super::Queue| row(&queue.name, format!("{} on the average, at most {}", number(queue.mean), number(queue.most)));
-    let mut rows: Vec<_> = report.queues.iter().map(of).collect();
-    if rows.is_empty() {
-        rows.push(row("queues", "not measured"));
+    let (empty, used): (Vec<_>, Vec<_>) = report.queues.iter().partition(|queue| queue.most == 0.0);
+    let mut rows: Vec<_> = used.into_iter().map(of).collect();
+    match (report.queues.is_empty(), empty.len()) {
+        (true, _) => rows.push(row("queues", "not measured")),
+        (false, 0) => {}
+        (false, count) => rows.push(row("all other queues", format!("nothing was ever seen waiting in {count} kinds"))),
     }
     ("messages waiting".into(), rows)
 }
