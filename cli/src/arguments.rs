@@ -35,8 +35,8 @@ pub use self::question::Question;
 pub use self::trust::{
     Audit, AuditCommand, Certificates, JoinCommand, NewToken, NewUser, Revocation, TokenCommand, UserCommand,
 };
-use crate::{demo, plan, sim};
 use crate::settings::Format;
+use crate::{demo, plan, sim};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -76,7 +76,8 @@ pub async fn run(arguments: Arguments, settings: &Settings) -> Result<(), Failur
         () = shutdown.requested() => return Err(ended_before_it_began()),
     };
     say(&format!("{} is ready", broker.name));
-    let stage = Stage { arguments: &arguments, broker: &broker, name, trust: trust.as_ref(), directory: directory.path() };
+    let stage =
+        Stage { arguments: &arguments, broker: &broker, name, trust: trust.as_ref(), directory: directory.path() };
     let (queues, report) = stage.play(scenario, &shutdown).await;
     broker.stop(&queues).await;
     let report = report?;
@@ -84,13 +85,17 @@ pub async fn run(arguments: Arguments, settings: &Settings) -> Result<(), Failur
 }
 
 fn ended_before_it_began() -> Failure {
-    Failure::new(Exit::Failed, "ended before the zone stood: there is nothing to report; everything it started has ended")
+    Failure::new(
+        Exit::Failed,
+        "ended before the zone stood: there is nothing to report; everything it started has ended",
+    )
 }
 
 fn publish(arguments: &Arguments, settings: &Settings, report: &Report) -> Result<(), Failure> {
     if let Some(path) = &arguments.html {
         let shown = path.display();
-        std::fs::write(path, report.page()).map_err(|error| Failure::other(format!("cannot write {shown}: {error}")))?;
+        std::fs::write(path, report.page())
+            .map_err(|error| Failure::other(format!("cannot write {shown}: {error}")))?;
         say(&format!("the page is in {shown}"));
     }
     let text = if settings.format == Format::Json { report.json() + "\n" } else { report.text() };
@@ -110,8 +115,12 @@ impl Stage<'_> {
     /// Starts the zone, plays the scenario, ends the zone. Gives the queues that the zone leaves as well.
     async fn play(&self, scenario: Scenario, shutdown: &Shutdown) -> (Vec<String>, Result<Report, Failure>) {
         let load = processes::load();
-        let starting =
-            Zone::start(self.broker, (self.name.clone(), self.trust), (scenario.racks, scenario.keep_alive.0), self.directory);
+        let starting = Zone::start(
+            self.broker,
+            (self.name.clone(), self.trust),
+            (scenario.racks, scenario.keep_alive.0),
+            self.directory,
+        );
         let zone = tokio::select! {
             zone = starting => zone,
             () = shutdown.requested() => Err(ended_before_it_began()),
@@ -153,9 +162,9 @@ impl Stage<'_> {
         let (hearing, listening) = Hearing::begin(zone.client.clone(), numbers);
         let sights = self.sights(zone, queues, hearing.clone()).await;
         let mut crowd = Crowd::new();
-        let mut ways = Ways { connector: Connector::Rabbit(self.broker.settings.clone()), clock: Clock::start() };
+        let ways = Ways { connector: Connector::Rabbit(self.broker.settings.clone()), clock: Clock::start() };
         if self.arguments.connections == Connections::Shared {
-            let connecting = crowd.share(&fleet, &script, usize::from(self.arguments.sharing), &mut ways);
+            let connecting = crowd.share(&fleet, &script, usize::from(self.arguments.sharing), &ways);
             tokio::select! {
                 connected = connecting => connected?,
                 () = shutdown.requested() => return Err(ended_before_it_began()),
@@ -198,7 +207,9 @@ impl Stage<'_> {
     async fn sights(&self, zone: &Zone, names: Vec<String>, hearing: Hearing) -> Sights {
         let mut processes: Vec<Watched> =
             self.broker.pid.map(|pid| Watched::new("broker", vec![pid])).into_iter().collect();
-        for (name, kind) in [("zone", daemon::Kind::Zone), ("checkin", daemon::Kind::Checkin), ("racks", daemon::Kind::Rack)] {
+        for (name, kind) in
+            [("zone", daemon::Kind::Zone), ("checkin", daemon::Kind::Checkin), ("racks", daemon::Kind::Rack)]
+        {
             processes.push(Watched::new(name, zone.pids(kind)));
         }
         processes.push(Watched::new("nodes", vec![std::process::id()]));

@@ -63,7 +63,9 @@ pub enum What {
 
 /// Why figures cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{file} holds no figures: {why}; it has to be a report of `rollcall sim --json`, or have its \"figures\" alone")]
+#[error(
+    "{file} holds no figures: {why}; it has to be a report of `rollcall sim --json`, or have its \"figures\" alone"
+)]
 pub struct FiguresError {
     file: String,
     why: String,
@@ -93,7 +95,8 @@ impl Figures {
             Ok(report) => report.figures,
             Err(first) => serde_json::from_str(text).map_err(|_| refused(first.to_string()))?,
         };
-        let is_sound = |one: &Measured| [one.nodes, one.connections, one.value].iter().all(|it| it.is_finite() && *it >= 0.0);
+        let is_sound =
+            |one: &Measured| [one.nodes, one.connections, one.value].iter().all(|it| it.is_finite() && *it >= 0.0);
         match read.measured.iter().find(|one| !is_sound(one)) {
             Some(one) => Err(refused(format!("{:?} has a number below 0", one.what))),
             None => Ok(read),
@@ -150,7 +153,11 @@ mod tests {
         assert_eq!(figures, Figures::read("figures.json", BUILT_IN).unwrap());
         assert!(!figures.measured.is_empty());
         for one in &figures.measured {
-            assert!(one.command.starts_with("rollcall sim") || one.command.starts_with("target/release/"), "{}", one.command);
+            assert!(
+                one.command.starts_with("rollcall sim") || one.command.starts_with("target/release/"),
+                "{}",
+                one.command
+            );
             assert!(one.setting.contains("load"), "{}", one.setting);
         }
     }

@@ -93,7 +93,8 @@ impl Generation {
 
     fn cpu(&self) -> Cpu {
         let cores = self.sockets * self.cores;
-        let cache = |level, kind: &str, size_bytes, instances| Cache { level, kind: kind.into(), size_bytes, instances };
+        let cache =
+            |level, kind: &str, size_bytes, instances| Cache { level, kind: kind.into(), size_bytes, instances };
         let flags = if self.vendor == "ARM" { ARM_FLAGS } else { X86_FLAGS };
         Cpu {
             vendor: Some(self.vendor.clone()),
@@ -159,7 +160,11 @@ impl Generation {
     }
 
     fn drive(&self, number: u32) -> Storage {
-        let name = if self.spinning { format!("sd{}", char::from(b'a' + (number % 26) as u8)) } else { format!("nvme{number}n1") };
+        let name = if self.spinning {
+            format!("sd{}", char::from(b'a' + (number % 26) as u8))
+        } else {
+            format!("nvme{number}n1")
+        };
         Storage {
             name,
             size_bytes: Some(3_840_755_982_336),
@@ -216,8 +221,11 @@ mod tests {
     #[test]
     fn no_two_machines_have_an_address_in_common() {
         let ten = Generation::ten();
-        let all: BTreeSet<_> =
-            (0..70_000).step_by(7).flat_map(|index| ten[index as usize % 10].hardware(index).nics).map(|nic| nic.mac).collect();
+        let all: BTreeSet<_> = (0..70_000)
+            .step_by(7)
+            .flat_map(|index| ten[index as usize % 10].hardware(index).nics)
+            .map(|nic| nic.mac)
+            .collect();
         assert_eq!(all.len(), 20_000);
     }
 

@@ -196,7 +196,8 @@ impl Planner<'_> {
 
     fn traffic(&mut self) {
         let wish = self.wish;
-        let (nodes, period, metrics) = (f64::from(wish.nodes), wish.period_ms as f64 / 1e3, wish.metrics_ms as f64 / 1e3);
+        let (nodes, period, metrics) =
+            (f64::from(wish.nodes), wish.period_ms as f64 / 1e3, wish.metrics_ms as f64 / 1e3);
         let how = format!("{} nodes × (1 / {} s + 1 / {} s)", number(nodes), number(period), number(metrics));
         let rate = wish.messages_per_second();
         self.say("messages of nodes", Some(rate), "per s", Basis::Arithmetic, how);
@@ -219,7 +220,13 @@ impl Planner<'_> {
         let wish = self.wish;
         let nodes = f64::from(wish.nodes);
         let connections = nodes + f64::from(wish.racks()) + 2.0;
-        self.say("connections", Some(connections), "", Basis::Arithmetic, "one for each node and rack, zone and check-in service");
+        self.say(
+            "connections",
+            Some(connections),
+            "",
+            Basis::Arithmetic,
+            "one for each node and rack, zone and check-in service",
+        );
         let (mut by_cpu, mut by_memory) = (None, None);
         if let Some((micros, most)) = self.each(What::BrokerMicrosPerMessage) {
             let cores = wish.messages_per_second() * micros / 1e6;
@@ -254,7 +261,13 @@ impl Planner<'_> {
         if let Some((micros, most)) = self.each(What::RackMicrosPerMessage) {
             let share = wish.messages_per_second() / racks * micros / 1e4;
             let how = format!("{} µs a message", number(micros));
-            self.say("group controller: processor time", Some(share), "% of a core each", Self::basis(most, in_rack), how);
+            self.say(
+                "group controller: processor time",
+                Some(share),
+                "% of a core each",
+                Self::basis(most, in_rack),
+                how,
+            );
         }
     }
 
@@ -266,7 +279,8 @@ impl Planner<'_> {
             None => self.say("zone controller: memory", None, "MiB", Basis::Unknown, "no run tells it"),
         }
         if let Some((per_rack, most)) = self.each(What::ZoneMessagesPerRackAndMinute) {
-            let how = format!("{} racks × {} a minute, however many nodes stand in them", number(racks), number(per_rack));
+            let how =
+                format!("{} racks × {} a minute, however many nodes stand in them", number(racks), number(per_rack));
             let basis = Self::basis(most, f64::from(wish.nodes_per_rack));
             self.say("zone controller: messages", Some(per_rack * racks), "per min", basis, how);
         }

@@ -47,7 +47,8 @@ pub fn largest(values: &[f64]) -> f64 {
 #[must_use]
 pub fn line(points: &[(f64, f64)]) -> Option<(f64, f64)> {
     let count = points.len() as f64;
-    let (x, y) = (points.iter().map(|(x, _)| x).sum::<f64>() / count, points.iter().map(|(_, y)| y).sum::<f64>() / count);
+    let (x, y) =
+        (points.iter().map(|(x, _)| x).sum::<f64>() / count, points.iter().map(|(_, y)| y).sum::<f64>() / count);
     let spread: f64 = points.iter().map(|(at, _)| (at - x).powi(2)).sum();
     if points.is_empty() {
         None

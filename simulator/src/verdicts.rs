@@ -134,7 +134,14 @@ mod tests {
     /// (deaths, latency, back in time, unnoticed, suspicions, verdicts)
     fn figures(lives: &[Lived], words: &[Said]) -> (usize, Option<f64>, usize, usize, usize, usize) {
         let it = judge(lives, words, 5_000, 100_000);
-        (it.deaths, it.detection_ms.map(|q| q.max), it.back_in_time, it.unnoticed, it.false_suspicions, it.false_verdicts)
+        (
+            it.deaths,
+            it.detection_ms.map(|q| q.max),
+            it.back_in_time,
+            it.unnoticed,
+            it.false_suspicions,
+            it.false_verdicts,
+        )
     }
 
     #[test]

@@ -159,7 +159,8 @@ fn queues(seen: &Seen) -> Vec<Queue> {
         of_kind.entry(queues::kind(name)).or_default().push(place);
     }
     let of = |(name, places): (String, Vec<usize>)| {
-        let sum = |depths: &Vec<Option<u32>>| places.iter().filter_map(|place| *depths.get(*place)?).map(f64::from).sum();
+        let sum =
+            |depths: &Vec<Option<u32>>| places.iter().filter_map(|place| *depths.get(*place)?).map(f64::from).sum();
         let sums: Vec<f64> = depths.iter().map(sum).collect();
         Queue { name, mean: mean(&sums), most: largest(&sums) }
     };
@@ -231,7 +232,15 @@ mod tests {
         let counts = |second: u64| Counts { statuses: second * 10, others: second, ..Counts::default() };
         let led = |node, arrived, took, end| Led { node, is_first: true, arrived, took, end };
         Seen {
-            scenario: Scenario { nodes: 2, racks: 2, arrival: rollcall_simulator::arrivals::Arrival { over: rollcall_simulator::Span::seconds(4), ..Default::default() }, ..Scenario::default() },
+            scenario: Scenario {
+                nodes: 2,
+                racks: 2,
+                arrival: rollcall_simulator::arrivals::Arrival {
+                    over: rollcall_simulator::Span::seconds(4),
+                    ..Default::default()
+                },
+                ..Scenario::default()
+            },
             setting: Setting { cores: 2, optimized: true, connections: "shared".into(), ..Setting::default() },
             began: 100_000,
             ended: 140_000,
@@ -240,7 +249,10 @@ mod tests {
             moments: (0..40).map(moment).collect(),
             counts: (0..40).map(counts).collect(),
             processes: vec!["broker".into()],
-            queues: (vec!["group.a.health".into(), "group.b.health".into()], vec![vec![Some(1), Some(2)], vec![None, Some(1)]]),
+            queues: (
+                vec!["group.a.health".into(), "group.b.health".into()],
+                vec![vec![Some(1), Some(2)], vec![None, Some(1)]],
+            ),
             traffic: (0..40).map(|s| Some((Traffic { up: s * 1_000, down: s * 100 }, 1))).collect(),
         }
     }
@@ -249,7 +261,10 @@ mod tests {
     fn figures_are_of_the_part_in_which_all_stood() {
         let report = report(seen());
         assert_eq!(report.setting.steady_s, 29.0, "from second 10 to 39");
-        assert_eq!((report.statuses.per_second, report.statuses.others_per_second, report.statuses.sent), (10.0, 1.0, 390));
+        assert_eq!(
+            (report.statuses.per_second, report.statuses.others_per_second, report.statuses.sent),
+            (10.0, 1.0, 390)
+        );
         assert_eq!((report.joins.first_to_last_s, report.joins.per_second, report.joins.stood), (5.0, 0.4, 2));
         assert_eq!(report.verdicts.detection_ms.map(|it| it.max), Some(3_500.0));
         assert_eq!(report.processes[0].cpu_percent, 24.5);

@@ -120,8 +120,10 @@ impl Arguments {
                 .hint("add --connections own"));
         }
         match &self.broker {
-            Some(_) if self.tls => Err(Failure::usage("--tls makes a site of its own, and a given broker takes none of its certificates")
-                .hint("leave --broker out, and a private RabbitMQ is started; or leave --tls out")),
+            Some(_) if self.tls => {
+                Err(Failure::usage("--tls makes a site of its own, and a given broker takes none of its certificates")
+                    .hint("leave --broker out, and a private RabbitMQ is started; or leave --tls out"))
+            }
             Some(url) if !url.starts_with("amqp://") => {
                 Err(Failure::usage("--broker has to look like amqp://user:password@host:port/vhost")
                     .hint("the nodes of a simulation that share a broker with others log in with a password"))
@@ -143,7 +145,8 @@ impl Arguments {
     /// The command that does the same again, without the names of files it writes.
     #[must_use]
     pub fn command(&self, scenario: &Scenario) -> String {
-        let mut words = format!("rollcall sim --nodes {} --racks {} --for {}", scenario.nodes, scenario.racks, scenario.lasting);
+        let mut words =
+            format!("rollcall sim --nodes {} --racks {} --for {}", scenario.nodes, scenario.racks, scenario.lasting);
         let defaults = Scenario::default();
         if scenario.arrival.over != defaults.arrival.over {
             words += &format!(" --over {}", scenario.arrival.over);

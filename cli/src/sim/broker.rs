@@ -47,8 +47,9 @@ impl Broker {
         let private = started.map_err(|error| {
             let failure = Failure::caused_by(Exit::Unreachable, &error);
             match error {
-                StartError::NotInstalled { package, .. } => failure
-                    .hint(format!("`apt-get install {package}`, or give a broker: --broker amqp://user:password@host/vhost")),
+                StartError::NotInstalled { package, .. } => failure.hint(format!(
+                    "`apt-get install {package}`, or give a broker: --broker amqp://user:password@host/vhost"
+                )),
                 _ => failure,
             }
         })?;
@@ -83,8 +84,9 @@ async fn given(url: &str) -> Result<Broker, Failure> {
     let endpoint = settings.endpoint().map_err(|error| Failure::caused_by(Exit::Usage, &error))?;
     let shown = format!("{}:{}", endpoint.host, endpoint.port);
     let unreachable = |why: String| {
-        Failure::unreachable(format!("there is no RabbitMQ to be used at {shown}: {why}"))
-            .hint("is it running, and are user, password and virtual host right? Without --broker a private one is started")
+        Failure::unreachable(format!("there is no RabbitMQ to be used at {shown}: {why}")).hint(
+            "is it running, and are user, password and virtual host right? Without --broker a private one is started",
+        )
     };
     let connecting = Connection::connect(url, ConnectionProperties::default());
     let connection = tokio::time::timeout(PATIENCE, connecting)
@@ -100,8 +102,11 @@ async fn given(url: &str) -> Result<Broker, Failure> {
     // The connection has done what it was for.
     let _ = connection.close(200, "done".into()).await;
     if there {
-        return Err(Failure::unreachable(format!("the virtual host {:?} at {shown} is a zone's already", endpoint.vhost))
-            .hint("give an empty one: `rabbitmqctl add_vhost rollcall-sim`, and permissions for the user in it"));
+        return Err(Failure::unreachable(format!(
+            "the virtual host {:?} at {shown} is a zone's already",
+            endpoint.vhost
+        ))
+        .hint("give an empty one: `rabbitmqctl add_vhost rollcall-sim`, and permissions for the user in it"));
     }
     Ok(Broker { settings, pid: None, management: None, name: format!("RabbitMQ at {shown}"), private: None })
 }

@@ -92,7 +92,9 @@ impl Carrier {
     pub async fn run(mut self, shutdown: &Shutdown, for_one_life: bool) -> Vec<Node> {
         let mut deliveries = Vec::new();
         self.link.mark_unchanged();
-        while !self.nodes.iter().all(Node::is_over) && !(for_one_life && self.nodes.iter().any(Node::has_gone)) {
+        let ended = |nodes: &[Node]| nodes.iter().map(Node::ended).sum::<u64>();
+        let before = ended(&self.nodes);
+        while !self.nodes.iter().all(Node::is_over) && !(for_one_life && ended(&self.nodes) > before) {
             let alarm = self.alarms.peek().map(|Reverse((at, _))| self.clock.until(*at));
             let due = async {
                 match alarm {

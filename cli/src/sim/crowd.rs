@@ -53,7 +53,13 @@ impl Crowd {
     ///
     /// # Errors
     /// When the broker refuses one.
-    pub async fn share(&mut self, fleet: &Arc<Fleet>, script: &Script, sharing: usize, ways: &Ways) -> Result<(), Failure> {
+    pub async fn share(
+        &mut self,
+        fleet: &Arc<Fleet>,
+        script: &Script,
+        sharing: usize,
+        ways: &Ways,
+    ) -> Result<(), Failure> {
         for (number, parts) in script.parts.chunks(sharing.max(1)).enumerate() {
             let nodes = parts.iter().map(|part| Node::new(fleet, part)).collect();
             let carrier = Carrier::attach(fleet, nodes, number, &ways.connector, ways.clock).await?;
@@ -100,7 +106,13 @@ impl Crowd {
 }
 
 /// The lives of one node, each with a connection of its own.
-async fn alone(fleet: Arc<Fleet>, part: Part, ways: Ways, door: Option<Door>, shutdown: Shutdown) -> Result<(), Failure> {
+async fn alone(
+    fleet: Arc<Fleet>,
+    part: Part,
+    ways: Ways,
+    door: Option<Door>,
+    shutdown: Shutdown,
+) -> Result<(), Failure> {
     let mut node = Node::new(&fleet, &part);
     while let Some(at) = node.arrives() {
         tokio::time::sleep(ways.clock.until(at)).await;

@@ -94,7 +94,8 @@ pub async fn messages_of_zone(client: &Client) -> Option<u64> {
 }
 
 fn received(page: &str) -> Option<u64> {
-    let of = |line: &str| line.strip_prefix("rollcall_messages_received_total")?.rsplit_once(' ')?.1.parse::<u64>().ok();
+    let of =
+        |line: &str| line.strip_prefix("rollcall_messages_received_total")?.rsplit_once(' ')?.1.parse::<u64>().ok();
     page.lines().filter_map(of).reduce(|sum, more| sum + more)
 }
 

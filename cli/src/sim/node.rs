@@ -39,7 +39,7 @@ pub struct Node {
     living: Option<Living>,
     epoch: SessionEpoch,
     led: u64,
-    has_gone: bool,
+    ended: u64,
 }
 
 struct Living {
@@ -96,7 +96,7 @@ impl Node {
             living: None,
             epoch: SessionEpoch::default(),
             led: 0,
-            has_gone: false,
+            ended: 0,
         }
     }
 
@@ -137,10 +137,10 @@ impl Node {
         self.living.is_none() && self.next.is_none()
     }
 
-    /// Whether it has led a life and leads none now.
+    /// How many of its lives have ended.
     #[must_use]
-    pub const fn has_gone(&self) -> bool {
-        self.has_gone
+    pub const fn ended(&self) -> u64 {
+        self.ended
     }
 
     /// When it wants to be [due](Self::due) next.
@@ -193,11 +193,11 @@ impl Node {
         // It may have come late: its certificate and its connection took their time, which is part of its way in.
         let arrived = now.wall.0.saturating_sub(now.tick.since(Tick(life.from)).0);
         let number = self.fleet.tally.arrived(self.index, self.led == 0, arrived);
-        self.has_gone = false;
         self.led += 1;
         let agent = Agent::new(self.settings());
         // Machines that start together do not look at themselves together.
-        let phase = Dice::of(&[self.fleet.scenario.seed, u64::from(self.index), 6]).below(self.fleet.scenario.sample_period.0);
+        let phase =
+            Dice::of(&[self.fleet.scenario.seed, u64::from(self.index), 6]).below(self.fleet.scenario.sample_period.0);
         let first = self.machine.sample(now.tick, now.tick);
         self.living = Some(Living { agent, life, number, stands: false, next_sample: now.tick + Millis(phase) });
         let mut effects = self.step(now, Event::CheckinFound(self.fleet.checkin));
@@ -212,7 +212,7 @@ impl Node {
         let effects = if how == Ending::Left { self.step(now, Event::Leave) } else { Vec::new() };
         if let Some(living) = self.living.take() {
             self.fleet.tally.ended(living.number, now.wall.0, how);
-            self.has_gone = true;
+            self.ended += 1;
         }
         effects
     }

@@ -46,7 +46,8 @@ fn used(pid: u32) -> Option<(f64, f64)> {
 
 /// `utime`, `stime` and `rss`: the 14th, 15th and 24th field; the second is a name in brackets and may hold blanks.
 fn parse(stat: &str) -> Option<(f64, f64)> {
-    let fields: Vec<f64> = stat.rsplit_once(')')?.1.split_whitespace().map(|field| field.parse().unwrap_or(0.0)).collect();
+    let fields: Vec<f64> =
+        stat.rsplit_once(')')?.1.split_whitespace().map(|field| field.parse().unwrap_or(0.0)).collect();
     Some(((fields.get(11)? + fields.get(12)?) / TICKS, fields.get(21)? * PAGE / 1_048_576.0))
 }
 

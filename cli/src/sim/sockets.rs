@@ -47,7 +47,8 @@ impl Sockets {
 
 async fn look(port: u16) -> Option<BTreeMap<String, Traffic>> {
     let (filter, own) = (format!("dport = :{port}"), format!("pid={},", std::process::id()));
-    let asked = Command::new("ss").args(["-tinpHO", "state", "established", &filter]).stdin(Stdio::null()).output().await;
+    let asked =
+        Command::new("ss").args(["-tinpHO", "state", "established", &filter]).stdin(Stdio::null()).output().await;
     let asked = asked.ok().filter(|asked| asked.status.success())?;
     Some(parse(&String::from_utf8_lossy(&asked.stdout), &own))
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use reqwest::Method;
 use rollcall_model::{GroupId, Name};
 use rollcall_startup::{Exit, Failure};
 use tokio::process::{Child, ChildStdin, Command};
@@ -64,12 +65,14 @@ impl Zone {
         (racks, keep_alive_ms): (u32, u64),
         directory: &Path,
     ) -> Result<Self, Failure> {
-        let port = UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.local_addr()).map_err(|error| failed(&error))?;
+        let port =
+            UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.local_addr()).map_err(|error| failed(&error))?;
         let api = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).map_err(|error| failed(&error))?;
         let texts = Texts { broker, name: &name, trust, directory, edges: edges(broker, port.port()) };
         let mut zone = Self {
             checkin: Name::nearest(&format!("checkin-{name}"), "checkin"),
-            client: client(api, trust)?,
+            // Until the zone has made its administrator there is nobody to ask as.
+            client: client(api, None)?,
             name: name.clone(),
             api,
             directory: directory.to_owned(),
@@ -77,7 +80,12 @@ impl Zone {
             daemons: Vec::new(),
         };
         zone.spawn(Kind::Zone, "zone", &texts.zone(api, keep_alive_ms)?)?;
-        zone.until("the zone to answer", async |zone| zone.client.status().await.is_ok()).await?;
+        zone.until("the zone to answer", async |zone| match client(zone.api, trust) {
+            Ok(client) => is_ready(&client).await,
+            Err(_) => false,
+        })
+        .await?;
+        zone.client = client(api, trust)?;
         if let Some(trust) = trust {
             let joiner = |kind, name: &Name| Joiner { kind, name: name.clone() };
             let racks = (0..racks).map(|rack| joiner("group", &rack_name(rack)));
@@ -107,7 +115,13 @@ impl Zone {
         let mut command = Command::new(program);
         command.args(["sim-daemon", kind.word(), "--config"]).arg(&file);
         // In a group of its own: Ctrl-C at the terminal is for us, who end it in order.
-        command.stdin(Stdio::piped()).stdout(log).stderr(again).env("NO_COLOR", "1").process_group(0).kill_on_drop(true);
+        command
+            .stdin(Stdio::piped())
+            .stdout(log)
+            .stderr(again)
+            .env("NO_COLOR", "1")
+            .process_group(0)
+            .kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| failed(&error))?;
         let lifeline = child.stdin.take();
         self.daemons.push(Daemon { kind, name: name.to_owned(), child, lifeline });
@@ -126,7 +140,10 @@ impl Zone {
             }
             if Instant::now() > deadline {
                 let words = self.last_words("zone");
-                return Err(Failure::unreachable(format!("waited {} s in vain for {what}; the zone said:\n{words}", PATIENCE.as_secs())));
+                return Err(Failure::unreachable(format!(
+                    "waited {} s in vain for {what}; the zone said:\n{words}",
+                    PATIENCE.as_secs()
+                )));
             }
             sleep(LOOK).await;
         }
@@ -135,7 +152,8 @@ impl Zone {
 
     /// A daemon that has ended, with its last words.
     pub fn failure(&mut self) -> Option<Failure> {
-        let ended = |daemon: &mut Daemon| daemon.child.try_wait().ok().flatten().map(|status| (daemon.name.clone(), status));
+        let ended =
+            |daemon: &mut Daemon| daemon.child.try_wait().ok().flatten().map(|status| (daemon.name.clone(), status));
         let (name, status) = self.daemons.iter_mut().find_map(ended)?;
         Some(Failure::unreachable(format!("{name} has ended ({status}); it said:\n{}", self.last_words(&name))))
     }
@@ -175,13 +193,19 @@ impl Zone {
 }
 
 /// How many racks are in, and how many check-in services are known.
-const STANDING: &str = "SELECT (SELECT count(*) FROM v_groups WHERE kind = 'physical'), (SELECT count(*) FROM v_checkins)";
+const STANDING: &str =
+    "SELECT (SELECT count(*) FROM v_groups WHERE kind = 'physical'), (SELECT count(*) FROM v_checkins)";
 
 fn client(api: SocketAddr, trust: Option<&Trust>) -> Result<Client, Failure> {
     Ok(match trust {
         Some(trust) => Client::new(&format!("https://{api}"), &Credential::Directory(trust.administrator()))?,
         None => Client::new(&format!("http://{api}"), &Credential::None)?,
     })
+}
+
+/// Whether the zone has its broker and takes orders.
+async fn is_ready(client: &Client) -> bool {
+    client.raw(Method::GET, "/readyz", Vec::new(), None).await.is_ok_and(|answer| answer.status.is_success())
 }
 
 /// A value as TOML writes it: the strings of JSON are strings of TOML.

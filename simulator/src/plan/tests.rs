@@ -72,7 +72,8 @@ fn twenty_thousand_nodes_are_reckoned_by_hand_and_alike() {
 #[test]
 fn without_figures_it_says_what_it_does_not_know() {
     let plan = plan(&Figures::default(), WISH).unwrap();
-    assert_eq!(value(&plan, "messages of nodes"), Some((6_000.0, Basis::Arithmetic)));
+    let (messages, basis) = value(&plan, "messages of nodes").unwrap();
+    assert!((messages - 6_000.0).abs() < 1e-6 && basis == Basis::Arithmetic);
     assert_eq!(value(&plan, "brokers"), None);
     assert!(plan.text().contains("not known"));
 }

@@ -25,7 +25,8 @@ impl Plan {
         text += "\nmeasured\n";
         for one in &self.measured {
             let what = serde_json::to_value(one.what).unwrap_or_default();
-            let (what, value, nodes) = (what.as_str().unwrap_or_default().to_owned(), number(one.value), number(one.nodes));
+            let (what, value, nodes) =
+                (what.as_str().unwrap_or_default().to_owned(), number(one.value), number(one.nodes));
             text += &format!("  {what} = {value} at {nodes} nodes\n      {} ({})\n", one.command, one.setting);
         }
         text += "\nto be known\n";

@@ -21,7 +21,8 @@ pub struct Line {
 pub fn chart(title: &str, unit: &str, seconds: f64, lines: &[Line]) -> String {
     let all = lines.iter().flat_map(|line| &line.values).flatten().copied();
     let top = round_up(all.fold(0.0, f64::max));
-    let mut html = format!("<figure><figcaption>{} <span class=unit>{}</span></figcaption>", escape(title), escape(unit));
+    let mut html =
+        format!("<figure><figcaption>{} <span class=unit>{}</span></figcaption>", escape(title), escape(unit));
     if lines.iter().all(|line| line.values.iter().all(Option::is_none)) {
         return html + "<p class=none>not measured</p></figure>";
     }

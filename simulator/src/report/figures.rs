@@ -1,9 +1,9 @@
 //! From a report to what can be reckoned with.
 
 use super::{Report, Setting};
+use crate::Figures;
 use crate::figures::{Measured, What};
 use crate::report::chart::number;
-use crate::Figures;
 
 /// Fewer messages a second say nothing about the cost of one.
 const ENOUGH: f64 = 5.0;

@@ -46,7 +46,15 @@ fn charts(report: &Report) -> String {
     let some = |of: fn(&Moment) -> f64| move |moment: &Moment| Some(of(moment));
     let each = |of: &dyn Fn(&Moment, usize) -> Option<f64>| -> Vec<Line> {
         let named = |(place, name): (usize, &String)| line(name, &|moment| of(moment, place));
-        report.processes.iter().map(|process| process.name.clone()).collect::<Vec<_>>().iter().enumerate().map(named).collect()
+        report
+            .processes
+            .iter()
+            .map(|process| process.name.clone())
+            .collect::<Vec<_>>()
+            .iter()
+            .enumerate()
+            .map(named)
+            .collect()
     };
     [
         chart(
@@ -61,7 +69,12 @@ fn charts(report: &Report) -> String {
         ),
         chart("Joins", "per s", seconds, &[line("joins", &some(|moment| moment.joins))]),
         chart("Status packets", "per s", seconds, &[line("status packets", &some(|moment| moment.statuses))]),
-        chart("Messages to the zone controller", "per s", seconds, &[line("messages", &some(|moment| moment.zone_messages))]),
+        chart(
+            "Messages to the zone controller",
+            "per s",
+            seconds,
+            &[line("messages", &some(|moment| moment.zone_messages))],
+        ),
         chart("Messages waiting in queues", "", seconds, &[line("messages", &|moment| moment.waiting)]),
         chart("Processor time", "% of a core", seconds, &each(&|moment, place| moment.cpu.get(place).copied())),
         chart("Memory", "MiB", seconds, &each(&|moment, place| moment.memory.get(place).copied())),

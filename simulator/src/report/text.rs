@@ -50,7 +50,10 @@ fn joins(report: &Report) -> Table {
     let rows = vec![
         row("arrivals", format!("{}, of which {} stood in both groups", joins.arrivals, joins.stood)),
         row("first arrival to last node standing", with_unit(joins.first_to_last_s, "s")),
-        row("joins", format!("{}; {} in the best second", with_unit(joins.per_second, "per s"), number(joins.most_in_a_second))),
+        row(
+            "joins",
+            format!("{}; {} in the best second", with_unit(joins.per_second, "per s"), number(joins.most_in_a_second)),
+        ),
         row("join latency", quantiles(joins.latency_ms, "ms")),
     ];
     ("joins".into(), rows)
@@ -67,8 +70,14 @@ fn statuses(report: &Report) -> Table {
     ];
     match &report.wire {
         Some(wire) => rows.extend([
-            row("on the wire, node to broker", with_unit(wire.up_per_node_and_hour / 1_048_576.0, "MiB per node and hour")),
-            row("on the wire, broker to node", with_unit(wire.down_per_node_and_hour / 1_048_576.0, "MiB per node and hour")),
+            row(
+                "on the wire, node to broker",
+                with_unit(wire.up_per_node_and_hour / 1_048_576.0, "MiB per node and hour"),
+            ),
+            row(
+                "on the wire, broker to node",
+                with_unit(wire.down_per_node_and_hour / 1_048_576.0, "MiB per node and hour"),
+            ),
             row("on the wire, for each message", with_unit(wire.per_message, "bytes")),
         ]),
         None => rows.push(row("on the wire", "not measured")),
@@ -95,14 +104,17 @@ fn verdicts(report: &Report) -> Table {
 fn processes(report: &Report) -> Table {
     let of = |process: &Process| {
         let Process { cpu_percent, most_cpu_percent, memory_mib, most_memory_mib, .. } = process;
-        let [cpu, most_cpu, memory, most_memory] = [cpu_percent, most_cpu_percent, memory_mib, most_memory_mib].map(|it| number(*it));
+        let [cpu, most_cpu, memory, most_memory] =
+            [cpu_percent, most_cpu_percent, memory_mib, most_memory_mib].map(|it| number(*it));
         row(&process.name, format!("{cpu} % of a core (at most {most_cpu}), {memory} MiB (at most {most_memory})"))
     };
     ("processes".into(), report.processes.iter().map(of).collect())
 }
 
 fn queues(report: &Report) -> Table {
-    let of = |queue: &super::Queue| row(&queue.name, format!("{} on the average, at most {}", number(queue.mean), number(queue.most)));
+    let of = |queue: &super::Queue| {
+        row(&queue.name, format!("{} on the average, at most {}", number(queue.mean), number(queue.most)))
+    };
     let (empty, used): (Vec<_>, Vec<_>) = report.queues.iter().partition(|queue| queue.most == 0.0);
     let mut rows: Vec<_> = used.into_iter().map(of).collect();
     match (report.queues.is_empty(), empty.len()) {

@@ -153,7 +153,11 @@ impl Scenario {
             return None;
         }
         let names: Vec<&str> = known.iter().map(|one| one.name.as_str()).collect();
-        complain(&["generation"], format!("is {wanted:?}, which there is not"), format!("there are {}", names.join(", ")))
+        complain(
+            &["generation"],
+            format!("is {wanted:?}, which there is not"),
+            format!("there are {}", names.join(", ")),
+        )
     }
 }
 

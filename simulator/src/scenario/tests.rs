@@ -90,18 +90,18 @@ fn what_cannot_work_is_refused_with_key_line_and_remedy() {
         (
             "rack = 2\n",
             "rack = 3\n",
-            "it.toml:30: behaviour[2].rack is 3, but there are 2 racks; give one from 1 to 2, or more racks",
+            "it.toml:31: behaviour[2].rack is 3, but there are 2 racks; give one from 1 to 2, or more racks",
         ),
         (
             "at = \"40s\"",
             "at = \"2m\"",
-            "it.toml:38: behaviour[3].at is 2m, but all is over after 80s (arrival.over and lasting); let it begin earlier, or \
+            "it.toml:39: behaviour[3].at is 2m, but all is over after 80s (arrival.over and lasting); let it begin earlier, or \
              let all last longer",
         ),
         (
             "generation = \"old\"",
             "generation = \"new\"",
-            "it.toml:36: behaviour[3].generation is \"new\", which there is not; there are old",
+            "it.toml:37: behaviour[3].generation is \"new\", which there is not; there are old",
         ),
         (
             "vendor = \"GenuineIntel\"",

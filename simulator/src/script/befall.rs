@@ -128,7 +128,13 @@ impl Befallen {
             let mut ailments = std::mem::take(&mut self.ailments[index as usize]);
             ailments.retain(|ailing| ailing.from < end);
             ailments.sort_by_key(|ailing| ailing.from);
-            Part { index, rack: index % scenario.racks.max(1), generation: *generation, lives: lives(wishes, end), ailments }
+            Part {
+                index,
+                rack: index % scenario.racks.max(1),
+                generation: *generation,
+                lives: lives(wishes, end),
+                ailments,
+            }
         };
         (0_u32..).zip(generations).map(part).collect()
     }
@@ -145,7 +151,9 @@ fn lives(mut wishes: Vec<(u64, Wish)>, end: u64) -> Vec<Life> {
                 let before = last.and_then(|life| life.end).map_or(0, |(ended, _)| ended);
                 lives.push(Life { from: at.max(before + u64::from(before > 0)), end: None });
             }
-            (Wish::Go(how), Some(life)) if life.end.is_none() && at >= life.from + SHORTEST => life.end = Some((at, how)),
+            (Wish::Go(how), Some(life)) if life.end.is_none() && at >= life.from + SHORTEST => {
+                life.end = Some((at, how));
+            }
             (Wish::Go(_), _) => {}
         }
     }

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::Span;
 use crate::arrivals::{Arrival, Curve};
 use crate::behaviour::{Behaviour, Churn};
-use crate::Span;
 
 fn everything(nodes: u32, racks: u32, seed: u64) -> Scenario {
     let s = Span::seconds;
@@ -19,14 +19,7 @@ fn everything(nodes: u32, racks: u32, seed: u64) -> Scenario {
         behaviour: vec![
             Behaviour::RandomFaults { per_node_and_hour: 1.0 },
             Behaviour::OverheatingRack { rack: 1, at: s(30), lasting: s(20), over: s(5) },
-            Behaviour::BadFirmware {
-                generation: None,
-                share: 0.5,
-                at: s(40),
-                over: s(10),
-                down: s(5),
-                lasting: s(20),
-            },
+            Behaviour::BadFirmware { generation: None, share: 0.5, at: s(40), over: s(10), down: s(5), lasting: s(20) },
             Behaviour::Flapping { nodes: 1, every: s(4), at: s(30), lasting: s(60) },
             Behaviour::MassRestart { racks: vec![racks], at: s(90), over: s(1), down: s(5) },
             Behaviour::Deaths { nodes: 1, at: s(50), over: s(0), back_after: None },
