@@ -255,7 +255,7 @@ async fn follow(
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
     let seconds = end as f64 / 1_000.0;
-    let mut pace = tokio::time::interval(LOOK);
+    let mut pace = tokio::time::interval_at(tokio::time::Instant::now() + LOOK, LOOK);
     pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while course.took() < seconds {
         tokio::select! {

@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(report.zone_messages_per_rack_and_minute, Some(15.0));
         assert_eq!((report.queues.len(), report.queues[0].mean, report.queues[0].most), (1, 2.0, 3.0));
         let wire = report.wire.unwrap();
-        assert_eq!((wire.up_per_node_and_hour, wire.per_message), (360_000.0, 100.0));
+        assert_eq!((wire.up_per_node_and_hour, wire.per_message.round()), (360_000.0, 100.0));
     }
 
     #[test]

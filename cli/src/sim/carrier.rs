@@ -94,7 +94,8 @@ impl Carrier {
         self.link.mark_unchanged();
         let ended = |nodes: &[Node]| nodes.iter().map(Node::ended).sum::<u64>();
         let before = ended(&self.nodes);
-        while !self.nodes.iter().all(Node::is_over) && !(for_one_life && ended(&self.nodes) > before) {
+        let is_over = |nodes: &[Node]| nodes.iter().all(Node::is_over) || (for_one_life && ended(nodes) > before);
+        while !is_over(&self.nodes) {
             let alarm = self.alarms.peek().map(|Reverse((at, _))| self.clock.until(*at));
             let due = async {
                 match alarm {
