@@ -87,7 +87,7 @@ pub async fn run(arguments: Arguments, settings: &Settings) -> Result<(), Failur
 fn ended_before_it_began() -> Failure {
     Failure::new(
         Exit::Failed,
-        "ended before the zone stood: there is nothing to report; everything it started has ended",
+        "ended before the first node came: there is nothing to report; everything it started has ended",
     )
 }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use futures::{StreamExt, stream};
 use rollcall_bus::Connector;
 use rollcall_discovery::{Discovery, DiscoverySettings};
 use rollcall_enrolment::{Applicant, Entrance};
@@ -15,6 +16,9 @@ use tokio::task::JoinSet;
 use super::carrier::Carrier;
 use super::node::{Fleet, Node};
 use crate::demo::trust::Trust;
+
+/// So many connections are made at once: the address of each node on one is bound one after the other.
+const AT_ONCE: usize = 32;
 
 /// All of them.
 pub struct Crowd {
@@ -60,10 +64,13 @@ impl Crowd {
         sharing: usize,
         ways: &Ways,
     ) -> Result<(), Failure> {
-        for (number, parts) in script.parts.chunks(sharing.max(1)).enumerate() {
+        let attached = script.parts.chunks(sharing.max(1)).enumerate().map(|(number, parts)| {
             let nodes = parts.iter().map(|part| Node::new(fleet, part)).collect();
-            let carrier = Carrier::attach(fleet, nodes, number, &ways.connector, ways.clock).await?;
-            let shutdown = self.shutdown.clone();
+            Carrier::attach(fleet, nodes, number, &ways.connector, ways.clock)
+        });
+        let mut attached = stream::iter(attached).buffer_unordered(AT_ONCE);
+        while let Some(carrier) = attached.next().await {
+            let (carrier, shutdown) = (carrier?, self.shutdown.clone());
             self.tasks.spawn(async move {
                 carrier.run(&shutdown, false).await;
                 Ok(())

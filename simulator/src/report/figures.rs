@@ -7,6 +7,8 @@ use crate::report::chart::number;
 
 /// Fewer messages a second say nothing about the cost of one.
 const ENOUGH: f64 = 5.0;
+/// Arrivals that stand so soon after they came tell how they came, and not what is possible.
+const BEYOND: f64 = 1.5;
 /// Nor does a shorter steady part.
 const LONG_ENOUGH: f64 = 10.0;
 
@@ -26,7 +28,7 @@ impl Figures {
                 figures.measured.push(measured(setting, what, nodes, value));
             }
         };
-        if report.joins.stood > 0 {
+        if report.joins.first_to_last_s > scenario.arrival.over.0 as f64 / 1_000.0 * BEYOND {
             take(either(What::JoinsPerSecond, What::TlsJoinsPerSecond), nodes, report.joins.per_second);
         }
         if setting.steady_s < LONG_ENOUGH {

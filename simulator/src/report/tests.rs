@@ -26,7 +26,12 @@ fn report() -> Report {
         missed: 0,
     };
     let mut report = Report {
-        scenario: Scenario { nodes: 20, racks: 2, ..Scenario::default() },
+        scenario: Scenario {
+            nodes: 20,
+            racks: 2,
+            arrival: crate::arrivals::Arrival { over: crate::Span(500), ..Default::default() },
+            ..Scenario::default()
+        },
         setting: Setting {
             command: "rollcall sim --nodes 20 --racks 2 <script>".into(),
             cpu: "A CPU".into(),
