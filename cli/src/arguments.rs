@@ -37,8 +37,8 @@ pub use self::question::Question;
 pub use self::trust::{
     Audit, AuditCommand, Certificates, JoinCommand, NewToken, NewUser, Revocation, TokenCommand, UserCommand,
 };
-use crate::demo;
 use crate::settings::Format;
+use crate::{demo, plan, sim};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,6 +57,8 @@ Examples:
   rollcall token create --for node --name web-9   let a machine in
   rollcall revoke web-3                     throw one out, at once
   rollcall audit --follow                   who changed what, from where
+  rollcall sim --nodes 1000 --html report.html   will it hold? a simulated fleet
+  rollcall plan --nodes 20000 --period 5s   what such a fleet will need
   rollcall db backup zone.bak               the zone's database, while it runs
   rollcall context add east --api https://10.0.0.5:7655 --identity ./ada
   rollcall nodes -o json | jq '.[].name'    the same answers for programs
@@ -155,6 +157,13 @@ impl CommandLine {
 pub enum Command {
     /// Start a whole zone on this machine and show what happens
     Demo(demo::Arguments),
+    /// Simulate a fleet of any size on this machine, and report what it costs and how it holds
+    Sim(sim::Arguments),
+    /// Reckon what a fleet will need, from measured figures; no zone is asked
+    Plan(plan::Arguments),
+    /// One daemon of `rollcall sim`.
+    #[command(hide = true)]
+    SimDaemon(sim::daemon::Arguments),
     /// The site's root, its zones' authorities, the broker's certificate: on files, no zone is asked
     #[command(subcommand)]
     Ca(CaCommand),

@@ -6,7 +6,7 @@
 mod broker;
 mod fleet;
 mod report;
-mod trust;
+pub(crate) mod trust;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -149,7 +149,7 @@ fn write_policy(directory: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Two hundred agents in one process need more files than the usual 1,024.
-fn raise_file_limit() {
+pub(crate) fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     // If it may not be raised, a large demo says so when it runs out of files.

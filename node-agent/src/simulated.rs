@@ -111,6 +111,18 @@ impl Machine {
         Self { identifier, hardware, name, seed: dice.roll(), faults_per_minute: FAULTS_PER_MINUTE, staged: Vec::new() }
     }
 
+    /// The same machine, made of something else; what identifies it follows.
+    #[must_use]
+    pub fn made_of(mut self, hardware: HardwareTopology) -> Self {
+        let mut evidence = self.identifier.evidence.clone();
+        evidence.cpu = Some(kinds::signature(&hardware.cpu));
+        // A signature that is too long to be evidence leaves the machine as it was: its fields are bounded by who asks.
+        if let Ok(identifier) = NodeIdentifier::from_evidence(evidence) {
+            self.identifier = identifier;
+        }
+        Self { hardware, ..self }
+    }
+
     /// The same machine with another rate of faults: how likely one begins within a minute, 0 to 1.
     #[must_use]
     pub fn with_faults_per_minute(self, probability: f64) -> Self {

@@ -96,3 +96,12 @@ fn a_sample_says_why_a_reading_is_missing() {
     }
     assert_eq!(sample.readings[bit::AGENT_QUALITY], Some(1_000.0));
 }
+
+#[test]
+fn a_machine_made_of_something_else_is_still_one_that_can_be_verified() {
+    let (one, other) = (Machine::generate(1, 1), Machine::generate(1, 2));
+    let made = one.clone().made_of(other.hardware.clone());
+    made.identifier.verify().unwrap();
+    assert_eq!((&made.hardware, &made.name), (&other.hardware, &one.name));
+    assert_eq!(made.identifier.evidence.product_uuid, one.identifier.evidence.product_uuid);
+}

@@ -18,6 +18,7 @@ mod packets;
 mod places;
 mod policies;
 mod restarts;
+mod simulation;
 mod starting;
 mod strangers;
 mod tracing;
@@ -102,6 +103,9 @@ fn main() -> ExitCode {
         trust::whoever_listens_on_the_wire_learns_no_secret_and_no_topology,
         demo::the_demo_ends_by_itself_and_leaves_nothing,
         demo::the_demo_ends_when_interrupted_and_leaves_nothing,
+        simulation::a_simulated_fleet_joins_dies_is_missed_and_is_reported,
+        simulation::an_interrupted_simulation_writes_its_report_and_leaves_nothing,
+        simulation::what_cannot_be_simulated_is_refused_before_anything_starts,
     ];
     if !arguments.list {
         // Built before the first case begins to measure.
