@@ -13,7 +13,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn user_of_token(&self, token: &Sha256) -> Result<Option<UserRecord>, QueryError> {
-        let sql = "SELECT name, role FROM api_users WHERE sha256 = $1 AND removed_ms IS NULL";
+        let sql = "SELECT name, role, entry FROM api_users WHERE sha256 = $1 AND removed_ms IS NULL";
         self.user(sql, token.as_str()).await
     }
 
@@ -22,14 +22,16 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn user_named(&self, name: &Name) -> Result<Option<UserRecord>, QueryError> {
-        let sql = "SELECT name, role FROM api_users WHERE name = $1 AND removed_ms IS NULL";
+        let sql = "SELECT name, role, entry FROM api_users WHERE name = $1 AND removed_ms IS NULL";
         self.user(sql, name.as_str()).await
     }
 
     async fn user(&self, sql: &'static str, bind: &str) -> Result<Option<UserRecord>, QueryError> {
         let found = self.select(sql, &[bind.into()]).await?;
         let read = |row: &Vec<Value>| {
-            Some(UserRecord { name: row.first()?.as_str()?.parse().ok()?, role: row.get(1)?.as_str()?.parse().ok()? })
+            let [name, role, entry] = row.as_slice() else { return None };
+            let (name, role) = (name.as_str()?.parse().ok()?, role.as_str()?.parse().ok()?);
+            Some(UserRecord { name, role, entry: entry.as_str().map(str::to_owned) })
         };
         Ok(found.rows.first().and_then(read))
     }

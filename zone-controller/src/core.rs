@@ -39,6 +39,7 @@ use serde_json::Value;
 
 use self::actions::Orders;
 pub use self::admission::Admission;
+pub use self::audit::CERTIFICATE_ISSUED;
 use self::combinations::Combinations;
 pub use self::command::{By, Command, Rejection, RejectionKind};
 use self::enrolment::Enrolment;

@@ -256,7 +256,7 @@ async fn open_trust(
     let opened = Trust::open(&identity.directory, &config.name, zone, names, now)?;
     trust::make_first(store, now).await?;
     // Whoever starts a zone wants to ask it something as soon as it answers.
-    Administrator::of(&identity.directory).write(&opened, now)?;
+    Administrator::of(&identity.directory).write(&opened, store, now).await?;
     Ok(Some(opened))
 }
 

@@ -65,7 +65,7 @@ static LIVE_CERTIFICATES: Sql = Sql::new(|d| {
 static ALL_REVOKED: Sql =
     Sql::new(|d| format!("SELECT {} FROM revoked_principals t ORDER BY t.principal", d.row(&REVOKED)));
 static LIVE_USERS: Sql = Sql::new(|d| {
-    let user = d.object("'name', t.name, 'role', t.role");
+    let user = d.object("'name', t.name, 'role', t.role, 'entry', t.entry");
     format!("SELECT {user} FROM api_users t WHERE t.removed_ms IS NULL ORDER BY t.name")
 });
 
@@ -124,6 +124,7 @@ pub(super) async fn write(link: &mut impl Link, writes: &Writes) -> Result<(), s
 struct LiveUser {
     name: rollcall_model::Name,
     role: rollcall_model::Role,
+    entry: Option<String>,
 }
 
 /// What a starting zone controller needs.
@@ -142,7 +143,7 @@ pub(super) async fn snapshot(link: &mut impl Link) -> Result<TrustRecord, RowsEr
         certificates: live.into_iter().map(certificate_record).collect(),
         ended: ended.into_iter().map(certificate_record).collect(),
         revoked: revoked.collect(),
-        users: users.into_iter().map(|row| UserRecord { name: row.name, role: row.role }).collect(),
+        users: users.into_iter().map(|row| UserRecord { name: row.name, role: row.role, entry: row.entry }).collect(),
     })
 }
 

@@ -22,7 +22,7 @@ use crate::{OpenError, sql};
 pub(crate) const APPLICATION_ID: i64 = 0x526F_6C6C;
 
 /// Every migration, oldest first. A released one is never edited; a new one gets the next number.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 11] = [
     (1, "topology", include_str!("../../../migrations/sqlite/0001_topology.sql")),
     (2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
     (3, "health_and_groups", include_str!("../../../migrations/sqlite/0003_health_and_groups.sql")),
@@ -33,6 +33,7 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
     (8, "sums", include_str!("../../../migrations/sqlite/0008_sums.sql")),
     (9, "questions", include_str!("../../../migrations/sqlite/0009_questions.sql")),
     (10, "serials", include_str!("../../../migrations/sqlite/0010_serials.sql")),
+    (11, "user_entries", include_str!("../../../migrations/sqlite/0011_user_entries.sql")),
 ];
 
 /// The newest version this program knows.

@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use rollcall_identity::{Token, TokenUse};
-use rollcall_model::{Name, Principal, Role};
+use rollcall_model::{Name, Principal, Role, ZoneId};
 use rollcall_startup::Clock;
 use rollcall_store::Store;
 
@@ -100,7 +100,7 @@ async fn by_certificate(trust: &Trust, store: &Store, peer: &Peer) -> Result<Cal
         return Err(Problem::forbidden(format!("{} was revoked", known.principal)).because("revoked"));
     }
     let role = match &known.principal {
-        Principal::User(name) => Some(role_of(store, name).await?),
+        Principal::User(name) => Some(role_of(store, (trust.zone(), name), &known.user).await?),
         _ => None,
     };
     let (who, origin) = (known.principal.to_string(), peer.address.ip());
@@ -114,11 +114,16 @@ async fn by_certificate(trust: &Trust, store: &Store, peer: &Peer) -> Result<Cal
     })
 }
 
-/// Also tells that a user was removed, whose certificate would be good otherwise.
-async fn role_of(store: &Store, name: &Name) -> Result<Role, Problem> {
+/// Also tells that a user was removed, whose certificate would be good otherwise, though somebody has the name again.
+async fn role_of(store: &Store, (zone, name): (ZoneId, &Name), shown: &str) -> Result<Role, Problem> {
     let user = store.user_named(name).await.map_err(Problem::store)?;
-    let gone = || Problem::forbidden(format!("there is no user {name}, or not any more")).because("no_user");
-    user.map(|user| user.role).ok_or_else(gone)
+    let gone = |why: String| Problem::forbidden(why).because("no_user");
+    let user = user.ok_or_else(|| gone(format!("there is no user {name}, or not any more")))?;
+    if user.user_in(zone) != shown {
+        let why = format!("the user {name} of this certificate was removed; who has the name now has another certificate");
+        return Err(gone(why));
+    }
+    Ok(user.role)
 }
 
 async fn by_token(store: &Store, origin: IpAddr, shown: &str) -> Result<Caller, Problem> {

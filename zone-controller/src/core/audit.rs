@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::{By, Command, Effect, Zone};
 
+/// What the log calls that somebody was given a certificate.
+pub const CERTIFICATE_ISSUED: &str = "certificate_issued";
 /// Longest text of a line, characters.
 const LONGEST: usize = 200;
 /// Largest before and after, bytes of JSON.

@@ -173,7 +173,9 @@ impl Zone {
                 self.checkin_certificate(now, (group, &presented), name, (key, serial), &origin, effects).and_then(told)
             }
             Trust::Revoke { whom, reason, by } => self.revoke(now, (&whom, &reason), &by, effects),
-            Trust::SetUser { name, role, token, by } => self.set_user(now, &name, role, token, &by, effects),
+            Trust::SetUser { name, role, token, serial, by } => {
+                self.set_user(now, &name, role, (token, &serial), &by, effects)
+            }
             Trust::RemoveUser { name, by } => self.remove_user(now, name, &by, effects),
             Trust::Audit { by, action, subject, before, after } => {
                 effects.push(super::audit::line(now, &by, &action, &subject, before, after));
@@ -181,6 +183,11 @@ impl Zone {
             }
         }
     }
+}
+
+/// What tells somebody who is let in anew from who they were: the beginning of a serial number.
+fn entry_of(serial: &Serial) -> String {
+    serial.to_string().chars().take(8).collect()
 }
 
 /// An answer as JSON.

@@ -7,24 +7,25 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use rollcall_identity::{Token, TokenUse, Validity};
+use rollcall_identity::{Token, TokenUse};
 use rollcall_model::{JoinId, Name, Principal, Serial, Sha256};
-use rollcall_startup::Clock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::{certificate, draw_serial, hand_out, identity, key_of, order, read, unsigned};
+use super::{certificate, draw_serial, hand_out, identity, key_of, order, read, users};
 use crate::api::Shared;
 use crate::api::asking::{Answer, Told};
 use crate::api::caller::{Author, Caller};
 use crate::api::conditions::{Conditions, Tag};
+use crate::api::credentials::Proof;
 use crate::api::errors::Problem;
 use crate::api::lists::catalogue::{CERTIFICATES, JOINS};
 use crate::api::lists::one as one_of;
 use crate::api::receiving::{Body, InPath, one_line};
+use crate::api::routes::Access;
 use crate::core::{Applicant, By, JoinAnswer, Trust as Order};
 use crate::trust::UsersError;
 
@@ -157,14 +158,19 @@ pub struct Renewal {
 }
 
 /// `POST /v1/renew {csr}`: the next certificate of whoever shows one.
-pub async fn renew(State(shared): State<Arc<Shared>>, caller: Caller, Body(renewal): Body<Renewal>) -> Answer {
+pub async fn renew(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    proof: Proof,
+    Body(renewal): Body<Renewal>,
+) -> Answer {
     let trust = identity(&shared)?;
     let (principal, presented) = certified(&caller)?;
     let key = key_of(&renewal.csr, Some((&principal, shared.zone)))?;
     if let Principal::User(name) = &principal {
-        // Looked up at the gate: the user is there.
-        let validity = Validity::leaf(Clock::start().now().wall);
-        let signed = trust.sign_user(name, &renewal.csr, validity).map_err(|error| unsigned(&error))?;
+        let signed = users::certify((&shared, trust), name, &renewal.csr, caller.by()).await?;
+        // Whoever has the name by now is perhaps not who asked.
+        proof.entitles(&shared, Access::Certified).await?;
         let mut given = certificate(trust, &signed);
         given["principal"] = json!(principal);
         return Ok(Json(given));

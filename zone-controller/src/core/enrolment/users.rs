@@ -1,11 +1,12 @@
 //! Users of the API and their roles.
 
-use rollcall_model::{Name, Now, Role, Sha256};
+use rollcall_model::{Name, Now, Role, Serial, Sha256};
 use rollcall_store::TrustChange;
 use serde_json::{Value, json};
 
 use super::super::audit::line;
 use super::super::{By, Effect, Rejection, Zone};
+use super::entry_of;
 
 /// Most users.
 const MOST: usize = 10_000;
@@ -16,7 +17,7 @@ impl Zone {
         now: Now,
         name: &Name,
         role: Role,
-        token: Option<Sha256>,
+        (token, serial): (Option<Sha256>, &Serial),
         by: &By,
         effects: &mut Vec<Effect>,
     ) -> Result<Value, Rejection> {
@@ -33,8 +34,8 @@ impl Zone {
             let after = json!({ "role": role, "new_token": has_new_token });
             effects.push(line(now, by, "user_set", &format!("user.{name}"), before, after));
             self.enrolment.users.insert(name.clone(), role);
-            let (by, at) = (by.who.clone(), now.wall);
-            effects.push(Effect::Save(TrustChange::UserSet { name: name.clone(), role, token, by, at }.into()));
+            let (entry, by, at) = (entry_of(serial), by.who.clone(), now.wall);
+            effects.push(Effect::Save(TrustChange::UserSet { name: name.clone(), role, token, entry, by, at }.into()));
         }
         Ok(json!({ "name": name, "role": role, "created": had.is_none() }))
     }
