@@ -27,7 +27,7 @@ impl Store {
     }
 
     async fn user(&self, sql: &'static str, bind: &str) -> Result<Option<UserRecord>, QueryError> {
-        let found = self.select(sql, &[bind.into()]).await?;
+        let found = self.for_zone().select(sql, &[bind.into()]).await?;
         let read = |row: &Vec<Value>| {
             let [name, role, entry] = row.as_slice() else { return None };
             let (name, role) = (name.as_str()?.parse().ok()?, role.as_str()?.parse().ok()?);
@@ -45,7 +45,7 @@ impl Store {
         let sql = "SELECT EXISTS (SELECT 1 FROM revoked_principals WHERE principal = $1) \
                    OR EXISTS (SELECT 1 FROM certificates WHERE serial = $2 AND revoked_ms IS NOT NULL)";
         let binds = [Bind::Text(principal.to_string()), serial.as_str().into()];
-        let found = self.select(sql, &binds).await?;
+        let found = self.for_zone().select(sql, &binds).await?;
         Ok(found.rows.first().and_then(|row| row.first()) == Some(&Value::from(1)))
     }
 

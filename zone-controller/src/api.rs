@@ -27,6 +27,7 @@ pub(crate) mod nodes;
 mod notices;
 mod openapi;
 mod policy;
+pub(crate) mod reads;
 pub(crate) mod receiving;
 mod resources;
 pub(crate) mod routes;
@@ -59,6 +60,7 @@ pub use self::limits::Pace;
 use self::lists::catalogue;
 use self::lists::listed;
 pub use self::notices::Notices;
+pub use self::reads::Reads;
 use self::routes::Routes;
 pub use self::routes::{Access, Route, Surface};
 pub use self::streams::Places;
@@ -106,6 +108,8 @@ pub struct Shared {
     pub ended: Arc<Ended>,
     /// How often they asked.
     pub paced: Arc<Paced>,
+    /// What they read at the moment.
+    pub reads: Arc<Reads>,
     /// What writes have in common.
     pub writes: Arc<Writes>,
     /// What the log tells of those who were turned away.

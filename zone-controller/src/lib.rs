@@ -145,6 +145,7 @@ pub async fn run(
         users,
         credentials: trust.clone().map_or(api::Credentials::OwnMachine, api::Credentials::Site),
         writes: Arc::default(),
+        reads: Arc::default(),
         notices: Arc::default(),
         is_up: Arc::clone(&is_up),
         sessions: trust::session_key(trust.as_deref())?,

@@ -45,6 +45,8 @@ pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// How many of the program's own questions, and of other people's, are answered at once.
 const SELECTING: usize = 4;
 const ASKING: usize = 2;
+/// And of what the zone itself needs.
+const OF_ZONE: usize = 2;
 
 const SQLITE_NOTADB: &str = "26";
 
@@ -92,7 +94,12 @@ pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
     migrate(&mut writer, &place).await?;
     // Read through the system's own cache, of which there is one for all connections.
     let reading = common.read_only(true).pragma("query_only", "ON").pragma("mmap_size", "1073741824");
-    let readers = FileReaders { select: Readers::new(reading.clone(), SELECTING), ask: Readers::new(reading, ASKING) };
+    let readers = FileReaders {
+        select: Readers::new(reading.clone(), SELECTING),
+        // Few rows, and by an index: a few pages are enough.
+        zone: Readers::new(reading.clone().pragma("cache_size", "-4096"), OF_ZONE),
+        ask: Readers::new(reading, ASKING),
+    };
     Ok(SqliteStore {
         writer: Mutex::new(writer),
         writing: Some(writing),

@@ -199,6 +199,28 @@ async fn a_long_question_holds_up_nobody() {
     asking.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
+/// What the zone itself needs to know never waits behind what people read.
+#[tokio::test]
+async fn the_zone_has_readers_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("zone.db")).await.unwrap();
+    store.commit(&beginning(3)).await.unwrap();
+    let long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT max(i) FROM n";
+    let reading: Vec<_> = (0..4)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.select(long, &[]).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let table = store.for_zone().select("SELECT count(*) FROM v_nodes", &[]).await.unwrap();
+    assert_eq!(table.rows, [[3]]);
+    assert!(reading.iter().all(|question| !question.is_finished()));
+    for question in reading {
+        assert_eq!(question.await.unwrap().unwrap().rows, [[300_000]]);
+    }
+}
+
 #[tokio::test]
 async fn hundreds_of_stores_in_memory_know_nothing_of_each_other() {
     let mut stores = Vec::new();

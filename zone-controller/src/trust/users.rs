@@ -221,7 +221,7 @@ impl Shared {
         let sql = "SELECT DISTINCT principal, user_name FROM v_certificates WHERE state = 'valid' \
                    AND principal NOT IN (SELECT principal FROM v_revoked) UNION ALL \
                    SELECT 'user.' || name, entry FROM v_users WHERE removed_at IS NULL";
-        let found = self.store.select(sql, &[]).await.map_err(|error| UsersError::Store(Arc::new(error)))?;
+        let found = self.store.for_zone().select(sql, &[]).await.map_err(|error| UsersError::Store(Arc::new(error)))?;
         let entitled = |row: &Vec<Value>| {
             let principal: Principal = row[0].as_str()?.parse().ok()?;
             let user = match (&principal, row[1].as_str()) {

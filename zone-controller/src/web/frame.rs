@@ -15,6 +15,7 @@ use super::live::Ids;
 use super::moment::Present;
 use super::state::{Look, look};
 use super::{assets, forms, page};
+use crate::api::asking::selected;
 use crate::api::errors::Problem;
 use crate::api::{Caller, Means, Shared};
 
@@ -149,7 +150,7 @@ impl Header {
                     CAST(COALESCE(SUM(left_nodes), 0) AS BIGINT) AS left_nodes FROM v_groups WHERE kind = 'physical'";
         let open = "SELECT severity, state, COUNT(*) AS alerts, MIN(raised_at) AS oldest FROM v_alerts \
                     WHERE open GROUP BY severity, state";
-        let nodes = shared.store.select("SELECT nodes FROM v_zones", &[]).await.map_err(Problem::store)?;
+        let nodes = selected(shared, "SELECT nodes FROM v_zones", &[]).await?;
         let nodes = nodes.rows.first().and_then(|row| row.first()?.as_i64()).unwrap_or_default();
         let states: Vec<States> = read(shared, sums, &[]).await?;
         let open: Vec<OpenRow> = read(shared, open, &[]).await?;
