@@ -295,6 +295,7 @@ mod tests {
             ("max_connections = 1024", "max_connections = 4", "api.max_connections is 4"),
             ("_per_origin = 256", "_per_origin = 2000", "max_connections_per_origin is 2000; 1 to 1024"),
             ("max_streams = 512", "max_streams = 2000", "api.max_streams is 2000; 1 to 1024"),
+            ("per_caller = 128", "per_caller = 600", "api.max_streams_per_caller is 600; 1 to 512"),
             ("analytics_days = 14", "analytics_days = 99999", "retention.analytics_days is 99999"),
             ("open_per_second = 50", "open_per_second = 0", "api.open_per_second is 0"),
             ("[identity]\ndirectory = \"/etc/rollcall/zone\"", "", "identity.directory is missing"),

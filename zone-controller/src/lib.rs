@@ -140,7 +140,7 @@ pub async fn run(
         tracer: tracer.clone(),
         link: bus.link(),
         feed: feed.clone(),
-        streams: api::Places::new(config.api.streams()),
+        streams: api::Places::new(config.api.streams(), config.api.streams_of_one()),
         trust: trust.clone(),
         users,
         credentials: trust.clone().map_or(api::Credentials::OwnMachine, api::Credentials::Site),

@@ -59,6 +59,8 @@ impl Credentials {
 pub struct Proof {
     peer: Peer,
     headers: HeaderMap,
+    /// Who it proved; nobody on the zone's own machine, where nobody has to prove anything.
+    who: Option<String>,
 }
 
 impl Proof {
@@ -68,6 +70,12 @@ impl Proof {
     /// As for a request.
     pub async fn entitles(&self, shared: &Shared, access: Access) -> Result<(), Problem> {
         shared.credentials.who(shared, &self.peer, &self.headers).await?.may(access)
+    }
+
+    /// Who it proved, where that has to be proved.
+    #[must_use]
+    pub fn who(&self) -> Option<&str> {
+        self.who.as_deref()
     }
 
     /// From where it was shown.
@@ -85,7 +93,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Proof {
         let peer = parts.extensions.get::<Peer>().cloned().ok_or_else(nobody)?;
         let shown = [header::AUTHORIZATION, header::COOKIE];
         let shown = shown.into_iter().filter_map(|name| parts.headers.get(&name).map(|value| (name, value.clone())));
-        Ok(Self { peer, headers: shown.collect() })
+        let caller = parts.extensions.get::<Caller>();
+        let who = caller.filter(|caller| caller.means != Means::OwnMachine).map(|caller| caller.who.clone());
+        Ok(Self { peer, headers: shown.collect(), who })
     }
 }
 
