@@ -30,8 +30,8 @@ use crate::prune::{Pruned, Step};
 use crate::readers::{Lent, Readers};
 use crate::topology::Topology;
 use crate::{
-    AskError, AskLimits, Asker, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, OpenError, QueryError,
-    Snapshot, Table, audit, sql,
+    AskError, AskLimits, Asker, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, OpenError,
+    QueryError, Snapshot, Table, audit, sql,
 };
 
 /// How many of the program's own questions, and of other people's, are answered at once.

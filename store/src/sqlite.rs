@@ -26,8 +26,8 @@ use crate::readers::Readers;
 use crate::sql::TOUCH;
 use crate::topology::Topology;
 use crate::{
-    AskError, AskLimits, Asker, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, OpenError, QueryError,
-    Snapshot, Table, audit, plan, sql,
+    AskError, AskLimits, Asker, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, OpenError,
+    QueryError, Snapshot, Table, audit, plan, sql,
 };
 
 /// An open database.

@@ -7,8 +7,8 @@ use sqlx::SqlStr;
 
 use crate::prune::{Pruned, Step};
 use crate::{
-    AskError, AskLimits, Asker, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, QueryError, Snapshot,
-    Table,
+    AskError, AskLimits, Asker, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, QueryError,
+    Snapshot, Table,
 };
 
 /// A backend of [`Store`](crate::Store), whose methods say what each of these promises.

@@ -137,6 +137,8 @@ pub struct UserRecord {
     pub role: Role,
     /// What tells them from former users of the name; `None` for the first.
     pub entry: Option<String>,
+    /// When role or token was changed, if ever.
+    pub changed: Option<UnixMillis>,
 }
 
 impl UserRecord {

@@ -141,13 +141,17 @@ pub async fn a_starting_zone_gets_what_lets_in_and_keeps_out(store: &Store) {
 pub async fn users_are_found_by_name_and_token_until_removed(store: &Store) {
     let of = async |token: &str| store.user_of_token(&hash(token)).await.unwrap();
     store.commit(&[user_set("bob", Role::Viewer, Some("first"), 1)]).await.unwrap();
-    assert_eq!(of("first").await, Some(UserRecord { name: name("bob"), role: Role::Viewer, entry: None }));
+    assert_eq!(
+        of("first").await,
+        Some(UserRecord { name: name("bob"), role: Role::Viewer, entry: None, changed: None })
+    );
     assert_eq!(of("other").await, None);
     // Another role keeps the token, another token replaces it.
     store.commit(&[user_set("bob", Role::Operator, None, 2), user_set("bob", Role::Operator, None, 3)]).await.unwrap();
     assert_eq!(of("first").await.unwrap().role, Role::Operator);
     store.commit(&[user_set("bob", Role::Operator, Some("second"), 4)]).await.unwrap();
     assert_eq!((of("first").await, of("second").await.unwrap().role), (None, Role::Operator));
+    assert_eq!(of("second").await.unwrap().changed, Some(at(4)));
     let removed = TrustChange::UserRemoved { name: name("bob"), by: "ada".into(), at: at(5) };
     store.commit(&[removed.clone().into(), removed.into()]).await.unwrap();
     assert_eq!((of("second").await, store.user_named(&name("bob")).await.unwrap()), (None, None));

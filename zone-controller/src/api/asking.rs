@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::errors::Problem;
 use super::{Shared, reads};
-use crate::core::{Command, Overview, PolicyProgress};
+use crate::core::{Command, Expected, Overview, PolicyProgress};
 use crate::driver::Ask;
 
 /// What a handler answers.
@@ -59,6 +59,15 @@ pub async fn command(shared: &Shared, command: Command) -> Answer {
     let ask = Ask::Command(Box::new(command), asker);
     shared.ask.send(ask).await.map_err(|_| Problem::stopping())?;
     Ok(Json(answer.await.map_err(|_| Problem::stopping())??))
+}
+
+/// The same, if things are still as whoever asks saw them, where they want them to be.
+pub async fn command_if(shared: &Shared, expected: Option<Expected>, given: Command) -> Answer {
+    let given = match expected {
+        Some(expected) => Command::If(expected, Box::new(given)),
+        None => given,
+    };
+    command(shared, given).await
 }
 
 /// Counters and latest reports.

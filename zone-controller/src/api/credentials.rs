@@ -130,7 +130,8 @@ async fn role_of(store: &Store, (zone, name): (ZoneId, &Name), shown: &str) -> R
     let gone = |why: String| Problem::forbidden(why).because("no_user");
     let user = user.ok_or_else(|| gone(format!("there is no user {name}, or not any more")))?;
     if user.user_in(zone) != shown {
-        let why = format!("the user {name} of this certificate was removed; who has the name now has another certificate");
+        let why =
+            format!("the user {name} of this certificate was removed; who has the name now has another certificate");
         return Err(gone(why));
     }
     Ok(user.role)

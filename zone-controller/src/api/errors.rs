@@ -172,6 +172,7 @@ impl From<Rejection> for Problem {
             RejectionKind::Conflict => StatusCode::CONFLICT,
             RejectionKind::Silent => StatusCode::GATEWAY_TIMEOUT,
             RejectionKind::Forbidden => StatusCode::FORBIDDEN,
+            RejectionKind::Stale => StatusCode::PRECONDITION_FAILED,
             RejectionKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
         };
         let errors = rejection.field.map(|field| AtFault { field, message: rejection.message.clone() });

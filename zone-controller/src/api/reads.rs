@@ -78,7 +78,8 @@ impl Reader {
 
     async fn turn(&self, kind: &Arc<Semaphore>) -> Result<Turn, Problem> {
         let full = || {
-            let why = format!("{UNDER_WAY} of your reads are under way, and more are not taken; ask one after the other");
+            let why =
+                format!("{UNDER_WAY} of your reads are under way, and more are not taken; ask one after the other");
             Problem::too_many(AGAIN, why).because("too_many_reads")
         };
         let place = Arc::clone(&self.0.under_way).try_acquire_owned().map_err(|_| full())?;
@@ -86,7 +87,8 @@ impl Reader {
             Ok(turn) => Ok(Turn(Some([place, turn.map_err(|_| Problem::stopping())?]))),
             Err(_) => {
                 let seconds = PATIENCE.as_secs();
-                let why = format!("this waited {seconds} s behind your other reads; ask one after the other, or for less");
+                let why =
+                    format!("this waited {seconds} s behind your other reads; ask one after the other, or for less");
                 Err(Problem::too_many(AGAIN, why).because("too_many_reads"))
             }
         }

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{Shared, reads};
 use super::asking::Answer;
 use super::errors::Problem;
 use super::receiving::Body;
+use super::{Shared, reads};
 
 /// Body of `/v1/sql`.
 #[derive(Deserialize, ToSchema)]

@@ -1,7 +1,7 @@
 //! The audit log: one line for everything people and programs change, saved with the change itself.
 
 use rollcall_model::Now;
-use rollcall_store::TrustChange;
+use rollcall_store::{GroupRecord, TrustChange};
 use serde_json::{Value, json};
 
 use super::{By, Command, Effect, Zone};
@@ -68,7 +68,8 @@ impl Zone {
             Command::SetPolicy { dry_run: true, .. }
             | Command::TestRule { .. }
             | Command::Readings { .. }
-            | Command::Trust(_) => None,
+            | Command::Trust(_)
+            | Command::If(..) => None,
             Command::SetPolicy { comment, by, .. } => {
                 draft(by, "policy_set", "policy".into(), self.policy_version(), json!({ "comment": comment }))
             }
@@ -107,12 +108,16 @@ impl Zone {
         json!({ "version": self.policies.version() })
     }
 
+    /// A group by rule, named by its name or id.
+    pub(super) fn rule_group(&self, group: &str) -> Option<&GroupRecord> {
+        self.groups
+            .values()
+            .find(|known| known.rule.is_some() && (known.name.as_str() == group || known.group.to_string() == group))
+    }
+
     /// The rule of a group, named by its name or id.
     fn rule_named(&self, group: &str) -> Value {
-        let is_meant = |known: &&rollcall_store::GroupRecord| {
-            known.rule.is_some() && (known.name.as_str() == group || known.group.to_string() == group)
-        };
-        let Some(known) = self.groups.values().find(is_meant) else { return Value::Null };
+        let Some(known) = self.rule_group(group) else { return Value::Null };
         let rule = known.rule.as_ref();
         json!({
             "kind": known.kind, "rule": rule.map(|rule| &rule.rule),

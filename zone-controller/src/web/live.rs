@@ -135,7 +135,8 @@ mod tests {
         let Value::Object(row) = json!({ "subject_id": "n", "node_id": "n", "state": "down" }) else { panic!() };
         let said = |kind, event: &str| -> Value {
             let frame = said(&Entry::new(7, kind, row.clone()));
-            let data = frame.strip_prefix(&format!("event: {event}\ndata: ")).and_then(|rest| rest.strip_suffix("\n\n"));
+            let data =
+                frame.strip_prefix(&format!("event: {event}\ndata: ")).and_then(|rest| rest.strip_suffix("\n\n"));
             serde_json::from_str(data.expect(&frame)).unwrap()
         };
         assert_eq!(said("node_joined", "change"), json!({ "id": 7, "moves": true, "about": "n" }));

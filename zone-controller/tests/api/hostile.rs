@@ -58,7 +58,8 @@ async fn who_reads_too_much_at_once_waits_alone_and_is_told() {
     let stage = Secure::up().await;
     let (greedy, other) = (stage.user("greedy", "viewer").await, stage.user("other", "viewer").await);
     let (greedy, other) = (stage.bearer(&greedy), stage.bearer(&other));
-    let long = json!({ "query": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n" });
+    let long =
+        json!({ "query": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n" });
     let ask = || greedy.post(format!("https://{}/v1/sql", stage.api)).json(&long).send();
     let mut asked: futures::stream::FuturesUnordered<_> = (0..70).map(|_| ask()).collect();
     let refused = loop {

@@ -8,11 +8,11 @@ use rollcall_store::{AuditMark, AuditStep, Bind};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::api::{Shared, reads};
 use crate::api::asking::{Answer, rows, unfold};
 use crate::api::errors::Problem;
 use crate::api::receiving::Params;
 use crate::api::waiting::wait_for;
+use crate::api::{Shared, reads};
 
 /// Filters of `/v1/audit`.
 #[derive(Deserialize)]

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::{certificate, draw_serial, hand_out, identity, key_of, order, read, users};
+use super::{certificate, draw_serial, hand_out, identity, key_of, order, order_if, read, users};
 use crate::api::Shared;
 use crate::api::asking::{Answer, Told};
 use crate::api::caller::{Author, Caller};
@@ -26,7 +26,7 @@ use crate::api::lists::catalogue::{CERTIFICATES, JOINS};
 use crate::api::lists::one as one_of;
 use crate::api::receiving::{Body, InPath, one_line};
 use crate::api::routes::Access;
-use crate::core::{Applicant, By, JoinAnswer, Trust as Order};
+use crate::core::{Applicant, By, Expected, JoinAnswer, Trust as Order};
 use crate::trust::UsersError;
 
 /// Longest body of a request to join, bytes: a request for a certificate and a few names.
@@ -109,11 +109,15 @@ async fn find(shared: &Shared, join: JoinId) -> Result<Value, Problem> {
     one_of(shared, &JOINS, ("r.join_id = ?", join.to_string()), missing).await
 }
 
-async fn allow(shared: &Shared, conditions: &Conditions, join: JoinId) -> Result<(), Problem> {
+/// Whether a join may be decided on, and how it has to stand where that matters.
+async fn allow(shared: &Shared, conditions: &Conditions, join: JoinId) -> Result<Option<Expected>, Problem> {
     if conditions.are_none() {
-        return Ok(());
+        return Ok(None);
     }
-    conditions.allow(Some(&Tag::of_row(&find(shared, join).await?, &["state"])))
+    let row = find(shared, join).await?;
+    conditions.allow(Some(&Tag::of_row(&row, &["state"])))?;
+    let state = serde_json::from_value(row["state"].clone()).map_err(Problem::store)?;
+    Ok(Some(Expected::Join(join, state)))
 }
 
 /// `POST /v1/joins/{join}/approve`
@@ -124,8 +128,8 @@ pub async fn approve(
     InPath(join): InPath<JoinId>,
 ) -> Answer {
     let _one_at_a_time = shared.writes.turn().await;
-    allow(&shared, &conditions, join).await?;
-    order(&shared, Order::ApproveJoin { join, by }).await.map(Json)
+    let expected = allow(&shared, &conditions, join).await?;
+    order_if(&shared, expected, Order::ApproveJoin { join, by }).await.map(Json)
 }
 
 /// Body of `POST /v1/joins/{join}/deny`.
@@ -146,8 +150,8 @@ pub async fn deny(
 ) -> Answer {
     one_line("reason", &denial.reason, LONGEST_REASON)?;
     let _one_at_a_time = shared.writes.turn().await;
-    allow(&shared, &conditions, join).await?;
-    order(&shared, Order::DenyJoin { join, reason: denial.reason, by }).await.map(Json)
+    let expected = allow(&shared, &conditions, join).await?;
+    order_if(&shared, expected, Order::DenyJoin { join, reason: denial.reason, by }).await.map(Json)
 }
 
 /// Body of `POST /v1/renew`.

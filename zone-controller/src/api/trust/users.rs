@@ -9,12 +9,13 @@ use axum::http::StatusCode;
 use rollcall_identity::{Token, TokenUse};
 use rollcall_model::{Name, Principal, Role};
 use rollcall_startup::Clock;
+use rollcall_store::UserRecord;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::{certificate, draw_serial, identity, key_of, no_randomness, order, unsigned};
+use super::{certificate, draw_serial, identity, key_of, no_randomness, order, order_if, unsigned};
 use crate::api::Shared;
 use crate::api::asking::{Answer, Told};
 use crate::api::caller::Author;
@@ -23,7 +24,7 @@ use crate::api::errors::Problem;
 use crate::api::lists::catalogue::USERS;
 use crate::api::lists::one as one_of;
 use crate::api::receiving::{Body, InPath};
-use crate::core::{By, CERTIFICATE_ISSUED, Trust as Order};
+use crate::core::{By, CERTIFICATE_ISSUED, Expected, Trust as Order};
 use crate::trust::{Signed, Trust};
 
 /// How long a new user waits for the broker to know them.
@@ -119,11 +120,14 @@ pub async fn remove(
     InPath(name): InPath<Name>,
 ) -> Answer {
     let _one_at_a_time = shared.writes.turn().await;
+    let user = shared.store.user_named(&name).await.map_err(Problem::store)?;
+    let mut expected = None;
     if !conditions.are_none() {
         conditions.allow(Some(&Tag::of_row(&find(&shared, &name).await?, &STATE)))?;
+        let seen = |user: &UserRecord| Expected::User { name: name.clone(), role: user.role, changed: user.changed };
+        expected = user.as_ref().map(seen);
     }
-    let user = shared.store.user_named(&name).await.map_err(Problem::store)?;
-    let answer = order(&shared, Order::RemoveUser { name, by }).await?;
+    let answer = order_if(&shared, expected, Order::RemoveUser { name, by }).await?;
     if let Some(user) = user {
         // Tried until it is done; nobody has to wait for it.
         let (broker, user) = (shared.users.clone(), user.user_in(shared.zone));

@@ -4,8 +4,8 @@ use rollcall_model::{CheckinId, GroupId, Millis, Name, Now, Principal, Serial, S
 use rollcall_store::{CertificateRecord, IssuedBy, TrustChange};
 
 use super::super::{Effect, Rejection, Zone};
-use super::{Grant, entry_of};
 use super::judging::kept_out;
+use super::{Grant, entry_of};
 
 /// Most certificates of one principal that are remembered; who renews forgets the former ones soon.
 const MOST_OF_ONE: usize = 4;
