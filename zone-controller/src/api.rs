@@ -13,6 +13,7 @@ pub(crate) mod caller;
 mod channels;
 pub(crate) mod checkins;
 pub(crate) mod conditions;
+pub(crate) mod counted;
 pub(crate) mod credentials;
 pub(crate) mod errors;
 mod events;
