@@ -55,7 +55,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 pub use self::caller::{Caller, Means};
-pub use self::credentials::Credentials;
+pub use self::credentials::{Credentials, OwnMachine};
 pub use self::gate::{Paced, Paces};
 pub use self::limits::Pace;
 use self::lists::catalogue;

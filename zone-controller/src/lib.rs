@@ -143,7 +143,7 @@ pub async fn run(
         streams: api::Places::new(config.api.streams(), config.api.streams_of_one()),
         trust: trust.clone(),
         users,
-        credentials: trust.clone().map_or(api::Credentials::OwnMachine, api::Credentials::Site),
+        credentials: trust.clone().map_or_else(|| own_machine(&config), api::Credentials::Site),
         writes: Arc::default(),
         reads: Arc::default(),
         notices: Arc::default(),
@@ -317,6 +317,12 @@ async fn placed(store: &Store) -> Result<Vec<(Name, GroupId)>, QueryError> {
 
 fn addresses(config: &Config) -> Vec<IpAddr> {
     if config.addresses.is_empty() { host_addresses() } else { config.addresses.clone() }
+}
+
+/// How callers are known where there is no identity.
+fn own_machine(config: &Config) -> api::Credentials {
+    let names = trust::names(config.api.listen.ip(), &[], &config.api.names());
+    api::Credentials::OwnMachine(api::OwnMachine::called(names.dns))
 }
 
 fn settings(config: &Config, zone: ZoneId, broker: BrokerEndpoint, api: SocketAddr) -> Settings {
