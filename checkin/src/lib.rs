@@ -94,7 +94,7 @@ pub struct Parts {
 /// See [`RunError`].
 pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
     let Parts { mut connector, seed, mut discovery, pulse } = parts;
-    let tracer = Tracer::from_environment(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
+    let tracer = Tracer::of_process(&config.traces, env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
     let desk = metrics::open(config.metrics, about(&config, &pulse, &tracer), shutdown.clone()).await?;
     let place = |identity: &rollcall_enrolment::IdentityConfig| identity.directory(config.state_dir.as_deref());
     let directory = config.identity.as_ref().map(place).transpose().map_err(RunError::Identity)?;

@@ -100,7 +100,7 @@ pub struct Parts {
 /// See [`RunError`].
 pub async fn run(config: Config, mut parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
     let directory = state_dir(&config.state_dir)?;
-    let tracer = Tracer::from_environment(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
+    let tracer = Tracer::of_process(&config.traces, env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
     let desk = metrics::open(config.metrics, about(&config, &parts.pulse, &tracer), shutdown.clone()).await?;
     let identity = match &config.identity {
         Some(identity) => {

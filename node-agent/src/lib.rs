@@ -185,7 +185,7 @@ impl Body {
 pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
     let Parts { mut connector, seed, checkin, mut discovery, pulse } = parts;
     let clock = Clock::start();
-    let tracer = Tracer::from_environment(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
+    let tracer = Tracer::of_process(&config.traces, env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
     let desk = metrics::open(config.metrics, about(&config, &pulse, &tracer), shutdown.clone()).await?;
     let directory = identity_directory(&config)?;
     if let (Some(identity), Some(directory)) = (&config.identity, &directory) {

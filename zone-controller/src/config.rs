@@ -9,6 +9,7 @@ use rollcall_bus::RabbitSettings;
 use rollcall_discovery::DiscoverySettings;
 use rollcall_model::capability::Attribute;
 use rollcall_model::{Capability, Millis, Name, Purpose};
+use rollcall_startup::traces::TracesConfig;
 use rollcall_store::Retention;
 use serde::Deserialize;
 
@@ -64,6 +65,9 @@ pub struct Config {
     /// How long history is kept.
     #[serde(default)]
     pub retention: Retention,
+    /// Where traces go; nowhere unless it is said here or in the environment.
+    #[serde(default)]
+    pub traces: TracesConfig,
 }
 
 /// Keys and certificates.
@@ -169,6 +173,7 @@ impl Config {
     /// # Errors
     /// A text that names the key, what is wrong and what would do.
     pub fn validate(&self) -> Result<(), String> {
+        self.traces.validate()?;
         if !(200..=60_000).contains(&self.keep_alive_ms) {
             return Err(format!("keep_alive_ms is {}; it must lie between 200 and 60000", self.keep_alive_ms));
         }

@@ -95,7 +95,7 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let Parts { connector, endpoint, store, mut discovery, pulse } = parts;
     let (zone, clock) = (identify(&config)?, Clock::start());
-    let tracer = Tracer::from_environment(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
+    let tracer = Tracer::of_process(&config.traces, env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
     let listen = config.api.listen;
     let listener = TcpListener::bind(listen).await.map_err(|source| RunError::Listen { address: listen, source })?;
     let api = listener.local_addr().map_err(|source| RunError::Listen { address: listen, source })?;

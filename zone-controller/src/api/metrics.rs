@@ -16,8 +16,8 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use self::page::{Counted, Facts, Rack};
-use super::{Shared, counted};
 use super::asking::{overview, rows};
+use super::{Shared, counted};
 
 /// Whoever scrapes waits some seconds; what is not there by then is left out.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -40,6 +40,7 @@ pub async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> R
         database_is_writable,
         counted,
         overview: known.ok().and_then(Result::ok),
+        streams: (shared.streams.taken(), shared.streams.most),
         spans: shared.tracer.figures(),
         process: Process::read(),
     };

@@ -13,8 +13,8 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::{Shared, counted};
 use super::asking::{Answer, overview, rows};
+use super::{Shared, counted};
 use crate::driver::Ask;
 
 /// A loop that does not answer by then does not turn: longer than the broker has to confirm a message.

@@ -43,6 +43,12 @@ impl Places {
         Self { most, of_one, taken: Arc::default() }
     }
 
+    /// How many are taken.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        whole(&self.taken).all
+    }
+
     /// A place for one more stream, of somebody where they are counted.
     ///
     /// # Errors
@@ -94,7 +100,9 @@ mod tests {
         let place = places.take(Some("ada"));
         assert!(place.is_ok());
         assert_eq!(places.take(Some("bob")).unwrap_err(), Full::All);
+        assert_eq!(places.taken(), 1);
         drop(place);
+        assert_eq!(places.taken(), 0);
         assert!(places.take(Some("bob")).is_ok());
         assert!(whole(&places.taken).of.is_empty());
     }
