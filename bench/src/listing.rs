@@ -15,7 +15,7 @@ use rollcall_startup::Shutdown;
 use rollcall_startup::traces::Tracer;
 use rollcall_store::Store;
 use rollcall_zone_controller::api::listener::Bounds;
-use rollcall_zone_controller::api::{Credentials, Pace, Paced, Paces, Places, Shared, serve};
+use rollcall_zone_controller::api::{Credentials, OwnMachine, Pace, Paced, Paces, Places, Shared, serve};
 use rollcall_zone_controller::feed::Feed;
 use rollcall_zone_controller::trust::BrokerUsers;
 use serde_json::Value;
@@ -132,14 +132,15 @@ async fn shared(store: &Store, shutdown: &Shutdown) -> anyhow::Result<Shared> {
         bus,
         tracer: Tracer::off(),
         feed: Feed::open(store.clone(), shutdown.clone()).await?,
-        streams: Places::new(1),
+        streams: Places::new(1, 1),
         sessions: SessionKey::random()?,
         ended: Arc::default(),
         trust: None,
         users: BrokerUsers::InProcess,
-        credentials: Credentials::OwnMachine,
+        credentials: Credentials::OwnMachine(OwnMachine::default()),
         paced: Arc::new(Paced::new(Paces { open: Pace { per_second: 1, burst: 1 } })),
         writes: Arc::default(),
+        reads: Arc::default(),
         notices: Arc::default(),
         is_up: Arc::default(),
         shutdown: shutdown.clone(),

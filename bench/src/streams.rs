@@ -39,7 +39,7 @@ const TARGET_MS: f64 = 100.0;
 const TARGET_MB: f64 = 500.0;
 /// Users that open streams: each may ask so often, all of them together ten times that.
 const USERS: usize = 10;
-const API: &str = "max_connections = 16384\nmax_connections_per_origin = 16384\nmax_streams = 16000\n";
+const API: &str = "max_connections = 16384\nmax_connections_per_origin = 16384\nmax_streams = 16000\nmax_streams_per_caller = 16000\n";
 
 /// What the peer's process does.
 ///

@@ -9,6 +9,7 @@ use rollcall_discovery::DiscoverySettings;
 use rollcall_enrolment::IdentityConfig;
 use rollcall_model::Name;
 use rollcall_startup::metrics::MetricsConfig;
+use rollcall_startup::traces::TracesConfig;
 use serde::Deserialize;
 
 /// All there is to configure.
@@ -40,6 +41,9 @@ pub struct Config {
     /// Where figures are shown; nowhere unless it is said.
     #[serde(default)]
     pub metrics: MetricsConfig,
+    /// Where traces go; nowhere unless it is said here or in the environment.
+    #[serde(default)]
+    pub traces: TracesConfig,
 }
 
 impl Config {
@@ -58,6 +62,7 @@ impl Config {
             return Err("state_dir is empty; name a directory of the service's own, or leave the key out".into());
         }
         self.metrics.validate()?;
+        self.traces.validate()?;
         let identity = self.identity.as_ref();
         IdentityConfig::demand(identity, self.state_dir.as_deref(), self.discovery.mdns, &self.broker.url)?;
         self.broker.validate().map_err(|why| format!("broker: {why}"))

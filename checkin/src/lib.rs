@@ -12,17 +12,15 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use rand::random;
-use rollcall_bus::{
-    Attachment, Bus, ConnectError, Connector, ConsumeError, Consumer, DeclareError, Overflow, Queue, QueueClass,
-    Topology,
-};
+use rollcall_bus::{Attachment, Bus, Connector, Consumer, Overflow, Queue, QueueClass, Topology};
 use rollcall_discovery::{Discovery, Tag, Watch, host_addresses};
-use rollcall_enrolment::{Applicant, EnrolError, Entrance, believing};
+pub use rollcall_enrolment::RunError;
+use rollcall_enrolment::{Applicant, Entrance, believing};
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{CheckinId, InstanceId, Name, Principal, route};
-use rollcall_startup::metrics::{self, About, Desk, MetricsError};
-use rollcall_startup::traces::{Tracer, TracesError};
-use rollcall_startup::{Clock, Exit, Failure, Pulse, Shutdown, StateError};
+use rollcall_startup::metrics::{self, About, Desk};
+use rollcall_startup::traces::Tracer;
+use rollcall_startup::{Clock, Pulse, Shutdown};
 
 use crate::config::Config;
 use crate::core::{Checkin, Settings};
@@ -32,49 +30,6 @@ use crate::journal::Journal;
 
 /// A service that remembers where the zone's broker was waits this long for the zone to say so itself.
 const HELLO_PATIENCE: Duration = Duration::from_secs(1);
-
-/// Why a check-in service could not start, or stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The state directory cannot be used. What could not be saved was told to nobody.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// The variables that say where traces go say what cannot be.
-    #[error(transparent)]
-    Traces(#[from] TracesError),
-    /// The address for metrics is not to be had.
-    #[error(transparent)]
-    Metrics(#[from] MetricsError),
-    /// There is no place for key and certificate.
-    #[error("{0}")]
-    Identity(String),
-    /// The zone does not let this service in.
-    #[error(transparent)]
-    Enrol(#[from] EnrolError),
-    /// The broker cannot be used.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The broker refused the service's queue.
-    #[error(transparent)]
-    Declare(#[from] DeclareError),
-    /// The broker refused a consumer.
-    #[error(transparent)]
-    Consume(#[from] ConsumeError),
-}
-
-impl From<RunError> for Failure {
-    /// What trying again would not change is a wrong use of the program.
-    fn from(error: RunError) -> Self {
-        match error {
-            RunError::State(error) => error.into(),
-            RunError::Enrol(error) if error.is_passing() => Self::caused_by(Exit::Unreachable, &error),
-            RunError::Connect(_) | RunError::Enrol(_) | RunError::Identity(_) | RunError::Traces(_) => {
-                Self::caused_by(Exit::Usage, &error)
-            }
-            error => Self::caused_by(Exit::Unreachable, &error),
-        }
-    }
-}
 
 /// What a check-in service stands on.
 pub struct Parts {
@@ -94,8 +49,10 @@ pub struct Parts {
 /// See [`RunError`].
 pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
     let Parts { mut connector, seed, mut discovery, pulse } = parts;
-    let tracer = Tracer::from_environment(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
-    let desk = metrics::open(config.metrics, about(&config, &pulse, &tracer), shutdown.clone()).await?;
+    let tracer = Tracer::of_process(&config.traces, env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
+    let ways = (1, &pulse, config.broker.proof_stands());
+    let about = About::of((env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")), ways, &tracer);
+    let desk = metrics::open(config.metrics, about, shutdown.clone()).await?;
     let place = |identity: &rollcall_enrolment::IdentityConfig| identity.directory(config.state_dir.as_deref());
     let directory = config.identity.as_ref().map(place).transpose().map_err(RunError::Identity)?;
     if let (Some(identity), Some(directory)) = (&config.identity, &directory) {
@@ -133,17 +90,6 @@ pub async fn run(config: Config, parts: Parts, shutdown: Shutdown) -> Result<(),
         };
         tracing::warn!("zone {} is at {}:{} now", config.zone, elsewhere.host, elsewhere.port);
         (broker, hellos, journal) = (elsewhere, continuation.hellos, continuation.journal);
-    }
-}
-
-fn about(config: &Config, pulse: &Pulse, tracer: &Tracer) -> About {
-    About {
-        program: env!("CARGO_PKG_NAME"),
-        version: env!("CARGO_PKG_VERSION"),
-        loops: 1,
-        pulse: pulse.clone(),
-        stands: config.broker.proof_stands(),
-        tracer: tracer.clone(),
     }
 }
 

@@ -18,6 +18,7 @@ mod error;
 mod fresh;
 mod identity;
 mod join;
+mod run_error;
 mod settings;
 
 pub use self::belief::believing;
@@ -27,6 +28,7 @@ pub use self::error::EnrolError;
 pub use self::fresh::keep_fresh;
 pub use self::identity::{Credentials, Identity};
 pub use self::join::{ensure, load};
+pub use self::run_error::RunError;
 pub use self::settings::Settings;
 
 /// The wall clock.

@@ -9,6 +9,7 @@ use rollcall_discovery::DiscoverySettings;
 use rollcall_enrolment::IdentityConfig;
 use rollcall_model::{GroupId, Name};
 use rollcall_startup::metrics::MetricsConfig;
+use rollcall_startup::traces::TracesConfig;
 use serde::Deserialize;
 
 /// All there is to configure.
@@ -45,6 +46,9 @@ pub struct Config {
     /// Where figures are shown; nowhere unless it is said.
     #[serde(default)]
     pub metrics: MetricsConfig,
+    /// Where traces go; nowhere unless it is said here or in the environment.
+    #[serde(default)]
+    pub traces: TracesConfig,
     /// Check-in services the zone has run at this place.
     #[serde(default)]
     pub checkin: CheckinSettings,
@@ -118,6 +122,7 @@ impl Config {
             return Err(format!("checkin.program is {program}: give the whole path, e.g. /usr/bin/rollcall-checkin"));
         }
         self.metrics.validate()?;
+        self.traces.validate()?;
         let identity = self.identity.as_ref();
         IdentityConfig::demand(identity, Some(&self.state_dir), self.discovery.mdns, &self.broker.url)?;
         self.broker.validate().map_err(|why| format!("broker: {why}"))

@@ -16,16 +16,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rand::random;
-use rollcall_bus::{Attachment, ConnectError, Connector, ConsumeError, DeclareError};
+use rollcall_bus::{Attachment, Connector};
 use rollcall_discovery::{Discovery, Distrust, Patience, Sighting, Tag, host_addresses};
-use rollcall_enrolment::{Applicant, EnrolError, IdentityConfig, believing};
+pub use rollcall_enrolment::RunError;
+use rollcall_enrolment::{Applicant, IdentityConfig, believing};
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, Hello};
 use rollcall_model::{GroupId, InstanceId, Name, Principal, route};
-use rollcall_startup::metrics::{self, About, Desk, MetricsError};
-use rollcall_startup::traces::{Kind, Tracer, TracesError};
-use rollcall_startup::{
-    Clock, Exit, Failure, Pulse, Shutdown, StateError, lock_state_dir, read_or_create_id, state_dir,
-};
+use rollcall_startup::metrics::{self, About, Desk};
+use rollcall_startup::traces::{Kind, Tracer};
+use rollcall_startup::{Clock, Pulse, Shutdown, lock_state_dir, read_or_create_id, state_dir};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::Instrument;
@@ -36,49 +35,6 @@ use crate::driver::{Heard, Session};
 use crate::figures::Figures;
 use crate::launcher::Launcher;
 use crate::way::Way;
-
-/// Why a group controller could not start, or stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The state directory cannot be used.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// The variables that say where traces go say what cannot be.
-    #[error(transparent)]
-    Traces(#[from] TracesError),
-    /// The address for metrics is not to be had.
-    #[error(transparent)]
-    Metrics(#[from] MetricsError),
-    /// There is no place for key and certificate.
-    #[error("{0}")]
-    Identity(String),
-    /// A zone does not let this group in.
-    #[error(transparent)]
-    Enrol(#[from] EnrolError),
-    /// A broker cannot be used.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// A broker refused the group's topology.
-    #[error(transparent)]
-    Declare(#[from] DeclareError),
-    /// A broker refused a consumer.
-    #[error(transparent)]
-    Consume(#[from] ConsumeError),
-}
-
-impl From<RunError> for Failure {
-    fn from(error: RunError) -> Self {
-        match error {
-            RunError::State(error) => error.into(),
-            // What trying again would not change is a wrong use of the program.
-            RunError::Enrol(error) if error.is_passing() => Self::caused_by(Exit::Unreachable, &error),
-            RunError::Connect(_) | RunError::Enrol(_) | RunError::Identity(_) | RunError::Traces(_) => {
-                Self::caused_by(Exit::Usage, &error)
-            }
-            error => Self::caused_by(Exit::Unreachable, &error),
-        }
-    }
-}
 
 /// What a group controller stands on.
 pub struct Parts {
@@ -100,8 +56,10 @@ pub struct Parts {
 /// See [`RunError`].
 pub async fn run(config: Config, mut parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
     let directory = state_dir(&config.state_dir)?;
-    let tracer = Tracer::from_environment(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
-    let desk = metrics::open(config.metrics, about(&config, &parts.pulse, &tracer), shutdown.clone()).await?;
+    let tracer = Tracer::of_process(&config.traces, env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
+    let ways = (config.zones.len(), &parts.pulse, config.broker.proof_stands());
+    let about = About::of((env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")), ways, &tracer);
+    let desk = metrics::open(config.metrics, about, shutdown.clone()).await?;
     let identity = match &config.identity {
         Some(identity) => {
             let place = identity.directory(Some(&directory)).map_err(RunError::Identity)?;
@@ -158,17 +116,6 @@ pub async fn run(config: Config, mut parts: Parts, shutdown: Shutdown) -> Result
     shutdown.request();
     while rack.sessions.join_next().await.is_some() {}
     ended
-}
-
-fn about(config: &Config, pulse: &Pulse, tracer: &Tracer) -> About {
-    About {
-        program: env!("CARGO_PKG_NAME"),
-        version: env!("CARGO_PKG_VERSION"),
-        loops: config.zones.len(),
-        pulse: pulse.clone(),
-        stands: config.broker.proof_stands(),
-        tracer: tracer.clone(),
-    }
 }
 
 struct Rack {

@@ -33,7 +33,12 @@ pub enum NodeState {
 }
 
 impl NodeState {
-    /// Every state, in the order they are listed to people.
+    /// Every state, the worst first: what is known to be gone, what nobody can see, what may be gone, what is not well; then
+    /// those that are nobody's concern.
+    pub const WORST_FIRST: [NodeState; 7] =
+        [Self::Down, Self::Unknown, Self::Suspect, Self::Degraded, Self::Joining, Self::Left, Self::Healthy];
+
+    /// Every state, in the order of a node's life.
     pub const ALL: [NodeState; 7] =
         [Self::Joining, Self::Healthy, Self::Degraded, Self::Suspect, Self::Down, Self::Unknown, Self::Left];
 
@@ -48,6 +53,24 @@ impl NodeState {
             Self::Down => "down",
             Self::Unknown => "unknown",
             Self::Left => "left",
+        }
+    }
+
+    /// Its place in [`Self::WORST_FIRST`]; 0 is the worst.
+    #[must_use]
+    pub fn rank(self) -> usize {
+        Self::WORST_FIRST.iter().position(|state| *state == self).unwrap_or(Self::WORST_FIRST.len())
+    }
+
+    /// How bad it is, as `v_nodes.concern` tells: 1 to 4 for what somebody should look at, 5 for all others.
+    #[must_use]
+    pub fn concern(self) -> u8 {
+        match self {
+            Self::Down => 1,
+            Self::Unknown => 2,
+            Self::Suspect => 3,
+            Self::Degraded => 4,
+            Self::Joining | Self::Left | Self::Healthy => 5,
         }
     }
 
@@ -73,5 +96,18 @@ impl FromStr for NodeState {
     type Err = ParseStateError;
     fn from_str(text: &str) -> Result<Self, ParseStateError> {
         Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(|| ParseStateError(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_one_order_from_worst_to_best_and_every_state_stands_in_it_once() {
+        let mut ranks = NodeState::ALL.map(NodeState::rank);
+        ranks.sort_unstable();
+        assert_eq!(ranks, [0, 1, 2, 3, 4, 5, 6]);
+        assert!(NodeState::WORST_FIRST.is_sorted_by_key(|state| state.concern()));
     }
 }

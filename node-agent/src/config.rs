@@ -8,6 +8,7 @@ use rollcall_discovery::DiscoverySettings;
 use rollcall_enrolment::IdentityConfig;
 use rollcall_model::Name;
 use rollcall_startup::metrics::MetricsConfig;
+use rollcall_startup::traces::TracesConfig;
 use serde::Deserialize;
 
 use crate::core::actions::Allowed;
@@ -64,6 +65,9 @@ pub struct Config {
     /// Where figures are shown; nowhere unless it is said.
     #[serde(default)]
     pub metrics: MetricsConfig,
+    /// Where traces go; nowhere unless it is said here or in the environment.
+    #[serde(default)]
+    pub traces: TracesConfig,
 }
 
 /// Which machine that does not exist.
@@ -189,6 +193,7 @@ impl Config {
             return Err("discovery.mdns = false needs checkin, the name of the check-in service to ask".into());
         }
         self.metrics.validate()?;
+        self.traces.validate()?;
         let identity = self.identity.as_ref();
         IdentityConfig::demand(identity, self.state_dir.as_deref(), self.discovery.mdns, &self.broker.url)?;
         self.broker.validate().map_err(|why| format!("broker: {why}"))

@@ -191,8 +191,10 @@ impl Body {
 pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -> Result<(), RunError> {
     let Parts { mut connector, seed, checkin, mut discovery, pulse } = parts;
     let clock = Clock::start();
-    let tracer = Tracer::from_environment(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
-    let desk = metrics::open(config.metrics, about(&config, &pulse, &tracer), shutdown.clone()).await?;
+    let tracer = Tracer::of_process(&config.traces, env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
+    let ways = (1, &pulse, config.broker.proof_stands());
+    let about = About::of((env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")), ways, &tracer);
+    let desk = metrics::open(config.metrics, about, shutdown.clone()).await?;
     let directory = identity_directory(&config)?;
     if let (Some(identity), Some(directory)) = (&config.identity, &directory) {
         discovery = believing(identity, directory, discovery, std::slice::from_ref(&config.zone))?;
@@ -281,17 +283,6 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
     driver.run(shutdown).await;
     tracer.flush().await;
     Ok(())
-}
-
-fn about(config: &Config, pulse: &Pulse, tracer: &Tracer) -> About {
-    About {
-        program: env!("CARGO_PKG_NAME"),
-        version: env!("CARGO_PKG_VERSION"),
-        loops: 1,
-        pulse: pulse.clone(),
-        stands: config.broker.proof_stands(),
-        tracer: tracer.clone(),
-    }
 }
 
 /// Where key and certificate lie, if this agent has an identity.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rollcall_model::{GroupId, Serial, ZoneId};
 
-use crate::GroupKind;
+use crate::{GroupKind, postgres, sqlite};
 
 /// Why a database was not opened. It is left as it was, except that a new file may be there, empty.
 #[derive(Debug, thiserror::Error)]
@@ -324,6 +324,15 @@ pub struct QueryError {
     pub sql: String,
     /// What the database says.
     pub source: sqlx::Error,
+}
+
+impl QueryError {
+    /// Whether it was stopped because its time was over: the same asks for less, or later.
+    #[must_use]
+    pub fn took_too_long(&self) -> bool {
+        let code = self.source.as_database_error().and_then(|error| error.code());
+        matches!(code.as_deref(), Some(sqlite::answer::INTERRUPTED | postgres::failure::CANCELED))
+    }
 }
 
 /// Why somebody's question was not answered. Nothing is ever written.

@@ -37,6 +37,7 @@ pub mod upkeep;
 mod writable;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use tokio::sync::watch;
@@ -64,7 +65,20 @@ pub struct Store {
     backend: Backend,
     writable: Arc<watch::Sender<Writable>>,
     committed: Arc<watch::Sender<u64>>,
+    asker: Asker,
 }
+
+/// Who waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// Somebody who may wait behind others.
+    People,
+    /// The zone itself, which keeps everybody waiting when it waits.
+    Zone,
+}
+
+/// No statement of [`Store::select`] takes longer: it is stopped.
+pub(crate) const LONGEST_SELECT: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Debug)]
 enum Backend {
@@ -93,7 +107,14 @@ impl Store {
 
     fn of(backend: Backend) -> Self {
         let (writable, committed) = (watch::Sender::new(Writable::Yes), watch::Sender::new(0));
-        Self { backend, writable: Arc::new(writable), committed: Arc::new(committed) }
+        Self { backend, writable: Arc::new(writable), committed: Arc::new(committed), asker: Asker::People }
+    }
+
+    /// The same store, which answers by connections of its own: for what the zone itself needs to know, so that it never
+    /// waits behind what people ask.
+    #[must_use]
+    pub fn for_zone(&self) -> Self {
+        Self { asker: Asker::Zone, ..self.clone() }
     }
 
     /// Closes the database and waits until it is: one tidy file remains, without a log beside it. Does nothing while
@@ -165,10 +186,11 @@ impl Store {
         }))
     }
 
-    /// Answers one of the program's own statements; `$1`, `$2` … are the binds. Never writes.
+    /// Answers one of the program's own statements; `$1`, `$2` … are the binds. Never writes. Stopped after 10 s.
     ///
     /// # Errors
-    /// When the database does not answer or the statement does not fit the schema.
+    /// When the database does not answer, the time is over ([`QueryError::took_too_long`]), or the statement does not fit the
+    /// schema.
     pub async fn select(&self, sql: &'static str, binds: &[Bind]) -> Result<Table, QueryError> {
         self.answer(sql.into_sql_str(), binds).await
     }
@@ -184,8 +206,8 @@ impl Store {
 
     async fn answer(&self, sql: SqlStr, binds: &[Bind]) -> Result<Table, QueryError> {
         match &self.backend {
-            Backend::Sqlite(store) => store.select(sql, binds).await,
-            Backend::Postgres(store) => store.select(sql, binds).await,
+            Backend::Sqlite(store) => store.select(self.asker, sql, binds).await,
+            Backend::Postgres(store) => store.select(self.asker, sql, binds).await,
         }
     }
 

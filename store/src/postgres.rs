@@ -1,11 +1,12 @@
 //! The PostgreSQL backend: a server of version 15 or later, one schema of one database for a zone.
 //!
 //! One connection writes. It holds an advisory lock for as long as it lives, so a zone has one writer here too; what is
-//! lost with the connection, the lock among it, is taken again with the next one. Two small sets of read-only
-//! connections answer, so that neither a commit nor the API waits for somebody's long question. Every wait is bounded.
+//! lost with the connection, the lock among it, is taken again with the next one. Three small sets of read-only
+//! connections answer, so that neither a commit nor the API waits for somebody's long question, nor the zone itself for the
+//! API. Every wait is bounded.
 
 mod answer;
-mod failure;
+pub(crate) mod failure;
 mod link;
 mod migrate;
 pub(crate) mod offline;
@@ -29,13 +30,15 @@ use crate::prune::{Pruned, Step};
 use crate::readers::{Lent, Readers};
 use crate::topology::Topology;
 use crate::{
-    AskError, AskLimits, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, OpenError, QueryError,
-    Snapshot, Table, audit, sql,
+    AskError, AskLimits, Asker, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, OpenError,
+    QueryError, Snapshot, Table, audit, sql,
 };
 
 /// How many of the program's own questions, and of other people's, are answered at once.
 const SELECTING: usize = 4;
 const ASKING: usize = 2;
+/// And of what the zone itself needs.
+const OF_ZONE: usize = 2;
 
 /// How long the server may take to answer one of the program's own questions, a connection's making included.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -46,6 +49,8 @@ pub(crate) struct PostgresStore {
     writer: Mutex<Writer>,
     /// For the program's own statements.
     select: Readers<PgConnectOptions>,
+    /// The same, where the zone itself waits.
+    zone: Readers<PgConnectOptions>,
     /// For what people ask.
     ask: Readers<PgConnectOptions>,
 }
@@ -56,7 +61,8 @@ impl PostgresStore {
         let opened = open::open(&place).await?;
         Ok(Self {
             writer: Mutex::new(Writer::new(place.clone(), opened.connection)),
-            select: Readers::new(place.reading(None), SELECTING),
+            select: Readers::new(place.selecting(), SELECTING),
+            zone: Readers::new(place.selecting(), OF_ZONE),
             ask: Readers::new(place.reading(opened.reader.as_deref()), ASKING),
         })
     }
@@ -102,8 +108,8 @@ async fn within<T>(patience: Duration, what: impl Future<Output = Result<T, sqlx
 
 impl Topology for PostgresStore {
     async fn close(self) {
-        let Self { writer, select, ask } = self;
-        for readers in [select, ask] {
+        let Self { writer, select, zone, ask } = self;
+        for readers in [select, zone, ask] {
             readers.close().await;
         }
         writer.into_inner().close().await;
@@ -125,6 +131,7 @@ impl Topology for PostgresStore {
         // A large zone takes its time; it is loaded once.
         let loaded = self.read(&self.select, 6 * PATIENCE, async |connection: &mut PgConnection| {
             let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+            sqlx::raw_sql("SET LOCAL statement_timeout = '60s'").execute(&mut *transaction).await?;
             let snapshot = sql::snapshot(&mut *transaction).await?;
             transaction.commit().await?;
             Ok::<_, LoadError>(snapshot)
@@ -141,8 +148,12 @@ impl Topology for PostgresStore {
         Ok(audit::walk(from, &rows, rows.len() < sql::AUDIT_STEP))
     }
 
-    async fn select(&self, sql: SqlStr, binds: &[Bind]) -> Result<Table, QueryError> {
-        let answered = self.read(&self.select, PATIENCE, async |connection: &mut PgConnection| {
+    async fn select(&self, asker: Asker, sql: SqlStr, binds: &[Bind]) -> Result<Table, QueryError> {
+        let readers = match asker {
+            Asker::People => &self.select,
+            Asker::Zone => &self.zone,
+        };
+        let answered = self.read(readers, PATIENCE, async |connection: &mut PgConnection| {
             answer::table(connection, sql.clone(), binds).await
         });
         let answered = match answered.await {

@@ -1,11 +1,11 @@
 //! The SQLite backend: one file, or one private database in memory.
 //!
-//! A file has one writing connection and two small sets of read-only ones, so that neither a commit nor the API waits
-//! for somebody's long question. A database in memory has one connection for everything, turned read-only while it
+//! A file has one writing connection and three small sets of read-only ones, so that neither a commit nor the API waits
+//! for somebody's long question, nor the zone itself for the API. A database in memory has one connection for everything, turned read-only while it
 //! answers. There are no timers here: waiting is for locks, and a long question is stopped by SQLite's own progress
 //! handler, so the store works under a paused test clock as well.
 
-mod answer;
+pub(crate) mod answer;
 mod link;
 pub(crate) mod offline;
 mod open;
@@ -26,8 +26,8 @@ use crate::readers::Readers;
 use crate::sql::TOUCH;
 use crate::topology::Topology;
 use crate::{
-    AskError, AskLimits, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, OpenError, QueryError,
-    Snapshot, Table, audit, plan, sql,
+    AskError, AskLimits, Asker, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, OpenError,
+    QueryError, Snapshot, Table, audit, plan, sql,
 };
 
 /// An open database.
@@ -49,8 +49,19 @@ pub(crate) struct SqliteStore {
 struct FileReaders {
     /// For the program's own statements.
     select: Readers<SqliteConnectOptions>,
+    /// The same, where the zone itself waits.
+    zone: Readers<SqliteConnectOptions>,
     /// For what people ask.
     ask: Readers<SqliteConnectOptions>,
+}
+
+impl FileReaders {
+    const fn selecting(&self, asker: Asker) -> &Readers<SqliteConnectOptions> {
+        match asker {
+            Asker::People => &self.select,
+            Asker::Zone => &self.zone,
+        }
+    }
 }
 
 impl SqliteStore {
@@ -110,7 +121,7 @@ impl SqliteStore {
 impl Topology for SqliteStore {
     async fn close(self) {
         let Self { writer, readers, _lock, .. } = self;
-        for readers in readers.into_iter().flat_map(|it| [it.select, it.ask]) {
+        for readers in readers.into_iter().flat_map(|it| [it.select, it.zone, it.ask]) {
             readers.close().await;
         }
         // What is committed is safe: an error here only means that the log stays beside the file.
@@ -170,16 +181,16 @@ impl Topology for SqliteStore {
         Ok(audit::walk(from, &rows, rows.len() < sql::AUDIT_STEP))
     }
 
-    async fn select(&self, sql: SqlStr, binds: &[Bind]) -> Result<Table, QueryError> {
+    async fn select(&self, asker: Asker, sql: SqlStr, binds: &[Bind]) -> Result<Table, QueryError> {
         let asked = sql.clone();
         let result = match &self.readers {
             None => match self.sole(true).await {
-                Ok(mut connection) => answer::table(&mut connection, sql, binds, usize::MAX).await,
+                Ok(mut connection) => answer::selected(&mut connection, sql, binds).await,
                 Err(error) => Err(error),
             },
-            Some(readers) => match readers.select.take().await {
+            Some(readers) => match readers.selecting(asker).take().await {
                 Ok(mut lent) => {
-                    let result = answer::table(lent.connection(), sql, binds, usize::MAX).await;
+                    let result = answer::selected(lent.connection(), sql, binds).await;
                     lent.give_back();
                     result
                 }

@@ -7,8 +7,8 @@ use sqlx::SqlStr;
 
 use crate::prune::{Pruned, Step};
 use crate::{
-    AskError, AskLimits, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, QueryError, Snapshot,
-    Table,
+    AskError, AskLimits, Asker, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, QueryError,
+    Snapshot, Table,
 };
 
 /// A backend of [`Store`](crate::Store), whose methods say what each of these promises.
@@ -32,7 +32,12 @@ pub(crate) trait Topology: Sized + Send + Sync {
     fn verify_audit(&self, from: AuditMark) -> impl Future<Output = Result<AuditStep, AuditError>> + Send;
 
     /// See [`Store::select`](crate::Store::select).
-    fn select(&self, sql: SqlStr, binds: &[Bind]) -> impl Future<Output = Result<Table, QueryError>> + Send;
+    fn select(
+        &self,
+        asker: Asker,
+        sql: SqlStr,
+        binds: &[Bind],
+    ) -> impl Future<Output = Result<Table, QueryError>> + Send;
 
     /// See [`Store::ask`](crate::Store::ask); `sql` has passed the check of statements already.
     fn ask(&self, sql: &str, limits: AskLimits) -> impl Future<Output = Result<Table, AskError>> + Send;

@@ -1,7 +1,7 @@
 //! What whoever stands at the door asks of the store: who brings this token, is this certificate still good, is the
 //! audit log whole.
 
-use rollcall_model::{Name, Principal, Serial, Sha256};
+use rollcall_model::{Name, Principal, Serial, Sha256, UnixMillis};
 use serde_json::Value;
 
 use crate::topology::Topology;
@@ -13,7 +13,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn user_of_token(&self, token: &Sha256) -> Result<Option<UserRecord>, QueryError> {
-        let sql = "SELECT name, role FROM api_users WHERE sha256 = $1 AND removed_ms IS NULL";
+        let sql = "SELECT name, role, entry, changed_ms FROM api_users WHERE sha256 = $1 AND removed_ms IS NULL";
         self.user(sql, token.as_str()).await
     }
 
@@ -22,14 +22,21 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn user_named(&self, name: &Name) -> Result<Option<UserRecord>, QueryError> {
-        let sql = "SELECT name, role FROM api_users WHERE name = $1 AND removed_ms IS NULL";
+        let sql = "SELECT name, role, entry, changed_ms FROM api_users WHERE name = $1 AND removed_ms IS NULL";
         self.user(sql, name.as_str()).await
     }
 
     async fn user(&self, sql: &'static str, bind: &str) -> Result<Option<UserRecord>, QueryError> {
-        let found = self.select(sql, &[bind.into()]).await?;
+        let found = self.for_zone().select(sql, &[bind.into()]).await?;
         let read = |row: &Vec<Value>| {
-            Some(UserRecord { name: row.first()?.as_str()?.parse().ok()?, role: row.get(1)?.as_str()?.parse().ok()? })
+            let [name, role, entry, changed] = row.as_slice() else { return None };
+            let (name, role) = (name.as_str()?.parse().ok()?, role.as_str()?.parse().ok()?);
+            Some(UserRecord {
+                name,
+                role,
+                entry: entry.as_str().map(str::to_owned),
+                changed: changed.as_u64().map(UnixMillis),
+            })
         };
         Ok(found.rows.first().and_then(read))
     }
@@ -43,7 +50,7 @@ impl Store {
         let sql = "SELECT EXISTS (SELECT 1 FROM revoked_principals WHERE principal = $1) \
                    OR EXISTS (SELECT 1 FROM certificates WHERE serial = $2 AND revoked_ms IS NOT NULL)";
         let binds = [Bind::Text(principal.to_string()), serial.as_str().into()];
-        let found = self.select(sql, &binds).await?;
+        let found = self.for_zone().select(sql, &binds).await?;
         Ok(found.rows.first().and_then(|row| row.first()) == Some(&Value::from(1)))
     }
 

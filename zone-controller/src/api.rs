@@ -14,6 +14,7 @@ pub(crate) mod caller;
 mod channels;
 pub(crate) mod checkins;
 pub(crate) mod conditions;
+pub(crate) mod counted;
 pub(crate) mod credentials;
 pub(crate) mod errors;
 mod events;
@@ -28,6 +29,7 @@ pub(crate) mod nodes;
 mod notices;
 mod openapi;
 mod policy;
+pub(crate) mod reads;
 pub(crate) mod receiving;
 mod resources;
 pub(crate) mod routes;
@@ -55,12 +57,13 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 pub use self::caller::{Caller, Means};
-pub use self::credentials::Credentials;
+pub use self::credentials::{Credentials, OwnMachine};
 pub use self::gate::{Paced, Paces};
 pub use self::limits::Pace;
 use self::lists::catalogue;
 use self::lists::listed;
 pub use self::notices::Notices;
+pub use self::reads::Reads;
 use self::routes::Routes;
 pub use self::routes::{Access, Route, Surface};
 pub use self::streams::Places;
@@ -109,6 +112,8 @@ pub struct Shared {
     pub ended: Arc<Ended>,
     /// How often they asked.
     pub paced: Arc<Paced>,
+    /// What they read at the moment.
+    pub reads: Arc<Reads>,
     /// What writes have in common.
     pub writes: Arc<Writes>,
     /// What the log tells of those who were turned away.

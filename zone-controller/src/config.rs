@@ -9,6 +9,7 @@ use rollcall_bus::RabbitSettings;
 use rollcall_discovery::DiscoverySettings;
 use rollcall_model::capability::Attribute;
 use rollcall_model::{Capability, Millis, Name, Purpose};
+use rollcall_startup::traces::TracesConfig;
 use rollcall_store::Retention;
 use serde::Deserialize;
 
@@ -64,6 +65,9 @@ pub struct Config {
     /// How long history is kept.
     #[serde(default)]
     pub retention: Retention,
+    /// Where traces go; nowhere unless it is said here or in the environment.
+    #[serde(default)]
+    pub traces: TracesConfig,
 }
 
 /// Keys and certificates.
@@ -169,6 +173,7 @@ impl Config {
     /// # Errors
     /// A text that names the key, what is wrong and what would do.
     pub fn validate(&self) -> Result<(), String> {
+        self.traces.validate()?;
         if !(200..=60_000).contains(&self.keep_alive_ms) {
             return Err(format!("keep_alive_ms is {}; it must lie between 200 and 60000", self.keep_alive_ms));
         }
@@ -295,6 +300,7 @@ mod tests {
             ("max_connections = 1024", "max_connections = 4", "api.max_connections is 4"),
             ("_per_origin = 256", "_per_origin = 2000", "max_connections_per_origin is 2000; 1 to 1024"),
             ("max_streams = 512", "max_streams = 2000", "api.max_streams is 2000; 1 to 1024"),
+            ("per_caller = 128", "per_caller = 600", "api.max_streams_per_caller is 600; 1 to 512"),
             ("analytics_days = 14", "analytics_days = 99999", "retention.analytics_days is 99999"),
             ("open_per_second = 50", "open_per_second = 0", "api.open_per_second is 0"),
             ("[identity]\ndirectory = \"/etc/rollcall/zone\"", "", "identity.directory is missing"),

@@ -41,9 +41,10 @@ use serde_json::Value;
 
 use self::actions::Orders;
 pub use self::admission::Admission;
+pub use self::audit::CERTIFICATE_ISSUED;
 pub use self::candidates::Demands;
 use self::combinations::Combinations;
-pub use self::command::{By, Command, Rejection, RejectionKind};
+pub use self::command::{By, Command, Expected, Rejection, RejectionKind};
 use self::enrolment::Enrolment;
 pub use self::enrolment::{Applicant, Grant, JoinAnswer, Trust, TrustSettings};
 pub use self::groups::TablePolicy;

@@ -32,7 +32,10 @@ pub struct Feed(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    /// For those who follow, where they read what they missed.
     store: Store,
+    /// The same, for the one who reads for all.
+    own: Store,
     shutdown: Shutdown,
     events: Lane,
     health: Lane,
@@ -47,7 +50,8 @@ impl Feed {
     /// When the store does not say what its newest rows are.
     pub async fn open(store: Store, shutdown: Shutdown) -> Result<Self, QueryError> {
         let (events, health) = (Lane::open(&EVENTS, &store).await?, Lane::open(&HEALTH, &store).await?);
-        Ok(Self(Arc::new(Inner { store, shutdown, events, health, trust: watch::Sender::new(0) })))
+        let own = store.for_zone();
+        Ok(Self(Arc::new(Inner { store, own, shutdown, events, health, trust: watch::Sender::new(0) })))
     }
 
     /// Rows of `v_events` from now on; [`Subscription::after`] begins earlier.

@@ -96,7 +96,7 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let Parts { connector, endpoint, store, mut discovery, pulse } = parts;
     let (zone, clock) = (identify(&config)?, Clock::start());
-    let tracer = Tracer::from_environment(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
+    let tracer = Tracer::of_process(&config.traces, env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
     let listen = config.api.listen;
     let listener = TcpListener::bind(listen).await.map_err(|source| RunError::Listen { address: listen, source })?;
     let api = listener.local_addr().map_err(|source| RunError::Listen { address: listen, source })?;
@@ -144,11 +144,12 @@ pub async fn run(
         tracer: tracer.clone(),
         link: bus.link(),
         feed: feed.clone(),
-        streams: api::Places::new(config.api.streams()),
+        streams: api::Places::new(config.api.streams(), config.api.streams_of_one()),
         trust: trust.clone(),
         users,
-        credentials: trust.clone().map_or(api::Credentials::OwnMachine, api::Credentials::Site),
+        credentials: trust.clone().map_or_else(|| own_machine(&config), api::Credentials::Site),
         writes: Arc::default(),
+        reads: Arc::default(),
         notices: Arc::default(),
         availability,
         is_up: Arc::clone(&is_up),
@@ -263,7 +264,7 @@ async fn open_trust(
     let opened = Trust::open(&identity.directory, &config.name, zone, names, now)?;
     trust::make_first(store, now).await?;
     // Whoever starts a zone wants to ask it something as soon as it answers.
-    Administrator::of(&identity.directory).write(&opened, now)?;
+    Administrator::of(&identity.directory).write(&opened, store, now).await?;
     Ok(Some(opened))
 }
 
@@ -323,6 +324,12 @@ async fn placed(store: &Store) -> Result<Vec<(Name, GroupId)>, QueryError> {
 
 fn addresses(config: &Config) -> Vec<IpAddr> {
     if config.addresses.is_empty() { host_addresses() } else { config.addresses.clone() }
+}
+
+/// How callers are known where there is no identity.
+fn own_machine(config: &Config) -> api::Credentials {
+    let names = trust::names(config.api.listen.ip(), &[], &config.api.names());
+    api::Credentials::OwnMachine(api::OwnMachine::called(names.dns))
 }
 
 fn settings(config: &Config, zone: ZoneId, broker: BrokerEndpoint, api: SocketAddr) -> Settings {

@@ -23,6 +23,8 @@ use rollcall_identity::{
 use rollcall_model::wire::txt::Hello;
 use rollcall_model::{Name, Principal, Serial, UnixMillis, ZoneId};
 use rollcall_startup::{Clock, Shutdown};
+use rollcall_store::UserRecord;
+use serde_json::{Value, json};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
@@ -75,8 +77,18 @@ pub struct Signed {
     pub chain: String,
     /// Common name, and user at the broker.
     pub user: String,
+    /// Its number.
+    pub serial: Serial,
     /// Until when it is valid.
     pub expires: UnixMillis,
+}
+
+impl Signed {
+    /// What the audit log says of it, under [`CERTIFICATE_ISSUED`](crate::core::CERTIFICATE_ISSUED).
+    #[must_use]
+    pub fn noted(&self) -> Value {
+        json!({ "user": self.user, "serial": self.serial, "expires_ms": self.expires })
+    }
 }
 
 /// A zone's identity.
@@ -196,13 +208,14 @@ impl Trust {
         self.issue((&grant.principal, Some(&grant.user)), csr, grant.serial.clone(), validity)
     }
 
-    /// Signs a certificate for a user of the API.
+    /// Signs a day's certificate for a user of the API, in whose name nobody comes who had the name before.
     ///
     /// # Errors
     /// When the request is refused, or the authority has ended.
-    pub fn sign_user(&self, name: &Name, csr: &str, validity: Validity) -> Result<Signed, IssueError> {
+    pub fn sign_user(&self, user: &UserRecord, csr: &str, now: UnixMillis) -> Result<Signed, IssueError> {
         let serial = serial::draw().map_err(|_| IssueError::Library)?;
-        self.issue((&Principal::User(name.clone()), None), csr, serial, validity)
+        let (principal, named) = (Principal::User(user.name.clone()), user.user_in(self.zone));
+        self.issue((&principal, Some(&named)), csr, serial, Validity::leaf(now))
     }
 
     fn issue(
@@ -215,7 +228,8 @@ impl Trust {
         let names = &Names::default();
         let issued =
             self.authority.issue(&Issue { principal, zone: self.zone, user, csr_pem, serial, validity, names })?;
-        Ok(Signed { chain: issued.chain_pem, user: issued.user, expires: issued.validity.not_after })
+        let Issued { chain_pem: chain, user, serial, validity } = issued;
+        Ok(Signed { chain, user, serial, expires: validity.not_after })
     }
 
     /// When the zone's own certificate is to be renewed.

@@ -172,7 +172,8 @@ async fn joins_wait_through_a_restart_and_everything_done_is_in_a_whole_log() {
         (&json!(serial(3)), &json!(serial(3)), &json!(true))
     );
     assert_eq!(zone.one("SELECT state FROM v_joins").await, "issued");
-    let set = |role| Trust::SetUser { name: name("ada"), role, token: Some(digest("secret")), by: by() };
+    let set =
+        |role| Trust::SetUser { name: name("ada"), role, token: Some(digest("secret")), serial: serial(9), by: by() };
     zone.trust(at(6), set(Role::Administrator)).await.unwrap();
     assert!(zone.trust(at(7), set(Role::Viewer)).await.is_err(), "the last administrator");
     assert_eq!(zone.0.user_of_token(&digest("secret")).await.unwrap().unwrap().role, Role::Administrator);

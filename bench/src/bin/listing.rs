@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "the tests' own server: a benchmark that cannot have one has nothing to say")]
 
-use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rollcall_bench::listing::measure;
@@ -13,45 +12,22 @@ use rollcall_bench::report::{Section, publish};
 use rollcall_model::UnixMillis;
 use rollcall_store::Store;
 
-#[allow(dead_code, reason = "what the tests need beside")]
-#[path = "../../../store/tests/contract/server.rs"]
-mod server;
-
-use self::server::Server;
-
-fn number(name: &str, default: u32) -> u32 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
+mod databases;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let size = Size {
-        nodes: number("ROLLCALL_BENCH_NODES", 100_000),
-        groups: number("ROLLCALL_BENCH_GROUPS", 2_000),
-        changes: number("ROLLCALL_BENCH_CHANGES", 1_000_000),
-    };
+    let size = databases::size();
     let load_before = rollcall_bench::machine::load();
-    let kept = std::env::var_os("ROLLCALL_BENCH_DIRECTORY").map(PathBuf::from);
     let folder = tempfile::tempdir()?;
-    let file = kept.unwrap_or_else(|| folder.path().to_owned()).join("fleet.db");
+    let file = databases::file(&folder);
     let store = Store::open(&format!("sqlite:{}", file.display())).await?;
     written(&store, size).await?;
     let mut rows = measure(&store, "SQLite").await?;
     store.close().await;
-    let own = std::env::var("ROLLCALL_BENCH_POSTGRES_URL").is_err();
-    let server =
-        own.then(|| Server::start_with(&["fsync=on", "shared_buffers=128MB", "autovacuum_naptime=5s"], |_| {}));
-    let database = server.as_ref().map(Server::database).unwrap_or_default();
-    let url = match &server {
-        Some(server) => server.url(&database),
-        None => std::env::var("ROLLCALL_BENCH_POSTGRES_URL")?,
-    };
-    let store = Store::open(&url).await?;
-    if written(&store, size).await?
-        && let Some(server) = &server
-    {
-        // What autovacuum does by itself within minutes.
-        server.psql(&database, "VACUUM (ANALYZE)");
+    let server = databases::Postgres::start(&["autovacuum_naptime=5s"]);
+    let store = Store::open(&server.url).await?;
+    if written(&store, size).await? {
+        server.settle();
     }
     rows.extend(measure(&store, "PostgreSQL").await?);
     publish("listing", Section { machine: Machine::this(), load_before, rows })?;

@@ -15,6 +15,7 @@ use rollcall_node_agent::simulated::Machine;
 use rollcall_node_agent::{Body, Parts};
 use rollcall_startup::Shutdown;
 use rollcall_startup::metrics::MetricsConfig;
+use rollcall_startup::traces::TracesConfig;
 use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
@@ -95,6 +96,7 @@ impl Crowd {
             broker: broker.clone(),
             discovery: discovery.clone(),
             metrics: MetricsConfig::default(),
+            traces: TracesConfig::default(),
         }
     }
 }

@@ -129,7 +129,7 @@ pub enum Question {
         #[arg(long, short = 'n', value_name = "N", default_value_t = 20,
               value_parser = clap::value_parser!(u16).range(1..=1000))]
         limit: u16,
-        /// Only of this kind, e.g. node_state; can be given again
+        /// Only of this kind, e.g. node_state; up to 8 times
         #[arg(long, value_name = "KIND")]
         kind: Vec<String>,
     },

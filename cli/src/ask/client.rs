@@ -183,18 +183,29 @@ impl Client {
     /// # Errors
     /// As [`Self::status`].
     pub async fn latest_events(&self, limit: u16) -> Result<Answer, ClientError> {
-        self.get(&["events"], &[("limit", limit.to_string())]).await
+        self.latest_of(&[], limit).await
     }
 
-    /// `GET /v1/events`: those after the event with this id. The zone waits for the first one at most as long as
+    /// The same, of these kinds only; of all where none is named.
+    ///
+    /// # Errors
+    /// As [`Self::status`].
+    pub async fn latest_of(&self, kinds: &[String], limit: u16) -> Result<Answer, ClientError> {
+        let mut query = vec![("limit", limit.to_string())];
+        query.extend(of_kinds(kinds));
+        self.get(&["events"], &query).await
+    }
+
+    /// `GET /v1/events`: those of these kinds after the event with this id. The zone waits for the first one at most as long as
     /// asked to, then its answer is empty.
     ///
     /// # Errors
     /// As [`Self::status`].
-    pub async fn events_after(&self, event: i64, wait: Duration) -> Result<Answer, ClientError> {
+    pub async fn events_after(&self, event: i64, kinds: &[String], wait: Duration) -> Result<Answer, ClientError> {
         let url = self.url(&["events"]);
         let query = [("after", event.to_string()), ("wait_ms", wait.as_millis().to_string())];
         let request = self.http.get(url.clone()).query(&query).query(&[("limit", "1000")]);
+        let request = request.query(&of_kinds(kinds).as_slice());
         self.send(request, &url, wait + ANSWER).await
     }
 
@@ -282,6 +293,11 @@ fn refusal(status: StatusCode, body: &[u8], url: &Url) -> ClientError {
     }
     let text: String = String::from_utf8_lossy(body).trim().chars().take(SHOWN).collect();
     ClientError::Foreign { url: url.to_string(), reason: format!("{status} {text}").trim_end().to_owned() }
+}
+
+/// The filter for kinds of events; none for all.
+fn of_kinds(kinds: &[String]) -> Option<(&'static str, String)> {
+    (!kinds.is_empty()).then(|| ("kind", kinds.join(",")))
 }
 
 /// What the operating system said, without the layers around it.

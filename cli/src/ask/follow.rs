@@ -11,34 +11,30 @@ use super::events::render;
 use super::format::Stream;
 use super::output::Reader;
 
-/// Most events of one answer.
-const MOST: u16 = 1_000;
-
 /// The latest events of these kinds, all kinds where none is named; then, with `follow`, each that comes.
 ///
 /// # Errors
 /// When the zone cannot be reached at the beginning, or refuses later.
 pub async fn events(asker: &Asker<'_>, follow: bool, limit: u16, kinds: &[String]) -> Result<(), Failure> {
-    let is_wanted = |row: &Value| kinds.is_empty() || kinds.iter().any(|kind| row["kind"] == kind.as_str());
-    let mut answer = asker.client.latest_events(if kinds.is_empty() { limit } else { MOST }).await?;
-    let newest = newest(answer.document.as_array());
-    if let Some(rows) = answer.document.as_array_mut() {
-        rows.retain(is_wanted);
-        rows.drain(..rows.len().saturating_sub(usize::from(limit)));
-    }
     if !follow {
-        return asker.show_list(&answer, render);
+        return asker.show_list(&asker.client.latest_of(kinds, limit).await?, render);
     }
+    // Where what happens from now on begins: the latest of these kinds may be long ago.
+    let begun = match kinds {
+        [] => 0,
+        _ => newest(asker.client.latest_events(1).await?.document.as_array()),
+    };
+    let answer = asker.client.latest_of(kinds, limit).await?;
+    let newest = newest(answer.document.as_array()).max(begun);
     let mut stream = Stream::new(asker.settings.format);
     let mut rows = answer.document.as_array().cloned().unwrap_or_default();
-    let mut events = Following::after(&asker.client, newest);
+    let mut events = Following::after(&asker.client, newest).of_kinds(kinds);
     loop {
         let text = || render(&rows.iter().filter_map(read).collect::<Vec<Event>>(), &asker.look());
         if stream.print(&rows, text)? == Reader::Gone {
             return Ok(());
         }
         rows = events.next(|text| asker.note(text)).await?;
-        rows.retain(is_wanted);
     }
 }
 
@@ -62,6 +58,12 @@ impl Following {
     /// Those after the event with this id.
     pub fn after(client: &Client, last: i64) -> Self {
         Self { events: Events::after(client, last), away: false }
+    }
+
+    /// Of these kinds only; of all where none is named.
+    #[must_use]
+    pub fn of_kinds(self, kinds: &[String]) -> Self {
+        Self { events: self.events.of_kinds(kinds), ..self }
     }
 
     /// The next ones. `note` is told, once each time, that the zone went away and that it is back, and what is missing.

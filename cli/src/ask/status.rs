@@ -70,7 +70,7 @@ pub fn total_and_tally(counts: &[(&str, i64)], look: &Look) -> String {
     if counts.iter().filter(|(_, count)| *count > 0).count() > 1 { format!("{total}: {tally}") } else { tally }
 }
 
-/// `2 healthy, 1 degraded, 1 down`, in the order states are listed to people; `none` where nothing is.
+/// `2 healthy, 1 degraded, 1 down`, in the order of a node's life; `none` where nothing is.
 #[must_use]
 pub fn tally(counts: &[(&str, i64)], look: &Look) -> String {
     let rank = |state: &str| NodeState::ALL.iter().position(|known| known.as_str() == state).unwrap_or(usize::MAX);

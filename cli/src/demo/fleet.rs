@@ -15,6 +15,7 @@ use rollcall_node_agent::config::{ActionsConfig, Config as NodeConfig};
 use rollcall_node_agent::probes::ProbeConfig;
 use rollcall_node_agent::simulated::Machine;
 use rollcall_startup::metrics::MetricsConfig;
+use rollcall_startup::traces::TracesConfig;
 use rollcall_startup::{Exit, Failure, Pulse, Shutdown};
 use rollcall_store::{Retention, Store};
 use rollcall_zone_controller::config::{
@@ -170,6 +171,7 @@ impl Fleet {
             logical_groups: LogicalGroupsConfig::default(),
             checkin: CheckinConfig { places: vec![self.checkin_place()] },
             retention: Retention::default(),
+            traces: TracesConfig::default(),
         };
         let parts = rollcall_zone_controller::Parts {
             connector: self.connector.clone(),
@@ -213,6 +215,7 @@ impl Fleet {
                 broker: broker.clone(),
                 discovery: discovery.clone(),
                 metrics: MetricsConfig::default(),
+                traces: TracesConfig::default(),
             };
             let (connector, seed) = (connector.clone(), seed.clone());
             Box::pin(async move {
@@ -246,6 +249,7 @@ impl Fleet {
                 broker: self.broker_settings(),
                 discovery: self.discovery_settings(),
                 metrics: MetricsConfig::default(),
+                traces: TracesConfig::default(),
             };
             let parts = rollcall_group_controller::Parts {
                 connector: self.connector.clone(),
@@ -302,6 +306,7 @@ impl Fleet {
             broker: self.broker_settings(),
             discovery: self.discovery_settings(),
             metrics: MetricsConfig::default(),
+            traces: TracesConfig::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
+use rollcall_model::NodeState;
 use rollcall_model::indicator::INDICATORS;
 use serde_json::Value;
 
@@ -48,12 +49,12 @@ pub struct Rack {
 }
 
 /// The states, worst first.
-pub const STATES: [&str; 7] = ["down", "suspect", "unknown", "degraded", "joining", "left", "healthy"];
+pub const STATES: [NodeState; 7] = NodeState::WORST_FIRST;
 
-/// How bad a state is: 0 is the worst.
+/// How bad a state is: 0 is the worst. A word of a newer zone is as good as unknown.
 #[must_use]
 pub fn rank(state: &str) -> usize {
-    STATES.iter().position(|known| *known == state).unwrap_or(2)
+    state.parse().unwrap_or(NodeState::Unknown).rank()
 }
 
 /// What has to be loaded again, because an event says less than the whole.

@@ -8,6 +8,7 @@ mod write;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use rollcall_model::NodeState;
 
 use self::write::Pen;
 use super::fleet::STATES;
@@ -63,7 +64,7 @@ fn head(state: &State, area: Rect, buffer: &mut Buffer, palette: Palette) {
     let mut pen = Pen::line(buffer, area, 1);
     let nodes = fleet.nodes.len();
     pen.say(&format!(" {nodes} {}", if nodes == 1 { "node" } else { "nodes" }), palette.tone(Tone::Title));
-    for name in STATES {
+    for name in STATES.map(NodeState::as_str) {
         let count = fleet.nodes.iter().filter(|node| node.state == name).count();
         if count > 0 {
             pen.say("  ", palette.tone(Tone::Plain));

@@ -45,6 +45,18 @@ pub struct About {
     pub tracer: Tracer,
 }
 
+impl About {
+    /// A program of this name and version, with so many loops; the proofs of its ways stand so long.
+    #[must_use]
+    pub fn of(
+        (program, version): (&'static str, &'static str),
+        (loops, pulse, stands): (usize, &Pulse, Duration),
+        tracer: &Tracer,
+    ) -> Self {
+        Self { program, version, loops, pulse: pulse.clone(), stands, tracer: tracer.clone() }
+    }
+}
+
 struct Window<F> {
     about: About,
     desk: Desk<F>,

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::TracesConfig;
+
 /// Where spans go, and which traces are recorded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TraceSettings {
@@ -44,31 +46,31 @@ pub enum TracesError {
     },
 }
 
-const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+pub(super) const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
 const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
-const CERTIFICATE: &str = "OTEL_EXPORTER_OTLP_CERTIFICATE";
+pub(super) const CERTIFICATE: &str = "OTEL_EXPORTER_OTLP_CERTIFICATE";
 const SERVICE: &str = "OTEL_SERVICE_NAME";
 const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
-const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
-const SAMPLER_ARG: &str = "OTEL_TRACES_SAMPLER_ARG";
+pub(super) const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
+pub(super) const SAMPLER_ARG: &str = "OTEL_TRACES_SAMPLER_ARG";
 const DISABLED: &str = "OTEL_SDK_DISABLED";
 
 impl TraceSettings {
-    /// As this process's variables say; `None` where they name no collector. `service` is its name unless they say
-    /// another.
+    /// As this process's variables say, and where they say nothing its configuration; `None` where neither names a
+    /// collector. `service` is its name unless they say another.
     ///
     /// # Errors
     /// [`TracesError::Variable`].
-    pub fn from_environment(service: &str) -> Result<Option<Self>, TracesError> {
-        Self::of(service, |name| std::env::var(name).ok())
+    pub fn of_process(service: &str, config: &TracesConfig) -> Result<Option<Self>, TracesError> {
+        Self::of(service, |name| std::env::var(name).ok().or_else(|| config.variable(name)))
     }
 
     /// The same with the variables given.
     ///
     /// # Errors
-    /// As [`Self::from_environment`].
+    /// As [`Self::of_process`].
     pub fn of(service: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, TracesError> {
         let variable =
             |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());

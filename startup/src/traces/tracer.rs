@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::collector::{self, Collector, Item};
 use super::span::Recording;
-use super::{Kind, Span, TraceSettings, TracesError};
+use super::{Kind, Span, TraceSettings, TracesConfig, TracesError};
 
 /// Spans that wait to be sent; more are dropped and counted.
 const ROOM: usize = 2_048;
@@ -55,12 +55,12 @@ impl Tracer {
         Self(None)
     }
 
-    /// As the variables of this process say. To be called inside a tokio runtime.
+    /// As the variables of this process and its configuration say. To be called inside a tokio runtime.
     ///
     /// # Errors
     /// When they say what cannot be.
-    pub fn from_environment(program: &str, version: &str) -> Result<Self, TracesError> {
-        match TraceSettings::from_environment(program)? {
+    pub fn of_process(config: &TracesConfig, program: &str, version: &str) -> Result<Self, TracesError> {
+        match TraceSettings::of_process(program, config)? {
             Some(settings) => Self::start(settings, version),
             None => Ok(Self::off()),
         }

@@ -149,6 +149,9 @@ pub enum TrustChange {
         role: Role,
         /// SHA-256 of their token; `None` keeps the one they have.
         token: Option<Sha256>,
+        /// 1 to 8 hexadecimal digits, which tell them from somebody of the same name who was removed; kept only where there
+        /// was one.
+        entry: String,
         /// By whom.
         by: String,
         /// When.

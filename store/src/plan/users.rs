@@ -11,9 +11,10 @@ use crate::row::{AuditRow, UserRow, without_zeros};
 impl Plan {
     /// What is so already is no news. A user who was removed begins anew.
     pub(super) fn user_set(&mut self, change: &TrustChange) {
-        let TrustChange::UserSet { name, role, token, by, at } = change else { return };
+        let TrustChange::UserSet { name, role, token, entry, by, at } = change else { return };
         let at = written(*at);
-        let had = self.stored.users.get(name).filter(|had| had.removed_ms.is_none());
+        let known = self.stored.users.get(name);
+        let had = known.filter(|had| had.removed_ms.is_none());
         let sha256 = token.clone().or_else(|| had.and_then(|had| had.sha256.clone()));
         if had.is_some_and(|had| (had.role, &had.sha256) == (*role, &sha256)) {
             return;
@@ -29,6 +30,11 @@ impl Plan {
             changed_by: had.map(|_| by.clone()),
             removed_ms: None,
             removed_by: None,
+            entry: match (had, known) {
+                (Some(had), _) => had.entry.clone(),
+                (None, Some(_)) => Some(entry.clone()),
+                (None, None) => None,
+            },
         };
         self.stored.users.insert(name.clone(), row);
         self.writes.touched.users.insert(name.clone());

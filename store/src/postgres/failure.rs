@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 
 /// SQLSTATE of a statement that was stopped.
-pub(super) const CANCELED: &str = "57014";
+pub(crate) const CANCELED: &str = "57014";
 
 /// The server did not answer in time.
 pub(super) fn silent() -> sqlx::Error {

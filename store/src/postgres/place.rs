@@ -6,7 +6,7 @@ use std::str::FromStr;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use crate::OpenError;
+use crate::{LONGEST_SELECT, OpenError};
 
 /// What may stand behind the `?` of a URL.
 const PARAMETERS: [&str; 11] = [
@@ -99,6 +99,11 @@ impl Place {
     /// How the writer connects.
     pub(super) fn writing(&self) -> PgConnectOptions {
         self.options.clone()
+    }
+
+    /// How those connect who answer the program's own statements, each of which the server stops after a while.
+    pub(super) fn selecting(&self) -> PgConnectOptions {
+        self.reading(None).options([("statement_timeout", format!("{}ms", LONGEST_SELECT.as_millis()))])
     }
 
     /// How readers connect, as a role of less rights where there is one.

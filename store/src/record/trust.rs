@@ -1,6 +1,6 @@
 //! Trust as saved.
 
-use rollcall_model::{JoinId, Name, Principal, Role, Serial, Sha256, TokenKind, UnixMillis};
+use rollcall_model::{JoinId, Name, Principal, Role, Serial, Sha256, TokenKind, UnixMillis, ZoneId};
 
 /// Who may join, who is who, and who may do what, as saved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -135,4 +135,18 @@ pub struct UserRecord {
     pub name: Name,
     /// What they may.
     pub role: Role,
+    /// What tells them from former users of the name; `None` for the first.
+    pub entry: Option<String>,
+    /// When role or token was changed, if ever.
+    pub changed: Option<UnixMillis>,
+}
+
+impl UserRecord {
+    /// The common name of their certificates, and their user at the broker. A certificate of another name was given to a
+    /// user who was removed.
+    #[must_use]
+    pub fn user_in(&self, zone: ZoneId) -> String {
+        let principal = Principal::User(self.name.clone());
+        self.entry.as_ref().map_or_else(|| principal.user_in(zone), |entry| principal.user_anew_in(zone, entry))
+    }
 }

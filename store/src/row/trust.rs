@@ -80,6 +80,7 @@ pub(crate) struct UserRow {
     pub changed_by: Option<String>,
     pub removed_ms: Option<UnixMillis>,
     pub removed_by: Option<String>,
+    pub entry: Option<String>,
 }
 
 /// Table `audit`.

@@ -294,6 +294,7 @@ pub(crate) const USERS: Shape = Shape {
         "changed_by",
         "removed_ms",
         "removed_by",
+        "entry",
     ],
     lists: &[],
     flags: &[],

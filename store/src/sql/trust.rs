@@ -65,7 +65,7 @@ static LIVE_CERTIFICATES: Sql = Sql::new(|d| {
 static ALL_REVOKED: Sql =
     Sql::new(|d| format!("SELECT {} FROM revoked_principals t ORDER BY t.principal", d.row(&REVOKED)));
 static LIVE_USERS: Sql = Sql::new(|d| {
-    let user = d.object("'name', t.name, 'role', t.role");
+    let user = d.object("'name', t.name, 'role', t.role, 'entry', t.entry, 'changed_ms', t.changed_ms");
     format!("SELECT {user} FROM api_users t WHERE t.removed_ms IS NULL ORDER BY t.name")
 });
 
@@ -124,6 +124,8 @@ pub(super) async fn write(link: &mut impl Link, writes: &Writes) -> Result<(), s
 struct LiveUser {
     name: rollcall_model::Name,
     role: rollcall_model::Role,
+    entry: Option<String>,
+    changed_ms: Option<rollcall_model::UnixMillis>,
 }
 
 /// What a starting zone controller needs.
@@ -142,13 +144,17 @@ pub(super) async fn snapshot(link: &mut impl Link) -> Result<TrustRecord, RowsEr
         certificates: live.into_iter().map(certificate_record).collect(),
         ended: ended.into_iter().map(certificate_record).collect(),
         revoked: revoked.collect(),
-        users: users.into_iter().map(|row| UserRecord { name: row.name, role: row.role }).collect(),
+        users: users.into_iter().map(user_record).collect(),
     })
 }
 
 /// Rows of the audit log that follow a number.
 pub(crate) async fn audit_after(link: &mut impl Link, seq: u64) -> Result<Vec<AuditRow>, RowsError> {
     rows::<AuditRow>(link, "audit", &AUDIT_AFTER, vec![seq.to_string()]).await
+}
+
+fn user_record(LiveUser { name, role, entry, changed_ms }: LiveUser) -> UserRecord {
+    UserRecord { name, role, entry, changed: changed_ms }
 }
 
 fn token_record(row: TokenRow) -> TokenRecord {

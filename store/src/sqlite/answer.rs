@@ -1,6 +1,6 @@
 //! Questions and answers.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::TryStreamExt;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use sqlx::{
     ValueRef,
 };
 
-use crate::{AskError, AskLimits, Bind, Table};
+use crate::{AskError, AskLimits, Bind, LONGEST_SELECT, Table};
 
 /// An answer larger than this is cut, whatever the row limit.
 const MAX_BYTES: usize = 32 << 20;
@@ -19,10 +19,10 @@ const MAX_BYTES: usize = 32 << 20;
 const INSTRUCTIONS: i32 = 10_000;
 
 /// SQLite's code for a statement that was stopped.
-const INTERRUPTED: &str = "9";
+pub(crate) const INTERRUPTED: &str = "9";
 
 /// The rows of a statement, at most `limit` of them.
-pub(super) async fn table(
+async fn table(
     connection: &mut SqliteConnection,
     sql: SqlStr,
     binds: &[Bind],
@@ -46,17 +46,35 @@ pub(super) async fn table(
     Ok(answer)
 }
 
+/// The rows of one of the program's own statements, all of them, while it lasts no longer than it may.
+pub(super) async fn selected(
+    connection: &mut SqliteConnection,
+    sql: SqlStr,
+    binds: &[Bind],
+) -> Result<Table, sqlx::Error> {
+    within(LONGEST_SELECT, connection, sql, binds, usize::MAX).await
+}
+
+/// The same, stopped after a while by SQLite itself.
+async fn within(
+    longest: Duration,
+    connection: &mut SqliteConnection,
+    sql: SqlStr,
+    binds: &[Bind],
+    limit: usize,
+) -> Result<Table, sqlx::Error> {
+    let deadline = Instant::now() + longest;
+    connection.lock_handle().await?.set_progress_handler(INSTRUCTIONS, move || Instant::now() < deadline);
+    let result = table(connection, sql, binds, limit).await;
+    connection.lock_handle().await?.remove_progress_handler();
+    result
+}
+
 /// Somebody's question, within its limits.
 pub(super) async fn asked(connection: &mut SqliteConnection, sql: &str, limits: AskLimits) -> Result<Table, AskError> {
-    let deadline = Instant::now() + limits.timeout;
-    connection
-        .lock_handle()
-        .await
-        .map_err(AskError::Database)?
-        .set_progress_handler(INSTRUCTIONS, move || Instant::now() < deadline);
     // Safe: checked to be one question, on a connection that cannot write.
-    let result = table(connection, AssertSqlSafe(sql).into_sql_str(), &[], limits.rows).await;
-    connection.lock_handle().await.map_err(AskError::Database)?.remove_progress_handler();
+    let question = AssertSqlSafe(sql).into_sql_str();
+    let result = within(limits.timeout, connection, question, &[], limits.rows).await;
     result.map_err(|error| match error {
         sqlx::Error::Database(error) if error.code().as_deref() == Some(INTERRUPTED) => {
             AskError::TooLong { after: limits.timeout }
@@ -106,5 +124,26 @@ fn size(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len() + 8,
         _ => 8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::ConnectOptions;
+    use sqlx::sqlite::SqliteConnectOptions;
+
+    use super::*;
+    use crate::QueryError;
+
+    #[tokio::test]
+    async fn a_statement_that_lasts_too_long_is_stopped_and_the_connection_goes_on() {
+        let mut connection = SqliteConnectOptions::new().filename(":memory:").connect().await.unwrap();
+        let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+        let (longest, sql) = (Duration::from_millis(50), endless.into_sql_str());
+        let source = within(longest, &mut connection, sql, &[], usize::MAX).await.unwrap_err();
+        let error = QueryError { sql: endless.into(), source };
+        assert!(error.took_too_long(), "{error}");
+        let table = selected(&mut connection, "SELECT 7".into_sql_str(), &[]).await.unwrap();
+        assert_eq!(table.rows, [[7]]);
     }
 }

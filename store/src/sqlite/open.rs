@@ -22,7 +22,7 @@ use crate::{OpenError, sql};
 pub(crate) const APPLICATION_ID: i64 = 0x526F_6C6C;
 
 /// Every migration, oldest first. A released one is never edited; a new one gets the next number.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 11] = [
     (1, "topology", include_str!("../../../migrations/sqlite/0001_topology.sql")),
     (2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
     (3, "health_and_groups", include_str!("../../../migrations/sqlite/0003_health_and_groups.sql")),
@@ -33,6 +33,7 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
     (8, "sums", include_str!("../../../migrations/sqlite/0008_sums.sql")),
     (9, "questions", include_str!("../../../migrations/sqlite/0009_questions.sql")),
     (10, "serials", include_str!("../../../migrations/sqlite/0010_serials.sql")),
+    (11, "user_entries", include_str!("../../../migrations/sqlite/0011_user_entries.sql")),
 ];
 
 /// The newest version this program knows.
@@ -44,6 +45,8 @@ pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// How many of the program's own questions, and of other people's, are answered at once.
 const SELECTING: usize = 4;
 const ASKING: usize = 2;
+/// And of what the zone itself needs.
+const OF_ZONE: usize = 2;
 
 const SQLITE_NOTADB: &str = "26";
 
@@ -91,7 +94,12 @@ pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
     migrate(&mut writer, &place).await?;
     // Read through the system's own cache, of which there is one for all connections.
     let reading = common.read_only(true).pragma("query_only", "ON").pragma("mmap_size", "1073741824");
-    let readers = FileReaders { select: Readers::new(reading.clone(), SELECTING), ask: Readers::new(reading, ASKING) };
+    let readers = FileReaders {
+        select: Readers::new(reading.clone(), SELECTING),
+        // Few rows, and by an index: a few pages are enough.
+        zone: Readers::new(reading.clone().pragma("cache_size", "-4096"), OF_ZONE),
+        ask: Readers::new(reading, ASKING),
+    };
     Ok(SqliteStore {
         writer: Mutex::new(writer),
         writing: Some(writing),

@@ -5,6 +5,20 @@ use rollcall_store::{Change, Store};
 
 use crate::world::{at, beginning, bits, changed, column, everything, joined, node, one, rack, rows};
 
+pub async fn how_bad_a_state_is_is_the_same_in_the_views_as_everywhere(store: &Store) {
+    store.commit(&beginning(7)).await.unwrap();
+    for (number, state) in (1..).zip(NodeState::ALL) {
+        let change = changed(number, u64::from(number), state, Health::unmeasured(), "test");
+        store.commit(&[change]).await.unwrap();
+    }
+    for row in rows(store, "SELECT state, concern FROM v_nodes").await {
+        let state: NodeState = row[0].as_str().unwrap().parse().unwrap();
+        assert_eq!(row[1], state.concern(), "{state}");
+    }
+    let listed = column(store, "SELECT state FROM v_nodes WHERE concern < 5 ORDER BY concern").await;
+    assert_eq!(listed, NodeState::WORST_FIRST.map(NodeState::as_str)[..4]);
+}
+
 pub async fn bits_are_derived_and_alerts_follow_them(store: &Store) {
     store.commit(&beginning(1)).await.unwrap();
     assert_eq!(one(store, "SELECT count(*) FROM v_node_health_bits").await, 0, "nothing was reported yet");

@@ -112,6 +112,7 @@ contract! {
     nodes::hardware_history_grows_only_when_hardware_differs,
     nodes::each_group_numbers_its_own_changes,
     nodes::last_signs_of_life_are_written_in_bulk,
+    health::how_bad_a_state_is_is_the_same_in_the_views_as_everywhere,
     health::bits_are_derived_and_alerts_follow_them,
     health::one_alert_per_kind_is_open_at_a_time,
     health::liveness_is_raised_when_down_and_cleared_when_heard,

@@ -25,6 +25,31 @@ async fn questions_are_answered_as_a_role_that_reads_views_only() {
 }
 
 #[tokio::test]
+async fn the_zone_has_readers_of_its_own_and_no_statement_lasts_for_ever() {
+    let store = Store::open(&server().url(&server().database())).await.unwrap();
+    let table = store.select("SELECT current_setting('statement_timeout')", &[]).await.unwrap();
+    assert_eq!(table.rows, [["10s"]]);
+    let reading: Vec<_> = (0..4)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.select("SELECT 1 FROM pg_sleep(2)", &[]).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let table = store.for_zone().select("SELECT count(*) FROM v_nodes", &[]).await.unwrap();
+    assert_eq!(table.rows, [[0]]);
+    assert!(reading.iter().all(|question| !question.is_finished()));
+    for question in reading {
+        assert_eq!(question.await.unwrap().unwrap().rows, [[1]]);
+    }
+    // Who was given back last is lent first.
+    store.select("SELECT set_config('statement_timeout', '50ms', false)", &[]).await.unwrap();
+    let error = store.select("SELECT 1 FROM pg_sleep(20)", &[]).await.unwrap_err();
+    assert!(error.took_too_long(), "{error}");
+    assert!(!store.select("SELECT nothing", &[]).await.unwrap_err().took_too_long());
+}
+
+#[tokio::test]
 async fn nobody_gets_around_being_a_reader() {
     let store = Store::open(&server().url(&server().database())).await.unwrap();
     store.commit(&beginning(2)).await.unwrap();

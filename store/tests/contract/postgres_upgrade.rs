@@ -19,6 +19,7 @@ pub fn made_version_five(server: &Server, database: &str) {
          DROP TABLE prunings; DROP INDEX alerts_by_end, assignments_by_end, memberships_by_end, hardware_by_end, actions_by_end, \
          channel_messages_by_age, groups_by_name, health_history_of_group, alerts_by_kind, assignments_by_kind_and_end, \
          open_alerts_by_severity, nodes_by_concern, newest_certificates, nodes_by_board_serial, hardware_by_chassis_serial; ALTER TABLE certificates DROP COLUMN newest; \
+         ALTER TABLE api_users DROP COLUMN entry; \
          DELETE FROM node_policies WHERE version = 0 AND problem IS NULL; \
          DELETE FROM _sqlx_migrations WHERE version > 5",
     );

@@ -131,7 +131,7 @@ async fn a_database_from_the_future_is_refused_with_its_version() {
     let error = open(&path).await.unwrap_err();
     assert!(matches!(error, OpenError::Future { version: 99, .. }), "{error}");
     let text = error.to_string();
-    assert!(text.contains("schema version 99, this program knows up to 10"), "{text}");
+    assert!(text.contains("schema version 99, this program knows up to 11"), "{text}");
     assert!(text.contains("upgrade Rollcall"), "{text}");
     sqlite3(&path, "DELETE FROM _sqlx_migrations WHERE version = 99; UPDATE _sqlx_migrations SET checksum = x'00'");
     let error = open(&path).await.unwrap_err();
@@ -197,6 +197,28 @@ async fn a_long_question_holds_up_nobody() {
     assert_eq!(table.rows, [[3]]);
     assert!(asking.iter().all(|question| !question.is_finished()));
     asking.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+/// What the zone itself needs to know never waits behind what people read.
+#[tokio::test]
+async fn the_zone_has_readers_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("zone.db")).await.unwrap();
+    store.commit(&beginning(3)).await.unwrap();
+    let long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT max(i) FROM n";
+    let reading: Vec<_> = (0..4)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.select(long, &[]).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let table = store.for_zone().select("SELECT count(*) FROM v_nodes", &[]).await.unwrap();
+    assert_eq!(table.rows, [[3]]);
+    assert!(reading.iter().all(|question| !question.is_finished()));
+    for question in reading {
+        assert_eq!(question.await.unwrap().unwrap().rows, [[300_000]]);
+    }
 }
 
 #[tokio::test]

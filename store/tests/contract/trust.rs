@@ -141,20 +141,29 @@ pub async fn a_starting_zone_gets_what_lets_in_and_keeps_out(store: &Store) {
 pub async fn users_are_found_by_name_and_token_until_removed(store: &Store) {
     let of = async |token: &str| store.user_of_token(&hash(token)).await.unwrap();
     store.commit(&[user_set("bob", Role::Viewer, Some("first"), 1)]).await.unwrap();
-    assert_eq!(of("first").await, Some(UserRecord { name: name("bob"), role: Role::Viewer }));
+    assert_eq!(
+        of("first").await,
+        Some(UserRecord { name: name("bob"), role: Role::Viewer, entry: None, changed: None })
+    );
     assert_eq!(of("other").await, None);
     // Another role keeps the token, another token replaces it.
     store.commit(&[user_set("bob", Role::Operator, None, 2), user_set("bob", Role::Operator, None, 3)]).await.unwrap();
     assert_eq!(of("first").await.unwrap().role, Role::Operator);
     store.commit(&[user_set("bob", Role::Operator, Some("second"), 4)]).await.unwrap();
     assert_eq!((of("first").await, of("second").await.unwrap().role), (None, Role::Operator));
+    assert_eq!(of("second").await.unwrap().changed, Some(at(4)));
     let removed = TrustChange::UserRemoved { name: name("bob"), by: "ada".into(), at: at(5) };
     store.commit(&[removed.clone().into(), removed.into()]).await.unwrap();
     assert_eq!((of("second").await, store.user_named(&name("bob")).await.unwrap()), (None, None));
     store.commit(&[user_set("bob", Role::Viewer, None, 6)]).await.unwrap();
-    assert_eq!(store.user_named(&name("bob")).await.unwrap().unwrap().role, Role::Viewer);
+    let bob = store.user_named(&name("bob")).await.unwrap().unwrap();
+    assert_eq!((bob.role, bob.entry.as_deref()), (Role::Viewer, Some("6")), "told apart from the one who was removed");
+    store.commit(&[user_set("bob", Role::Operator, None, 7)]).await.unwrap();
+    assert_eq!(store.user_named(&name("bob")).await.unwrap().unwrap().entry.as_deref(), Some("6"), "still the same");
+    let zone = rollcall_model::ZoneId::derived_from("z");
+    assert_eq!(bob.user_in(zone), format!("user.bob@{}.6", zone.short()));
     assert_eq!(one(store, "SELECT has_token FROM v_users").await, 0);
-    assert_eq!(one(store, "SELECT count(*) FROM v_events").await, 5);
+    assert_eq!(one(store, "SELECT count(*) FROM v_events").await, 6);
 }
 
 async fn verified(store: &Store) -> AuditMark {

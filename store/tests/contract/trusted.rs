@@ -100,7 +100,8 @@ pub fn revoked(number: u32, seconds: u64) -> Change {
 }
 
 pub fn user_set(user: &str, role: Role, token: Option<&str>, seconds: u64) -> Change {
-    TrustChange::UserSet { name: name(user), role, token: token.map(hash), by: "ada".into(), at: at(seconds) }.into()
+    let (entry, by) = (format!("{seconds:x}"), "ada".into());
+    TrustChange::UserSet { name: name(user), role, token: token.map(hash), entry, by, at: at(seconds) }.into()
 }
 
 pub fn audited(who: &str, seconds: u64) -> Change {

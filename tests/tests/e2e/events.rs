@@ -34,7 +34,7 @@ pub async fn a_program_of_a_user_hears_every_event_in_order_and_can_say_nothing(
     let api = stage.api();
     let csr = make_csr(&Key::generate().expect("a key")).expect("a request");
     let asked = json!({ "name": "pager", "role": "viewer", "csr": csr });
-    let (code, made) = api.command("POST", "/v1/users", asked).await;
+    let (code, made) = api.command("POST", "/v1/users", asked.clone()).await;
     assert_eq!(code, 201, "{made}");
     let pager = Principal::User(Name::new("pager").expect("a name"));
     let login = stage.site().login(&stage.trust(), &pager, stage.zone_id().await);
@@ -82,5 +82,10 @@ pub async fn a_program_of_a_user_hears_every_event_in_order_and_can_say_nothing(
         Outsider::connect(stage.url(), &login).await.is_err().then_some(())
     })
     .await;
+    // Somebody has the name again, as another user at the broker: the former certificate opens nothing.
+    let (code, again) = api.command("POST", "/v1/users", asked).await;
+    assert_eq!(code, 201, "{again}");
+    assert_ne!(again["user"], made["user"]);
+    assert!(Outsider::connect(stage.url(), &login).await.is_err(), "it was a removed user's");
     fleet.assert_alive();
 }

@@ -70,6 +70,7 @@ async fn serve() -> SocketAddr {
         logical_groups: Default::default(),
         checkin: Default::default(),
         retention: Default::default(),
+        traces: Default::default(),
     };
     let parts = Parts {
         pulse: Default::default(),

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rollcall_model::Millis;
+use rollcall_store::QueryError;
 use serde::Serialize;
 use serde_json::json;
 
@@ -104,8 +105,12 @@ impl Problem {
     /// Whoever asks, asks too often.
     pub fn too_often(retry_after: Millis) -> Self {
         let why = "too many requests; ask again after the time in retry-after";
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, why).because("too_often");
-        Self { retry_after: Some(retry_after), ..problem }
+        Self::too_many(retry_after, why).because("too_often")
+    }
+
+    /// Whoever asks has too much under way.
+    pub fn too_many(retry_after: Millis, detail: impl Into<String>) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
     }
 
     /// Something is full for the moment.
@@ -144,6 +149,16 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, detail)
     }
 
+    /// The store did not answer one of the zone's own statements.
+    #[must_use]
+    pub fn unread(error: &QueryError) -> Self {
+        if error.took_too_long() {
+            let why = "this took the database too long and was stopped; ask for less, by filters or a smaller limit";
+            return Self::new(StatusCode::SERVICE_UNAVAILABLE, why).because("too_slow");
+        }
+        Self::store(error)
+    }
+
     /// The store cannot answer.
     pub fn store(error: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("the topology cannot be read: {error}"))
@@ -163,6 +178,7 @@ impl From<Rejection> for Problem {
             RejectionKind::Conflict => StatusCode::CONFLICT,
             RejectionKind::Silent => StatusCode::GATEWAY_TIMEOUT,
             RejectionKind::Forbidden => StatusCode::FORBIDDEN,
+            RejectionKind::Stale => StatusCode::PRECONDITION_FAILED,
             RejectionKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
         };
         let errors = rejection.field.map(|field| AtFault { field, message: rejection.message.clone() });

@@ -26,6 +26,43 @@ const ROWS: (i64, i64) = (100, 1_000);
 /// Most kinds of events that are asked for at once.
 const MOST_KINDS: usize = 8;
 
+/// The statements for a page of a view whose rows are numbered: `$1` is the number it begins after, `$2` the most rows.
+#[derive(Clone, Copy)]
+struct Pages {
+    latest: &'static str,
+    following: &'static str,
+}
+
+macro_rules! pages {
+    ($view:literal, $id:literal, $which:literal) => {
+        Pages {
+            latest: concat!(
+                "SELECT * FROM (SELECT * FROM ",
+                $view,
+                " WHERE ",
+                $id,
+                " > $1 AND ",
+                $which,
+                " ORDER BY ",
+                $id,
+                " DESC LIMIT $2) AS latest ORDER BY ",
+                $id
+            ),
+            following: concat!(
+                "SELECT * FROM ",
+                $view,
+                " WHERE ",
+                $id,
+                " > $1 AND ",
+                $which,
+                " ORDER BY ",
+                $id,
+                " LIMIT $2"
+            ),
+        }
+    };
+}
+
 /// Filters of `/v1/events`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,10 +81,17 @@ pub struct EventFilter {
     wait_ms: Option<u64>,
 }
 
-impl EventFilter {
+impl Filter for EventFilter {
     fn takes(&self, entry: &Entry) -> bool {
         (self.kind.is_empty() || self.kind.split(',').any(|kind| kind == entry.kind))
             && (self.subject.is_empty() || self.subject == entry.text("subject_id"))
+    }
+
+    fn binds(&self) -> Vec<Bind> {
+        let mut kinds = self.kind.split(',').map(str::to_owned);
+        let mut binds: Vec<_> = (0..MOST_KINDS).map(|_| Bind::Text(kinds.next().unwrap_or_default())).collect();
+        binds.push(Bind::Text(self.subject.clone()));
+        binds
     }
 }
 
@@ -61,30 +105,13 @@ pub async fn events(
     if filter.kind.split(',').count() > MOST_KINDS {
         return Err(Problem::at("kind", format!("takes at most {MOST_KINDS} kinds, with commas between")));
     }
-    let (begun, after) = (shared.feed.events(), begin(&headers, filter.after)?);
-    if is_wanted(&headers) {
-        let takes = move |entry: &Entry| filter.takes(entry);
-        return follow(&shared, Wanted::rows(resumed(begun, after), takes), proof);
-    }
-    let sql = match after {
-        None => {
-            "SELECT * FROM (SELECT * FROM v_events \
-             WHERE event_id > $1 AND ($2 = '' OR kind IN ($2, $3, $4, $5, $6, $7, $8, $9)) \
-             AND ($10 = '' OR subject_id = $10) ORDER BY event_id DESC LIMIT $11) AS latest ORDER BY event_id"
-        }
-        Some(_) => {
-            "SELECT * FROM v_events \
-             WHERE event_id > $1 AND ($2 = '' OR kind IN ($2, $3, $4, $5, $6, $7, $8, $9)) \
-             AND ($10 = '' OR subject_id = $10) ORDER BY event_id LIMIT $11"
-        }
-    };
-    let List { after, limit, wait_ms } = List::of(after, filter.limit, filter.wait_ms);
-    let mut kinds = filter.kind.split(',').map(str::to_owned);
-    let mut binds = vec![Bind::Integer(after.unwrap_or(-1))];
-    binds.extend((0..MOST_KINDS).map(|_| Bind::Text(kinds.next().unwrap_or_default())));
-    binds.extend([Bind::Text(filter.subject.clone()), Bind::Integer(limit)]);
-    let waited = Waited { after, wait_ms, begun, takes: |entry: &Entry| filter.takes(entry) };
-    waited.list(&shared, sql, &binds).await
+    const PAGES: Pages = pages!(
+        "v_events",
+        "event_id",
+        "($3 = '' OR kind IN ($3, $4, $5, $6, $7, $8, $9, $10)) AND ($11 = '' OR subject_id = $11)"
+    );
+    let bounds = Bounds { after: begin(&headers, filter.after)?, limit: filter.limit, wait_ms: filter.wait_ms };
+    told(&shared, (&headers, proof), (shared.feed.events(), PAGES), bounds, filter).await
 }
 
 /// Filters of `/v1/health/changes`.
@@ -105,12 +132,16 @@ pub struct HealthFilter {
     wait_ms: Option<u64>,
 }
 
-impl HealthFilter {
+impl Filter for HealthFilter {
     fn takes(&self, entry: &Entry) -> bool {
         let is_any_of = |wanted: &str, columns: [&str; 2]| {
             wanted.is_empty() || columns.iter().any(|column| entry.text(column) == wanted)
         };
         is_any_of(&self.node, ["node", "node_id"]) && is_any_of(&self.group, ["group_name", "group_id"])
+    }
+
+    fn binds(&self) -> Vec<Bind> {
+        vec![Bind::Text(self.node.clone()), Bind::Text(self.group.clone())]
     }
 }
 
@@ -121,81 +152,69 @@ pub async fn health_changes(
     proof: Proof,
     Params(filter): Params<HealthFilter>,
 ) -> Result<Response, Problem> {
-    let (begun, after) = (shared.feed.health(), begin(&headers, filter.after)?);
-    if is_wanted(&headers) {
-        let takes = move |entry: &Entry| filter.takes(entry);
-        return follow(&shared, Wanted::rows(resumed(begun, after), takes), proof);
-    }
-    let sql = match after {
-        None => {
-            "SELECT * FROM (SELECT * FROM v_health_history WHERE history_id > $1 AND ($2 = '' OR node = $2 OR node_id = $2) \
-             AND ($3 = '' OR group_name = $3 OR group_id = $3) ORDER BY history_id DESC LIMIT $4) AS latest \
-             ORDER BY history_id"
-        }
-        Some(_) => {
-            "SELECT * FROM v_health_history WHERE history_id > $1 AND ($2 = '' OR node = $2 OR node_id = $2) \
-             AND ($3 = '' OR group_name = $3 OR group_id = $3) ORDER BY history_id LIMIT $4"
-        }
-    };
-    let List { after, limit, wait_ms } = List::of(after, filter.limit, filter.wait_ms);
-    let (node, group) = (Bind::Text(filter.node.clone()), Bind::Text(filter.group.clone()));
-    let binds = [Bind::Integer(after.unwrap_or(-1)), node, group, Bind::Integer(limit)];
-    let waited = Waited { after, wait_ms, begun, takes: |entry: &Entry| filter.takes(entry) };
-    waited.list(&shared, sql, &binds).await
+    const PAGES: Pages = pages!(
+        "v_health_history",
+        "history_id",
+        "($3 = '' OR node = $3 OR node_id = $3) AND ($4 = '' OR group_name = $4 OR group_id = $4)"
+    );
+    let bounds = Bounds { after: begin(&headers, filter.after)?, limit: filter.limit, wait_ms: filter.wait_ms };
+    told(&shared, (&headers, proof), (shared.feed.health(), PAGES), bounds, filter).await
 }
 
-fn resumed(begun: Subscription, after: Option<i64>) -> Subscription {
-    match after {
-        Some(after) => begun.after(after),
-        None => begun,
-    }
+/// Which rows a client wants.
+trait Filter {
+    /// Whether a row that was told is one of them.
+    fn takes(&self, entry: &Entry) -> bool;
+
+    /// What the statements need to find them.
+    fn binds(&self) -> Vec<Bind>;
 }
 
-/// Bounds of a list.
-struct List {
+/// Where a list begins and how long it is.
+struct Bounds {
     after: Option<i64>,
-    limit: i64,
+    limit: Option<i64>,
     wait_ms: Option<u64>,
 }
 
-impl List {
-    fn of(after: Option<i64>, limit: Option<i64>, wait_ms: Option<u64>) -> Self {
-        // Without an id to wait after, what there is is the answer.
-        let wait_ms = wait_ms.filter(|_| after.is_some());
-        Self { after, limit: limit.unwrap_or(ROWS.0).clamp(1, ROWS.1), wait_ms }
+/// Live where the client wants that, else a list: the latest rows, or those after an id, for the first of which it may wait.
+async fn told<F: Filter + Send + Sync + 'static>(
+    shared: &Arc<Shared>,
+    (headers, proof): (&HeaderMap, Proof),
+    (begun, pages): (Subscription, Pages),
+    Bounds { after, limit, wait_ms }: Bounds,
+    filter: F,
+) -> Result<Response, Problem> {
+    if is_wanted(headers) {
+        let follows = match after {
+            Some(after) => begun.after(after),
+            None => begun,
+        };
+        return follow(shared, Wanted::rows(follows, move |entry| filter.takes(entry)), proof);
     }
+    let limit = limit.unwrap_or(ROWS.0).clamp(1, ROWS.1);
+    let mut binds = vec![Bind::Integer(after.unwrap_or(-1)), Bind::Integer(limit)];
+    binds.extend(filter.binds());
+    let sql = if after.is_some() { pages.following } else { pages.latest };
+    let mut found = rows(shared, sql, &binds).await?;
+    // Without an id to wait after, what there is is the answer.
+    if let (true, Some(after), Some(_)) = (found.is_empty(), after, wait_ms) {
+        let deadline = deadline(wait_ms);
+        tokio::select! {
+            came = comes(begun, after, &filter) => came?,
+            () = sleep_until(deadline) => {}
+        }
+        found = rows(shared, sql, &binds).await?;
+    }
+    Ok(Json(json!(found)).into_response())
 }
 
-/// A list whose client waits for its first row.
-struct Waited<F> {
-    after: Option<i64>,
-    wait_ms: Option<u64>,
-    /// A subscription that was begun before the first look.
-    begun: Subscription,
-    takes: F,
-}
-
-impl<F: Fn(&Entry) -> bool> Waited<F> {
-    async fn list(self, shared: &Shared, sql: &'static str, binds: &[Bind]) -> Result<Response, Problem> {
-        let deadline = deadline(self.wait_ms);
-        let mut found = rows(shared, sql, binds).await?;
-        if found.is_empty() && self.wait_ms.is_some() {
-            tokio::select! {
-                came = self.comes() => came?,
-                () = sleep_until(deadline) => {}
-            }
-            found = rows(shared, sql, binds).await?;
+/// Ends as soon as there is something to list, or the zone controller ends. The subscription was begun before the first look.
+async fn comes(mut begun: Subscription, after: i64, filter: &impl Filter) -> Result<(), Problem> {
+    while let Some(told) = begun.next().await.map_err(Problem::store)? {
+        if matches!(told, Told::Entry(entry) if entry.id > after && filter.takes(&entry)) {
+            break;
         }
-        Ok(Json(json!(found)).into_response())
     }
-
-    /// Ends as soon as there is something to list, or the zone controller ends.
-    async fn comes(mut self) -> Result<(), Problem> {
-        while let Some(told) = self.begun.next().await.map_err(Problem::store)? {
-            if matches!(told, Told::Entry(entry) if entry.id > self.after.unwrap_or(0) && (self.takes)(&entry)) {
-                break;
-            }
-        }
-        Ok(())
-    }
+    Ok(())
 }

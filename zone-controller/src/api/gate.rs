@@ -146,8 +146,9 @@ async fn check(route: &Route, request: Request) -> Result<Checked, Problem> {
         request: idempotency::request(parts.uri.path_and_query().map_or("", |it| it.as_str()), &body),
         shared: Arc::clone(shared),
     });
+    let reader = shared.reads.of(&caller);
     parts.extensions.insert(caller);
-    Ok(Checked { request: Request::from_parts(parts, Body::from(body)), named })
+    Ok(Checked { request: Request::from_parts(parts, Body::from(body)), named, reader })
 }
 
 /// A browser shows a certificate, and a session's cookie, for whatever page asks: no page may change anything by it.

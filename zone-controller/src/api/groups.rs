@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use rollcall_model::{Millis, Name};
-use rollcall_store::{Bind, GroupKind};
+use rollcall_model::{GroupId, Millis, Name};
+use rollcall_store::{Bind, GroupKind, GroupRule};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::asking::{Answer, Told, command, rows};
+use super::asking::{Answer, Told, command, command_if, rows};
 use super::caller::Author;
 use super::conditions::{Conditions, Tag};
 use super::errors::Problem;
 use super::lists::catalogue::{GROUPS, RULES};
 use super::lists::rows_of;
 use super::receiving::{Body, InPath, one_line};
-use crate::core::Command;
+use crate::core::{Command, Expected};
 
 /// Longest rule, characters.
 const LONGEST_RULE: usize = 4_096;
@@ -45,14 +45,33 @@ fn written(rule: &Value) -> Value {
     json!([rule["group_id"], rule["kind"], rule["rule"], rule["enter_dwell_ms"], rule["leave_dwell_ms"]])
 }
 
-/// Whether a group by rule, by name or id, may be written.
-async fn allow(shared: &Shared, conditions: &Conditions, group: &str) -> Result<(), Problem> {
+/// Whether a group by rule, by name or id, may be written, and how it has to be where that matters.
+async fn allow(shared: &Shared, conditions: &Conditions, group: &str) -> Result<Option<Expected>, Problem> {
     if conditions.are_none() {
-        return Ok(());
+        return Ok(None);
     }
     let named = ("r.dissolved_at IS NULL AND (r.name = ? OR r.group_id = ?)", group.to_owned());
     let rule = rows_of(shared, &RULES, named, 1).await?.pop();
-    conditions.allow(rule.map(|rule| Tag::of(&written(&rule), &Value::Null)).as_ref())
+    conditions.allow(rule.as_ref().map(|rule| Tag::of(&written(rule), &Value::Null)).as_ref())?;
+    let seen = rule.map(|rule| serde_json::from_value::<Seen>(rule).map_err(Problem::store)).transpose()?;
+    Ok(Some(Expected::Rule { group: group.to_owned(), seen: seen.map(Seen::state) }))
+}
+
+/// What a write overwrites of a row.
+#[derive(Deserialize)]
+struct Seen {
+    group_id: GroupId,
+    kind: GroupKind,
+    rule: String,
+    enter_dwell_ms: Millis,
+    leave_dwell_ms: Millis,
+}
+
+impl Seen {
+    fn state(self) -> (GroupId, GroupKind, GroupRule) {
+        let Self { group_id, kind, rule, enter_dwell_ms: enter_dwell, leave_dwell_ms: leave_dwell } = self;
+        (group_id, kind, GroupRule { rule, enter_dwell, leave_dwell })
+    }
 }
 
 /// Body of `POST /v1/groups`.
@@ -93,7 +112,7 @@ pub async fn set(
     let RuleGroup { name, kind, rule, enter_dwell_ms, leave_dwell_ms } = group;
     one_line("rule", &rule, LONGEST_RULE)?;
     let _one_at_a_time = shared.writes.turn().await;
-    allow(&shared, &conditions, name.as_str()).await?;
+    let expected = allow(&shared, &conditions, name.as_str()).await?;
     let set = Command::SetRuleGroup {
         name,
         kind: kind.unwrap_or(GroupKind::Logical),
@@ -102,7 +121,7 @@ pub async fn set(
         leave_dwell: Millis(leave_dwell_ms),
         by,
     };
-    command(&shared, set).await
+    command_if(&shared, expected, set).await
 }
 
 /// `DELETE /v1/groups/{name or id}`: dissolves a group by rule.
@@ -113,8 +132,8 @@ pub async fn dissolve(
     InPath(group): InPath<String>,
 ) -> Answer {
     let _one_at_a_time = shared.writes.turn().await;
-    allow(&shared, &conditions, &group).await?;
-    command(&shared, Command::DissolveGroup { group, by }).await
+    let expected = allow(&shared, &conditions, &group).await?;
+    command_if(&shared, expected, Command::DissolveGroup { group, by }).await
 }
 
 /// Body of `POST /v1/rules/test`.

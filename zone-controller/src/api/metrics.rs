@@ -16,8 +16,8 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use self::page::{Counted, Facts, Rack};
-use super::Shared;
 use super::asking::{overview, rows};
+use super::{Shared, counted};
 
 /// Whoever scrapes waits some seconds; what is not there by then is left out.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -41,6 +41,7 @@ pub async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> R
         counted,
         overview: known.ok().and_then(Result::ok),
         availability: shared.availability.figures(),
+        streams: (shared.streams.taken(), shared.streams.most),
         spans: shared.tracer.figures(),
         process: Process::read(),
     };
@@ -49,26 +50,15 @@ pub async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> R
 
 /// What the topology counts; nothing where one of the questions has no answer.
 async fn count(shared: &Shared) -> Option<Counted> {
+    let nodes = counted::nodes(shared).await.ok()?.into_iter();
+    let alerts = counted::alerts(shared).await.ok()?.into_iter();
     Some(Counted {
-        nodes: counts(shared, "SELECT state AS name, count(*) AS n FROM v_nodes GROUP BY state").await?,
-        groups: counts(shared, "SELECT kind AS name, count(*) AS n FROM v_groups GROUP BY kind").await?,
-        alerts: counts(shared, "SELECT severity AS name, count(*) AS n FROM v_alerts WHERE open GROUP BY severity")
-            .await?,
-        policy_version: policy_version(shared).await?,
+        nodes: nodes.map(|(state, count)| (state.as_str().to_owned(), count)).collect(),
+        groups: counted::groups(shared).await.ok()?,
+        alerts: alerts.map(|of| (of.severity, of.alerts)).collect(),
+        policy_version: counted::policy_version(shared).await.ok()?,
         racks: racks(shared).await?,
     })
-}
-
-/// Of statements with the columns `name` and `n`.
-async fn counts(shared: &Shared, sql: &'static str) -> Option<Vec<(String, i64)>> {
-    let rows = rows(shared, sql, &[]).await.ok()?;
-    let pair = |row: Value| Some((row["name"].as_str()?.to_owned(), row["n"].as_i64()?));
-    Some(rows.into_iter().filter_map(pair).collect())
-}
-
-async fn policy_version(shared: &Shared) -> Option<i64> {
-    let rows = rows(shared, "SELECT max(version) AS version FROM v_policies", &[]).await.ok()?;
-    rows.first().map(|row| row["version"].as_i64().unwrap_or_default())
 }
 
 async fn racks(shared: &Shared) -> Option<Vec<Rack>> {

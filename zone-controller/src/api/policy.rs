@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::asking::{Answer, Told, command, progress, rows};
+use super::asking::{Answer, Told, command_if, progress, rows};
 use super::caller::Author;
 use super::conditions::{Conditions, Tag};
 use super::errors::Problem;
 use super::receiving::{Body, InPath, Params, one_line};
-use crate::core::Command;
+use crate::core::{Command, Expected};
 
 /// Longest policy taken, bytes.
 pub const MAX_DOCUMENT: usize = 256 * 1024;
@@ -32,14 +32,15 @@ pub async fn current(State(shared): State<Arc<Shared>>, conditions: Conditions) 
     Ok(conditions.answer(&Tag::of(&policy["version"], &policy), policy))
 }
 
-/// Whether the policy in force may be replaced.
-async fn allow(shared: &Shared, conditions: &Conditions) -> Result<(), Problem> {
+/// Whether the policy in force may be replaced, and which that is where it matters.
+async fn allow(shared: &Shared, conditions: &Conditions) -> Result<Option<Expected>, Problem> {
     if conditions.are_none() {
-        return Ok(());
+        return Ok(None);
     }
     let sql = "SELECT coalesce(max(version), 0) AS version FROM v_policies";
     let version = rows(shared, sql, &[]).await?.pop().map_or(json!(0), |row| row["version"].clone());
-    conditions.allow(Some(&Tag::of(&version, &Value::Null)))
+    conditions.allow(Some(&Tag::of(&version, &Value::Null)))?;
+    Ok(Some(Expected::Policy(version.as_u64().unwrap_or_default())))
 }
 
 /// `GET /v1/policy/{version}`
@@ -84,8 +85,8 @@ pub async fn set(
     let Setting { comment, dry_run } = setting;
     one_line("comment", &comment, LONGEST_COMMENT)?;
     let _one_at_a_time = shared.writes.turn().await;
-    allow(&shared, &conditions).await?;
-    command(&shared, Command::SetPolicy { document, comment, by, dry_run }).await
+    let expected = allow(&shared, &conditions).await?;
+    command_if(&shared, expected, Command::SetPolicy { document, comment, by, dry_run }).await
 }
 
 /// Body of `POST /v1/policy/rollback`.
@@ -103,10 +104,10 @@ pub async fn rollback(
     Body(to): Body<Rollback>,
 ) -> Answer {
     let _one_at_a_time = shared.writes.turn().await;
-    allow(&shared, &conditions).await?;
+    let expected = allow(&shared, &conditions).await?;
     let policy = former(&shared, to.version).await?;
     let document = policy["document"].as_str().unwrap_or_default().to_owned();
-    command(&shared, Command::RollbackPolicy { version: to.version, document, by }).await
+    command_if(&shared, expected, Command::RollbackPolicy { version: to.version, document, by }).await
 }
 
 /// A body of text.

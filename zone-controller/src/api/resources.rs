@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::Shared;
 use super::asking::Answer;
 use super::errors::Problem;
 use super::receiving::Body;
+use super::{Shared, reads};
 
 /// Body of `/v1/sql`.
 #[derive(Deserialize, ToSchema)]
@@ -25,6 +25,7 @@ pub struct Question {
 /// `POST /v1/sql {"query": "SELECT …"}`: read-only, limited in rows and time.
 pub async fn sql(State(shared): State<Arc<Shared>>, Body(question): Body<Question>) -> Answer {
     let limits = AskLimits { rows: 10_000, timeout: Duration::from_secs(5) };
+    let _turn = reads::question().await?;
     let table = shared.store.ask(&question.query, limits).await.map_err(|error| match error {
         AskError::Database(_) => Problem::store(error),
         of_the_question => Problem::bad_request(of_the_question.to_string()).of("query"),

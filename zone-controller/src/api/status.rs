@@ -13,8 +13,8 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::Shared;
 use super::asking::{Answer, overview, rows};
+use super::{Shared, counted};
 use crate::driver::Ask;
 
 /// A loop that does not answer by then does not turn: longer than the broker has to confirm a message.
@@ -60,26 +60,18 @@ pub async fn status(State(shared): State<Arc<Shared>>) -> Answer {
         Writable::Yes => "up".to_owned(),
         Writable::No { reason } => format!("read-only: {reason}"),
     };
-    let states =
-        rows(&shared, "SELECT state, COUNT(*) AS nodes FROM v_nodes GROUP BY state ORDER BY state", &[]).await?;
-    let groups =
-        rows(&shared, "SELECT kind, COUNT(*) AS \"groups\" FROM v_groups GROUP BY kind ORDER BY kind", &[]).await?;
-    let alerts = rows(
-        &shared,
-        "SELECT severity, COUNT(*) AS alerts FROM v_alerts WHERE state = 'raised' GROUP BY severity ORDER BY severity",
-        &[],
-    )
-    .await?;
-    let policy = rows(&shared, "SELECT version FROM v_policies ORDER BY version DESC LIMIT 1", &[]).await?;
+    let (states, groups) = (counted::nodes(&shared).await?, counted::groups(&shared).await?);
+    let alerts = counted::alerts(&shared).await?;
+    let policy_version = counted::policy_version(&shared).await?;
     let waiting = rows(&shared, "SELECT COUNT(*) AS waiting FROM v_combinations WHERE state = 'waiting'", &[]).await?;
     Ok(Json(json!({
         "zone": { "id": shared.zone, "name": shared.name, "generation": shared.generation },
         "broker": broker,
         "database": database,
-        "nodes": states,
-        "groups": groups,
-        "alerts": alerts,
-        "policy_version": policy.first().map_or(json!(0), |row| row["version"].clone()),
+        "nodes": states.iter().map(|(state, nodes)| json!({ "state": state, "nodes": nodes })).collect::<Vec<_>>(),
+        "groups": groups.iter().map(|(kind, groups)| json!({ "kind": kind, "groups": groups })).collect::<Vec<_>>(),
+        "alerts": alerts.iter().map(|of| json!({ "severity": of.severity, "alerts": of.alerts })).collect::<Vec<_>>(),
+        "policy_version": policy_version,
         "combinations_waiting": waiting.first().map_or(json!(0), |row| row["waiting"].clone()),
         "ignored": overview.ignored,
         "checkins": overview.checkins,

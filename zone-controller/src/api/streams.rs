@@ -1,7 +1,9 @@
 //! Streams of server-sent events (WHATWG HTML, section 9.2): followers of the feed over HTTP.
 //!
-//! A stream costs one place of a bounded number, and ends when the zone controller does, when whoever opened it may no
+//! A stream costs one place of a bounded number, of which each caller has a share, and ends when the zone controller does, when whoever opened it may no
 //! longer, or when its connection is gone. Its client comes back by itself, with the last id it saw, and gets the rest.
+
+mod places;
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -15,9 +17,11 @@ use futures::stream::unfold;
 use rand::random_range;
 use rollcall_model::Millis;
 use rollcall_store::QueryError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+pub use self::places::Places;
+use self::places::{Full, Place};
 use super::credentials::Proof;
 use super::errors::Problem;
 use super::{Shared, VIEWER};
@@ -38,38 +42,26 @@ const FULL: Millis = Millis(10_000);
 const EVENT_STREAM: &str = "text/event-stream";
 const LAST_EVENT_ID: &str = "last-event-id";
 
-/// Places for streams.
-#[derive(Clone, Debug)]
-pub struct Places {
-    most: usize,
-    free: Arc<Semaphore>,
-}
-
-impl Places {
-    /// So many, all free.
-    #[must_use]
-    pub fn new(most: usize) -> Self {
-        Self { most, free: Arc::new(Semaphore::new(most)) }
-    }
-}
-
-/// A place that is taken until it is dropped.
-#[derive(Debug)]
-struct Place(#[allow(dead_code, reason = "held")] OwnedSemaphorePermit);
-
-impl Place {
-    /// A place for one more stream.
-    ///
-    /// # Errors
-    /// 503 where all are taken.
-    fn take(shared: &Shared) -> Result<Self, Problem> {
-        let Places { most, free } = &shared.streams;
-        Arc::clone(free).try_acquire_owned().map(Self).map_err(|_| {
+/// A place for one more stream.
+///
+/// # Errors
+/// 503 where all are taken, 429 where whoever asks has their share of them.
+fn place(shared: &Shared, proof: &Proof) -> Result<Place, Problem> {
+    let Places { most, of_one, .. } = &shared.streams;
+    shared.streams.take(proof.who()).map_err(|full| match full {
+        Full::All => {
             let why =
                 format!("there are {most} streams already (api.max_streams); ask again later, or ask with wait_ms");
             Problem::full(FULL, why).because("too_many_streams")
-        })
-    }
+        }
+        Full::Share => {
+            let why = format!(
+                "you have {of_one} streams already, as many as one may (api.max_streams_per_caller); close one, or ask with \
+                 wait_ms"
+            );
+            Problem::too_many(FULL, why).because("too_many_streams_of_yours")
+        }
+    })
 }
 
 /// Whether a client asks for a stream.
@@ -137,7 +129,7 @@ pub fn follow(shared: &Arc<Shared>, wanted: Wanted, proof: Proof) -> Result<Resp
     let now = Instant::now();
     let first = wanted.first.clone();
     let following = Following {
-        _place: Place::take(shared)?,
+        _place: place(shared, &proof)?,
         shared: Arc::clone(shared),
         proof,
         trust: shared.feed.trust_changes(),
@@ -294,14 +286,5 @@ mod tests {
             assert!(begin(Some(bad), None).is_err(), "{bad}");
         }
         assert!(begin(None, Some(-1)).unwrap_err().starts_with("after: expected an id"));
-    }
-
-    #[test]
-    fn places_are_given_back() {
-        let places = Places::new(1);
-        let place = Place(Arc::clone(&places.free).try_acquire_owned().unwrap());
-        assert!(Arc::clone(&places.free).try_acquire_owned().is_err());
-        drop(place);
-        assert_eq!(places.free.available_permits(), places.most);
     }
 }

@@ -18,10 +18,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::asking::{Answer, command};
+use super::asking::{Answer, command_if};
 use super::caller::Caller;
 use super::errors::Problem;
-use crate::core::{Command, Grant, Trust as Order};
+use crate::core::{Command, Expected, Grant, Trust as Order};
 use crate::trust::{Signed, Trust, UsersError};
 
 /// `GET /v1/whoami`
@@ -44,7 +44,12 @@ fn identity(shared: &Shared) -> Result<&Trust, Problem> {
 
 /// Has the core decide.
 async fn order(shared: &Shared, order: Order) -> Result<Value, Problem> {
-    command(shared, Command::Trust(Box::new(order))).await.map(|Json(answer)| answer)
+    order_if(shared, None, order).await
+}
+
+/// The same, if things are still as whoever asks saw them, where they want them to be.
+async fn order_if(shared: &Shared, expected: Option<Expected>, order: Order) -> Result<Value, Problem> {
+    command_if(shared, expected, Command::Trust(Box::new(order))).await.map(|Json(answer)| answer)
 }
 
 /// The core's answer, as the type it is documented to be.

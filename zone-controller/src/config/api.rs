@@ -8,6 +8,9 @@ use serde::Deserialize;
 use crate::api::listener::Bounds;
 use crate::api::{Pace, Paces};
 
+/// A share of streams is not less than that, unless somebody says so: a person has several windows.
+const LEAST_SHARE: usize = 8;
+
 /// The REST API.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -25,6 +28,9 @@ pub struct ApiConfig {
     pub max_connections_per_origin: usize,
     /// Most streams of events at once, each on a connection of its own; at most `max_connections`, half of them unless said.
     pub max_streams: Option<usize>,
+    /// Most of them of one caller, a user or another principal; at most `max_streams`, a quarter of them and not less than 8
+    /// unless said. Programs on the zone's own machine are not counted while it has no identity.
+    pub max_streams_per_caller: Option<usize>,
     /// Requests each second from one address without a credential, in the long run; 1 to 10000. Four times as many are
     /// taken at once.
     pub open_per_second: u32,
@@ -39,6 +45,7 @@ impl Default for ApiConfig {
             max_connections: 1_024,
             max_connections_per_origin: 256,
             max_streams: None,
+            max_streams_per_caller: None,
             open_per_second: 50,
         }
     }
@@ -65,6 +72,13 @@ impl ApiConfig {
         self.max_streams.unwrap_or(self.max_connections / 2)
     }
 
+    /// How many of them one caller may have.
+    #[must_use]
+    pub fn streams_of_one(&self) -> usize {
+        let share = (self.streams() / 4).max(LEAST_SHARE).min(self.streams());
+        self.max_streams_per_caller.unwrap_or(share)
+    }
+
     /// How often strangers may ask.
     #[must_use]
     pub const fn paces(&self) -> Paces {
@@ -82,6 +96,7 @@ impl ApiConfig {
         within("max_connections", self.max_connections, 16, 65_536)?;
         within("max_connections_per_origin", self.max_connections_per_origin, 1, self.max_connections)?;
         within("max_streams", self.streams(), 1, self.max_connections)?;
+        within("max_streams_per_caller", self.streams_of_one(), 1, self.streams())?;
         within("open_per_second", self.open_per_second as usize, 1, 10_000)?;
         let is_name = |name: &&String| {
             let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');

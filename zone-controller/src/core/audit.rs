@@ -1,11 +1,13 @@
 //! The audit log: one line for everything people and programs change, saved with the change itself.
 
 use rollcall_model::Now;
-use rollcall_store::TrustChange;
+use rollcall_store::{GroupRecord, TrustChange};
 use serde_json::{Value, json};
 
 use super::{By, Command, Effect, Zone};
 
+/// What the log calls that somebody was given a certificate.
+pub const CERTIFICATE_ISSUED: &str = "certificate_issued";
 /// Longest text of a line, characters.
 const LONGEST: usize = 200;
 /// Largest before and after, bytes of JSON.
@@ -67,7 +69,8 @@ impl Zone {
             | Command::TestRule { .. }
             | Command::JudgeCandidates { .. }
             | Command::Readings { .. }
-            | Command::Trust(_) => None,
+            | Command::Trust(_)
+            | Command::If(..) => None,
             Command::SetPolicy { comment, by, .. } => {
                 draft(by, "policy_set", "policy".into(), self.policy_version(), json!({ "comment": comment }))
             }
@@ -106,12 +109,16 @@ impl Zone {
         json!({ "version": self.policies.version() })
     }
 
+    /// A group by rule, named by its name or id.
+    pub(super) fn rule_group(&self, group: &str) -> Option<&GroupRecord> {
+        self.groups
+            .values()
+            .find(|known| known.rule.is_some() && (known.name.as_str() == group || known.group.to_string() == group))
+    }
+
     /// The rule of a group, named by its name or id.
     fn rule_named(&self, group: &str) -> Value {
-        let is_meant = |known: &&rollcall_store::GroupRecord| {
-            known.rule.is_some() && (known.name.as_str() == group || known.group.to_string() == group)
-        };
-        let Some(known) = self.groups.values().find(is_meant) else { return Value::Null };
+        let Some(known) = self.rule_group(group) else { return Value::Null };
         let rule = known.rule.as_ref();
         json!({
             "kind": known.kind, "rule": rule.map(|rule| &rule.rule),

@@ -1,12 +1,14 @@
 //! What people ask a zone to do, through the API. Each is decided by the core, saved, and only then answered.
 
 mod dispatch;
+mod expected;
 mod rejection;
 
 use rollcall_model::packet::Action;
 use rollcall_model::{Capability, Millis, Name, NodeId, Purpose};
 use rollcall_store::GroupKind;
 
+pub use self::expected::Expected;
 pub use self::rejection::{Rejection, RejectionKind};
 use super::candidates::Demands;
 use super::enrolment::Trust;
@@ -140,4 +142,6 @@ pub enum Command {
     },
     /// Tokens, joins, certificates, users, the audit log.
     Trust(Box<Trust>),
+    /// Another command, if things are still as whoever gives it saw them. Answers what that answers.
+    If(Expected, Box<Command>),
 }

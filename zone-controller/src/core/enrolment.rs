@@ -48,7 +48,7 @@ pub(super) struct Enrolment {
     /// As which users somebody could log in with such certificates, and until when.
     former: BTreeMap<Principal, Former>,
     revoked: BTreeMap<Principal, RevokedRecord>,
-    users: BTreeMap<Name, Role>,
+    users: BTreeMap<Name, User>,
     alarms: Alarms,
     door: Door,
     issued: u32,
@@ -59,6 +59,14 @@ pub(super) struct Enrolment {
 struct Former {
     users: BTreeSet<String>,
     until: UnixMillis,
+}
+
+/// A user of the API.
+#[derive(Clone, Copy, Debug)]
+struct User {
+    role: Role,
+    /// When role or token was changed, if ever.
+    changed: Option<UnixMillis>,
 }
 
 /// A token, and with which key it was used.
@@ -77,7 +85,7 @@ impl Enrolment {
         let mut enrolment = Self {
             joins: saved.joins.into_iter().map(|join| (join.join, join)).collect(),
             revoked: saved.revoked.into_iter().map(|revoked| (revoked.principal.clone(), revoked)).collect(),
-            users: saved.users.into_iter().map(|user| (user.name, user.role)).collect(),
+            users: saved.users.into_iter().map(|it| (it.name, User { role: it.role, changed: it.changed })).collect(),
             ..Self::default()
         };
         for certificate in saved.ended {
@@ -173,7 +181,9 @@ impl Zone {
                 self.checkin_certificate(now, (group, &presented), name, (key, serial), &origin, effects).and_then(told)
             }
             Trust::Revoke { whom, reason, by } => self.revoke(now, (&whom, &reason), &by, effects),
-            Trust::SetUser { name, role, token, by } => self.set_user(now, &name, role, token, &by, effects),
+            Trust::SetUser { name, role, token, serial, by } => {
+                self.set_user(now, &name, role, (token, &serial), &by, effects)
+            }
             Trust::RemoveUser { name, by } => self.remove_user(now, name, &by, effects),
             Trust::Audit { by, action, subject, before, after } => {
                 effects.push(super::audit::line(now, &by, &action, &subject, before, after));
@@ -181,6 +191,11 @@ impl Zone {
             }
         }
     }
+}
+
+/// What tells somebody who is let in anew from who they were: the beginning of a serial number.
+fn entry_of(serial: &Serial) -> String {
+    serial.to_string().chars().take(8).collect()
 }
 
 /// An answer as JSON.

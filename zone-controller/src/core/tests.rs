@@ -18,6 +18,7 @@ mod certificates;
 mod channels;
 mod crowd;
 mod enrolment;
+mod expected;
 mod holding;
 mod joining;
 mod mending;

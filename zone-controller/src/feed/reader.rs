@@ -48,14 +48,14 @@ impl Feed {
 
     async fn read(&self) -> Result<(), QueryError> {
         self.pass_on(&self.0.events).await?;
-        let newest = self.0.health.newest_stored(&self.0.store).await?;
+        let newest = self.0.health.newest_stored(&self.0.own).await?;
         if self.0.health.skip_to(newest) { Ok(()) } else { self.pass_on(&self.0.health).await }
     }
 
     async fn pass_on(&self, lane: &Lane) -> Result<(), QueryError> {
         loop {
             let after = *lane.newest().borrow();
-            let page = lane.page(&self.0.store, (after, i64::MAX), PAGE).await?;
+            let page = lane.page(&self.0.own, (after, i64::MAX), PAGE).await?;
             let is_full = page.len() == PAGE;
             if page.iter().any(|entry| OF_TRUST.contains(&entry.kind.as_str())) {
                 self.prove_again();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rollcall_identity::files::{self, FileError};
 use rollcall_identity::issuer::IssueError;
-use rollcall_identity::{Key, KeyError, Validity, make_csr};
+use rollcall_identity::{Key, KeyError, make_csr};
 use rollcall_model::{Name, Role, UnixMillis};
 use rollcall_startup::{Clock, Shutdown};
 use rollcall_store::{CommitError, QueryError, Store, TrustChange};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{RENEWED_AT, Trust};
+use crate::core::CERTIFICATE_ISSUED;
 
 /// Name of the first administrator.
 pub const ADMINISTRATOR: &str = "administrator";
@@ -58,18 +59,22 @@ pub async fn make_first(store: &Store, now: UnixMillis) -> Result<(), Administra
     }
     let by = "zone".to_owned();
     let role = Role::Administrator;
-    let user = TrustChange::UserSet { name: name(), role, token: None, by: by.clone(), at: now };
-    let audited = TrustChange::Audited {
-        at: now,
-        who: by,
+    let user = TrustChange::UserSet { name: name(), role, token: None, entry: "0".into(), by, at: now };
+    store.commit(&[user.into(), line(now, "user_set", json!({ "role": role })).into()]).await?;
+    Ok(())
+}
+
+/// What the zone itself does with this user, for the audit log.
+fn line(at: UnixMillis, action: &str, after: Value) -> TrustChange {
+    TrustChange::Audited {
+        at,
+        who: "zone".into(),
         origin: "start".into(),
-        action: "user_set".into(),
+        action: action.into(),
         subject: format!("user.{ADMINISTRATOR}"),
         before: Value::Null,
-        after: json!({ "role": role }),
-    };
-    store.commit(&[user.into(), audited.into()]).await?;
-    Ok(())
+        after,
+    }
 }
 
 /// Where the first administrator's certificate lies.
@@ -85,11 +90,18 @@ impl Administrator {
         Self { directory: zone_directory.join(ADMINISTRATOR) }
     }
 
-    /// Writes key, certificate and trust bundle.
+    /// Writes key, certificate and trust bundle, unless this user was removed. A line in the audit log tells of the
+    /// certificate before it is there.
     ///
     /// # Errors
     /// [`AdministratorError`].
-    pub fn write(&self, trust: &Trust, now: UnixMillis) -> Result<UnixMillis, AdministratorError> {
+    pub async fn write(
+        &self,
+        trust: &Trust,
+        store: &Store,
+        now: UnixMillis,
+    ) -> Result<Option<UnixMillis>, AdministratorError> {
+        let Some(user) = store.user_named(&name()).await? else { return Ok(None) };
         files::make_directory(&self.directory)?;
         let path = self.directory.join("key.pem");
         // Kept: whoever reads the files while they are written never sees a key and a certificate that do not fit.
@@ -101,11 +113,11 @@ impl Administrator {
                 key
             }
         };
-        let validity = Validity::leaf(now);
-        let signed = trust.sign_user(&name(), &make_csr(&key)?, validity)?;
+        let signed = trust.sign_user(&user, &make_csr(&key)?, now)?;
+        store.commit(&[line(now, CERTIFICATE_ISSUED, signed.noted()).into()]).await?;
         files::write_public(&self.directory.join("site.pem"), &trust.bundle())?;
         files::write_public(&self.directory.join("cert.pem"), &signed.chain)?;
-        Ok(UnixMillis(now.0 + (signed.expires.0.saturating_sub(now.0)) * RENEWED_AT / 100))
+        Ok(Some(UnixMillis(now.0 + (signed.expires.0.saturating_sub(now.0)) * RENEWED_AT / 100)))
     }
 
     /// Keeps the certificate fresh while the user is there, until the end.
@@ -113,9 +125,10 @@ impl Administrator {
         let mut renewal = UnixMillis(0);
         loop {
             let now = clock.now().wall;
-            if renewal <= now && matches!(store.user_named(&name()).await, Ok(Some(_))) {
-                match self.write(trust, now) {
-                    Ok(next) => {
+            if renewal <= now {
+                match self.write(trust, store, now).await {
+                    Ok(None) => {}
+                    Ok(Some(next)) => {
                         renewal = next;
                         let directory = self.directory.display();
                         tracing::info!("`rollcall --identity {directory}` is administrator on this machine");

@@ -215,16 +215,20 @@ impl Shared {
         Ok(())
     }
 
-    /// Whoever has a certificate that counts, as the user it names, the users of the API, whose certificates are not kept,
-    /// and the zone itself.
+    /// Whoever has a certificate that counts, as the user it names, the users of the API, whose certificates are not kept
+    /// but told from those of former users of their names, and the zone itself.
     async fn entitled(&self) -> Result<BTreeSet<(Principal, String)>, UsersError> {
         let sql = "SELECT DISTINCT principal, user_name FROM v_certificates WHERE state = 'valid' \
                    AND principal NOT IN (SELECT principal FROM v_revoked) UNION ALL \
-                   SELECT 'user.' || name, NULL FROM v_users WHERE removed_at IS NULL";
-        let found = self.store.select(sql, &[]).await.map_err(|error| UsersError::Store(Arc::new(error)))?;
+                   SELECT 'user.' || name, entry FROM v_users WHERE removed_at IS NULL";
+        let found = self.store.for_zone().select(sql, &[]).await.map_err(|error| UsersError::Store(Arc::new(error)))?;
         let entitled = |row: &Vec<Value>| {
             let principal: Principal = row[0].as_str()?.parse().ok()?;
-            let user = row[1].as_str().map_or_else(|| principal.user_in(self.zone), str::to_owned);
+            let user = match (&principal, row[1].as_str()) {
+                (_, None) => principal.user_in(self.zone),
+                (Principal::User(_), Some(entry)) => principal.user_anew_in(self.zone, entry),
+                (_, Some(user)) => user.to_owned(),
+            };
             Some((principal, user))
         };
         Ok(found.rows.iter().filter_map(entitled).chain([self.own()]).collect())

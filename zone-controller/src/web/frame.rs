@@ -7,14 +7,13 @@ use axum::extract::State;
 use rollcall_bus::Link;
 use rollcall_model::{NodeState, Role};
 use rollcall_store::Writable;
-use serde::Deserialize;
 
 use super::answer::Answer;
-use super::ask::read;
 use super::live::Ids;
 use super::moment::Present;
 use super::state::{Look, look};
 use super::{assets, forms, page};
+use crate::api::counted::{self, OpenAlerts};
 use crate::api::errors::Problem;
 use crate::api::{Caller, Means, Shared};
 
@@ -75,6 +74,12 @@ pub(super) struct Count {
     pub nodes: i64,
 }
 
+impl Count {
+    fn of((state, nodes): (NodeState, i64)) -> Self {
+        Self { look: look(state.as_str(), 0), state: state.as_str(), nodes }
+    }
+}
+
 /// What is open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Open {
@@ -84,25 +89,6 @@ pub(super) struct Open {
     pub unseen: i64,
     /// When the first of them began; empty where none is open.
     pub oldest: String,
-}
-
-#[derive(Deserialize)]
-struct States {
-    joining: i64,
-    healthy: i64,
-    degraded: i64,
-    suspect: i64,
-    down: i64,
-    unknown: i64,
-    left_nodes: i64,
-}
-
-#[derive(Deserialize)]
-struct OpenRow {
-    severity: String,
-    state: String,
-    alerts: i64,
-    oldest: String,
 }
 
 impl Frame {
@@ -140,25 +126,13 @@ impl Frame {
 
 impl Header {
     async fn of(shared: &Shared) -> Result<Self, Problem> {
-        // Sums of groups are kept; who stands in no rack yet is counted as joining.
-        let sums = "SELECT CAST(COALESCE(SUM(joining), 0) AS BIGINT) AS joining, \
-                    CAST(COALESCE(SUM(healthy), 0) AS BIGINT) AS healthy, \
-                    CAST(COALESCE(SUM(degraded), 0) AS BIGINT) AS degraded, \
-                    CAST(COALESCE(SUM(suspect), 0) AS BIGINT) AS suspect, \
-                    CAST(COALESCE(SUM(down), 0) AS BIGINT) AS down, \
-                    CAST(COALESCE(SUM(unknown), 0) AS BIGINT) AS unknown, \
-                    CAST(COALESCE(SUM(left_nodes), 0) AS BIGINT) AS left_nodes FROM v_groups WHERE kind = 'physical'";
-        let open = "SELECT severity, state, COUNT(*) AS alerts, MIN(raised_at) AS oldest FROM v_alerts \
-                    WHERE open GROUP BY severity, state";
-        let nodes = shared.store.select("SELECT nodes FROM v_zones", &[]).await.map_err(Problem::store)?;
-        let nodes = nodes.rows.first().and_then(|row| row.first()?.as_i64()).unwrap_or_default();
-        let states: Vec<States> = read(shared, sums, &[]).await?;
-        let open: Vec<OpenRow> = read(shared, open, &[]).await?;
+        let states = counted::nodes(shared).await?;
+        let open = counted::alerts(shared).await?;
         Ok(Self {
             broker: broker(shared),
             database: database(shared),
-            states: states.first().map(|sums| counts(sums, nodes)).unwrap_or_default(),
-            nodes,
+            nodes: states.iter().map(|(_, nodes)| nodes).sum(),
+            states: states.into_iter().map(Count::of).collect(),
             open: gather(&open),
             present: Present::now(),
         })
@@ -180,37 +154,14 @@ fn database(shared: &Shared) -> Light {
     }
 }
 
-fn counts(sums: &States, nodes: i64) -> Vec<Count> {
-    let placed =
-        sums.joining + sums.healthy + sums.degraded + sums.suspect + sums.down + sums.unknown + sums.left_nodes;
-    let of = |state: NodeState| match state {
-        NodeState::Joining => sums.joining + (nodes - placed).max(0),
-        NodeState::Healthy => sums.healthy,
-        NodeState::Degraded => sums.degraded,
-        NodeState::Suspect => sums.suspect,
-        NodeState::Down => sums.down,
-        NodeState::Unknown => sums.unknown,
-        NodeState::Left => sums.left_nodes,
+fn gather(rows: &[OpenAlerts]) -> Open {
+    let sum = |critically: bool| {
+        rows.iter().filter(|row| (row.severity == "critical") == critically).map(|row| row.alerts).sum()
     };
-    let count = |state: NodeState| Count { look: look(state.as_str(), 0), state: state.as_str(), nodes: of(state) };
-    let worst_first = [
-        NodeState::Down,
-        NodeState::Unknown,
-        NodeState::Suspect,
-        NodeState::Degraded,
-        NodeState::Joining,
-        NodeState::Left,
-        NodeState::Healthy,
-    ];
-    worst_first.into_iter().map(count).filter(|count| count.nodes > 0).collect()
-}
-
-fn gather(rows: &[OpenRow]) -> Open {
-    let sum = |wanted: &dyn Fn(&&OpenRow) -> bool| rows.iter().filter(wanted).map(|row| row.alerts).sum();
     Open {
-        critical: sum(&|row| row.severity == "critical"),
-        warning: sum(&|row| row.severity != "critical"),
-        unseen: sum(&|row| row.state == "raised"),
+        critical: sum(true),
+        warning: sum(false),
+        unseen: rows.iter().map(|row| row.unseen).sum(),
         oldest: rows.iter().map(|row| row.oldest.as_str()).min().unwrap_or_default().to_owned(),
     }
 }
@@ -231,25 +182,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_stands_in_no_rack_yet_is_counted_as_joining() {
-        let sums = States { joining: 1, healthy: 5, degraded: 0, suspect: 0, down: 2, unknown: 0, left_nodes: 0 };
-        let counted: Vec<_> = counts(&sums, 10).iter().map(|count| (count.state, count.nodes)).collect();
-        assert_eq!(counted, [("down", 2), ("joining", 3), ("healthy", 5)]);
-    }
-
-    #[test]
     fn what_is_open_is_summed_by_severity_and_by_who_saw_it() {
-        let row = |severity: &str, state: &str, alerts, oldest: &str| OpenRow {
+        let row = |severity: &str, alerts, unseen, oldest: &str| OpenAlerts {
             severity: severity.into(),
-            state: state.into(),
             alerts,
+            unseen,
             oldest: oldest.into(),
         };
-        let rows = [
-            row("critical", "raised", 2, "b"),
-            row("critical", "acknowledged", 1, "a"),
-            row("warning", "raised", 4, "c"),
-        ];
+        let rows = [row("critical", 3, 2, "a"), row("warning", 4, 4, "c")];
         assert_eq!(gather(&rows), Open { critical: 3, warning: 4, unseen: 6, oldest: "a".into() });
         assert_eq!(gather(&[]), Open::default());
     }

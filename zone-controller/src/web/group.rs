@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
+use rollcall_model::NodeState;
 use rollcall_model::indicator::{INDICATORS, Indicator, by_name};
 use rollcall_placement::Kind;
 use rollcall_store::Bind;
@@ -19,6 +20,7 @@ use super::free::{self, Heard};
 use super::page;
 use super::quantiles::{Chart, Period};
 use super::state::{Look, look};
+use crate::api::counted::States;
 use crate::api::errors::Problem;
 use crate::api::{Caller, Shared};
 
@@ -33,13 +35,8 @@ struct Group {
     #[serde(deserialize_with = "text")]
     capability: String,
     members: i64,
-    joining: i64,
-    healthy: i64,
-    degraded: i64,
-    suspect: i64,
-    down: i64,
-    unknown: i64,
-    left_nodes: i64,
+    #[serde(flatten)]
+    counts: States,
     #[serde(deserialize_with = "text")]
     addresses: String,
     #[serde(deserialize_with = "text")]
@@ -57,16 +54,8 @@ struct Group {
 impl Group {
     /// Members by state, worst first, without states nobody is in.
     fn states(&self) -> Vec<(Look, &'static str, i64)> {
-        let states = [
-            ("down", self.down),
-            ("unknown", self.unknown),
-            ("suspect", self.suspect),
-            ("degraded", self.degraded),
-            ("joining", self.joining),
-            ("left", self.left_nodes),
-            ("healthy", self.healthy),
-        ];
-        states.into_iter().filter(|(_, count)| *count > 0).map(|(word, count)| (look(word, 0), word, count)).collect()
+        let told = |(state, count): (NodeState, i64)| (look(state.as_str(), 0), state.as_str(), count);
+        self.counts.worst_first().map(told).collect()
     }
 
     fn controllers(&self) -> String {

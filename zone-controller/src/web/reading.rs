@@ -17,7 +17,7 @@ use super::node::find;
 use super::page;
 use super::steps::{Change, Part, Strip, Window, band};
 use crate::api::Shared;
-use crate::api::asking::command;
+use crate::api::asking::{command, selected};
 use crate::api::errors::Problem;
 use crate::core::Command;
 
@@ -165,8 +165,7 @@ pub(super) async fn saved(shared: &Shared, node: &str, window: &str) -> Result<B
 async fn fitting(shared: &Shared, node: Bind, present: Present) -> Result<(&'static str, i64), Problem> {
     let [hour, day, ..] = WINDOWS;
     let before = "SELECT history_id FROM v_health_history WHERE node_id = $1 AND at_ms < $2 LIMIT 1";
-    let older =
-        shared.store.select(before, &[node, Bind::Integer(present.ms() - hour.1)]).await.map_err(Problem::store)?;
+    let older = selected(shared, before, &[node, Bind::Integer(present.ms() - hour.1)]).await?;
     Ok(if older.rows.is_empty() { hour } else { day })
 }
 

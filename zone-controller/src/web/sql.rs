@@ -14,7 +14,7 @@ use super::answer::Answer;
 use super::frame::Frame;
 use super::page;
 use crate::api::errors::Problem;
-use crate::api::{Caller, Shared};
+use crate::api::{Caller, Shared, reads};
 
 /// Most rows of an answer.
 const ROWS: usize = 1_000;
@@ -119,7 +119,9 @@ pub(super) async fn ask(
     Form(Question { query }): Form<Question>,
 ) -> Answer {
     let began = Instant::now();
+    let turn = reads::question().await?;
     let answer = shared.store.ask(&query, AskLimits { rows: ROWS, timeout: PATIENCE }).await;
+    drop(turn);
     let (told, problem) = match answer {
         Ok(table) => (Some(Told { table, took_ms: began.elapsed().as_millis() }), String::new()),
         Err(AskError::Database(error)) => return Err(Problem::store(error).into()),

@@ -52,6 +52,9 @@ mod tests {
         }
         assert_eq!(look("degraded", 1).class, "c", "a processor too hot is critical");
         assert_eq!(look("degraded", 2).class, "w");
+        let mut words: Vec<&str> = LOOKS.iter().map(|look| look.word).filter(|word| *word != CRITICALLY.word).collect();
+        words.dedup();
+        assert_eq!(words, NodeState::WORST_FIRST.map(NodeState::as_str), "the legend has the order of all");
         let mut marks: Vec<_> = LOOKS.iter().map(|look| look.mark).collect();
         marks.sort_unstable();
         marks.dedup();

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -50,6 +51,32 @@ async fn tls_1_2_is_refused_with_the_alert_that_says_so() {
     stream.write_all(&old_hello()).await.unwrap();
     let answer = answer(&mut stream).await;
     assert!(answer.starts_with(&[21, 3]) && answer[5..7] == [2, 70], "fatal, protocol_version: {answer:?}");
+}
+
+#[tokio::test]
+async fn who_reads_too_much_at_once_waits_alone_and_is_told() {
+    let stage = Secure::up().await;
+    let (greedy, other) = (stage.user("greedy", "viewer").await, stage.user("other", "viewer").await);
+    let (greedy, other) = (stage.bearer(&greedy), stage.bearer(&other));
+    let long =
+        json!({ "query": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n" });
+    let ask = || greedy.post(format!("https://{}/v1/sql", stage.api)).json(&long).send();
+    let mut asked: futures::stream::FuturesUnordered<_> = (0..70).map(|_| ask()).collect();
+    let refused = loop {
+        let answer = asked.next().await.expect("one is refused").unwrap();
+        if answer.status() == 429 {
+            break answer;
+        }
+    };
+    assert_eq!(refused.headers()["retry-after"], "1");
+    let problem: Value = refused.json().await.unwrap();
+    assert_eq!(problem["reason"], "too_many_reads", "{problem}");
+    let began = Instant::now();
+    let short = json!({ "query": "SELECT 7 AS seven" });
+    let (code, table) = stage.post(&other, "/v1/sql", short).await;
+    assert_eq!((code, &table["rows"]), (200, &json!([[7]])), "{table}");
+    assert_eq!(stage.get(&other, "/v1/nodes").await.0, 200);
+    assert!(began.elapsed() < Duration::from_secs(4), "others wait for nobody: {:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -152,6 +152,43 @@ async fn a_certificate_is_renewed_by_who_has_it_and_revoked_for_good() {
 }
 
 #[tokio::test]
+async fn a_users_certificate_is_worth_nothing_once_they_are_removed_whoever_has_the_name_then() {
+    let stage = Secure::up().await;
+    let administrator = stage.administrator();
+    let made = async || {
+        let key = Key::generate().unwrap();
+        let asked = json!({ "name": "ada", "role": "operator", "csr": make_csr(&key).unwrap() });
+        let (code, given) = stage.post(&administrator, "/v1/users", asked).await;
+        assert_eq!(code, 201, "{given}");
+        let chain = given["certificate"].as_str().unwrap().to_owned();
+        (given["user"].as_str().unwrap().to_owned(), stage.certified(&Holder { key, chain }))
+    };
+    let (former_user, former) = made().await;
+    assert_eq!(stage.get(&former, "/v1/whoami").await.0, 200);
+    let renewal = json!({ "csr": make_csr(&Key::generate().unwrap()).unwrap() });
+    assert_eq!(stage.post(&former, "/v1/renew", renewal.clone()).await.0, 200);
+    assert_eq!(stage.ask(&administrator, Method::DELETE, "/v1/users/ada", None).await.0, 200);
+    let refused = async |what: &str| {
+        let (code, problem) = stage.get(&former, "/v1/nodes").await;
+        assert_eq!((code, reason(&problem)), (403, "no_user"), "{what}: {problem}");
+        let (code, problem) = stage.post(&former, "/v1/renew", renewal.clone()).await;
+        assert_eq!((code, reason(&problem)), (403, "no_user"), "{what}: {problem}");
+    };
+    refused("removed").await;
+
+    let (user, client) = made().await;
+    assert!(user.starts_with(&former_user) && user != former_user, "another user at the broker: {user}");
+    assert_eq!(stage.get(&client, "/v1/nodes").await.0, 200);
+    refused("the name is somebody's again").await;
+    let (_, log) = stage.get(&administrator, "/v1/audit?limit=100").await;
+    let of_ada = |line: &&Value| line["action"] == "certificate_issued" && line["subject"] == "user.ada";
+    let by: Vec<&Value> = log.as_array().unwrap().iter().filter(of_ada).map(|line| &line["who"]).collect();
+    assert_eq!(by.len(), 3, "made, renewed, made again: {log}");
+    assert_eq!(by.iter().filter(|who| ***who == "user.ada").count(), 1, "the renewal is their own");
+    assert!(log.to_string().contains(&user), "{log}");
+}
+
+#[tokio::test]
 async fn without_a_token_somebody_decides_where_the_policy_says_so() {
     let stage = Secure::up().await;
     let policy = "[join]\nunknown = \"hold\"\n";

@@ -97,6 +97,7 @@ pub fn config(directory: &std::path::Path) -> Config {
             }],
         },
         retention: Retention::default(),
+        traces: rollcall_startup::traces::TracesConfig::default(),
     }
 }
 

@@ -136,6 +136,30 @@ async fn streams_are_bounded_and_whoever_comes_too_late_is_told_when_to_come_bac
 }
 
 #[tokio::test]
+async fn one_user_has_a_share_of_the_streams_and_leaves_the_rest_to_others() {
+    let stage = Secure::with(|config| {
+        (config.api.max_streams, config.api.max_streams_per_caller) = (Some(4), Some(2));
+    })
+    .await;
+    let (ada, bob) = (stage.user("ada", "viewer").await, stage.user("bob", "viewer").await);
+    let url = format!("https://{}/v1/events", stage.api);
+    let (ada, bob) = (stage.bearer(&ada), stage.bearer(&bob));
+    let of_ada = [Follower::of(ada.get(&url), None).await, Follower::of(ada.get(&url), None).await];
+    let refused = ada.get(&url).header("accept", "text/event-stream").send().await.unwrap();
+    assert_eq!(
+        (refused.status(), &refused.headers()["retry-after"]),
+        (StatusCode::TOO_MANY_REQUESTS, &"10".parse().unwrap())
+    );
+    let problem: Value = refused.json().await.unwrap();
+    assert_eq!(problem["reason"], "too_many_streams_of_yours", "{problem}");
+    let _of_bob = Follower::of(bob.get(&url), None).await;
+    drop(of_ada);
+    let opens = async || ada.get(&url).header("accept", "text/event-stream").send().await.unwrap().status() == 200;
+    let freed = async { while !opens().await {} };
+    timeout(Duration::from_secs(20), freed).await.expect("the share is given back");
+}
+
+#[tokio::test]
 async fn what_is_no_id_is_refused_and_what_is_not_kept_any_more_is_told() {
     let store = database().await;
     note(&store, 1..=3, UnixMillis(1)).await;

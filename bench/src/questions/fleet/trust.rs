@@ -78,8 +78,17 @@ impl Fleet {
         for (number, user) in ["ada", "bob", "grafana", "eve"].into_iter().enumerate() {
             let role = if number == 0 { Role::Administrator } else { Role::Viewer };
             let token = Some(Sha256::of(user.as_bytes()));
-            changes
-                .push(TrustChange::UserSet { name: name(user)?, role, token, by: "ada".into(), at: self.at(1) }.into());
+            changes.push(
+                TrustChange::UserSet {
+                    name: name(user)?,
+                    role,
+                    token,
+                    entry: "0".into(),
+                    by: "ada".into(),
+                    at: self.at(1),
+                }
+                .into(),
+            );
         }
         changes.extend((1..=5_000).map(|number| self.audited(number)));
         Ok(changes)

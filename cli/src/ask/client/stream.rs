@@ -60,6 +60,8 @@ impl Missed {
 /// Events, batch by batch, through restarts of the zone.
 pub struct Events {
     client: Client,
+    /// Which kinds; all where none is named.
+    kinds: Vec<String>,
     last: i64,
     source: Source,
     failures: u32,
@@ -79,7 +81,14 @@ impl Events {
     /// Those after the event with this id.
     #[must_use]
     pub fn after(client: &Client, last: i64) -> Self {
-        Self { client: client.clone(), last, source: Source::Closed { away: false }, failures: 0 }
+        let (kinds, source) = (Vec::new(), Source::Closed { away: false });
+        Self { client: client.clone(), kinds, last, source, failures: 0 }
+    }
+
+    /// Of these kinds only: the zone leaves out the others.
+    #[must_use]
+    pub fn of_kinds(self, kinds: &[String]) -> Self {
+        Self { kinds: kinds.to_vec(), ..self }
     }
 
     /// The next ones; may be none, when nothing happened for a while. Dropping it loses nothing but the time.
@@ -114,7 +123,7 @@ impl Events {
                 let away = *away;
                 self.open(away).await
             }
-            Source::Asked => Ok(Heard::rows(self.client.events_after(self.last, WAIT).await?.document)),
+            Source::Asked => Ok(Heard::rows(self.client.events_after(self.last, &self.kinds, WAIT).await?.document)),
             Source::Stream(response, parser) => {
                 let broken = |reason: &str| ClientError::Unreachable {
                     url: self.client.base.as_str().trim_end_matches('/').to_owned(),
@@ -146,6 +155,7 @@ impl Events {
         }
         let url = self.client.url(&["events"]);
         let request = self.client.http.get(url.clone()).query(&[("after", self.last.to_string())]);
+        let request = request.query(&super::of_kinds(&self.kinds).as_slice());
         let request = request.header(header::ACCEPT, "text/event-stream").send();
         let response = match timeout(ANSWER, request).await {
             Err(_) => {
@@ -177,10 +187,14 @@ impl Events {
     }
 }
 
-/// Whether there is no place for one more stream; whoever asks again and again needs none.
+/// Whether there is no place for one more stream, or not for this user; whoever asks again and again needs none.
 fn is_full(status: StatusCode, body: &[u8]) -> bool {
-    let reason = || serde_json::from_slice::<Value>(body).ok().map(|problem| problem["reason"] == "too_many_streams");
-    status == StatusCode::SERVICE_UNAVAILABLE && reason().unwrap_or_default()
+    let reason = match status {
+        StatusCode::SERVICE_UNAVAILABLE => "too_many_streams",
+        StatusCode::TOO_MANY_REQUESTS => "too_many_streams_of_yours",
+        _ => return false,
+    };
+    serde_json::from_slice::<Value>(body).is_ok_and(|problem| problem["reason"] == reason)
 }
 
 impl Heard {

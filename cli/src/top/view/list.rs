@@ -17,7 +17,7 @@ use crate::top::state::State;
 /// Widths of the columns of racks that do not change.
 const COUNT: usize = 4;
 /// The states that have a column of their own; the others show in the map.
-const COUNTED: [(usize, &str); 4] = [(0, "DOWN"), (1, "SUSP"), (2, "UNKN"), (3, "DEGR")];
+const COUNTED: [(usize, &str); 4] = [(0, "DOWN"), (1, "UNKN"), (2, "SUSP"), (3, "DEGR")];
 
 /// The racks, each with its nodes as letters, the worst first.
 pub(super) fn racks(state: &State, parts: &Regions, buffer: &mut Buffer, palette: Palette) {
@@ -50,7 +50,7 @@ fn rack_line(pen: &mut Pen<'_>, rack: &Rack, state: &State, palette: Palette) {
     pen.number(&rack.nodes.len().to_string(), 5, plain);
     for (at, _) in COUNTED {
         let count = rack.counts[at];
-        let style = if count == 0 { palette.tone(Tone::Faint) } else { palette.state(STATES[at]) };
+        let style = if count == 0 { palette.tone(Tone::Faint) } else { palette.state(STATES[at].as_str()) };
         pen.number(&if count == 0 { "-".into() } else { count.to_string() }, COUNT, style);
     }
     let alerts = if rack.alerts == 0 { "-".into() } else { rack.alerts.to_string() };

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use crate::api::Shared;
 use crate::api::errors::Problem;
 use crate::api::idempotency::{self, Given, HEADER, Key, REPLAYED, Turn};
+use crate::api::reads::{self, Reader};
 
 /// Headers of an answer that are given again with it.
 const KEPT: [&str; 3] = ["content-type", "etag", "location"];
@@ -20,6 +21,8 @@ pub(super) struct Checked {
     pub request: Request,
     /// Where it has a key.
     pub named: Option<Named>,
+    /// Whose reads it makes.
+    pub reader: Option<Reader>,
 }
 
 /// What a key is remembered by.
@@ -30,8 +33,8 @@ pub(super) struct Named {
 }
 
 pub(super) async fn carry_out(checked: Checked, next: Next) -> Response {
-    let Checked { request, named } = checked;
-    let Some(Named { key, request: digest, shared }) = named else { return next.run(request).await };
+    let Checked { request, named, reader } = checked;
+    let Some(Named { key, request: digest, shared }) = named else { return reads::by(reader, next.run(request)).await };
     let turn = shared.writes.remembered().comes(shared.writes.now(), key.clone(), digest);
     match turn {
         Turn::Again(given) => replay(given),
@@ -47,7 +50,7 @@ pub(super) async fn carry_out(checked: Checked, next: Next) -> Response {
         Turn::CarryOut => {
             let done = tokio::spawn(async move {
                 let unfinished = Unfinished { shared: &shared, key: &key };
-                let answer = next.run(request).await;
+                let answer = reads::by(reader, next.run(request)).await;
                 std::mem::forget(unfinished);
                 remember(&shared, &key, answer).await
             });

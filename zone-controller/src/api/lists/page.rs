@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::plan::{Scope, statement};
 use super::{Column, Kind, List, asked, cursor};
 use crate::api::Shared;
-use crate::api::asking::Told;
+use crate::api::asking::{Told, built};
 use crate::api::errors::Problem;
 
 /// A handler that answers with a list.
@@ -45,7 +45,7 @@ pub async fn page(shared: &Shared, list: &'static List, scope: Option<Scope>, ur
         }
     };
     let sql = statement(list, &asked, scope.as_ref(), after.as_deref());
-    let mut rows = shared.store.select_built(&sql).await.map_err(Problem::store)?.rows;
+    let mut rows = built(shared, &sql).await?.rows;
     let has_more = rows.len() > usize::try_from(asked.limit).unwrap_or(usize::MAX);
     let mut next = None;
     if has_more {
@@ -85,7 +85,7 @@ pub async fn rows_of(shared: &Shared, list: &'static List, scope: Scope, most: i
     asked.limit = most;
     asked.columns = list.columns.iter().collect();
     let sql: Sql = statement(list, &asked, Some(&scope), None);
-    let Table { mut rows, .. } = shared.store.select_built(&sql).await.map_err(Problem::store)?;
+    let Table { mut rows, .. } = built(shared, &sql).await?;
     rows.truncate(usize::try_from(most).unwrap_or(usize::MAX));
     Ok(rows.into_iter().map(|row| object(&asked.columns, row)).collect())
 }

@@ -30,6 +30,8 @@ pub struct Facts {
     pub overview: Option<Overview>,
     /// What was heard of availability.
     pub availability: AvailabilityFigures,
+    /// Streams of events that are open, and how many there may be.
+    pub streams: (usize, usize),
     /// What became of the spans of traces.
     pub spans: SpanFigures,
     /// This process.
@@ -89,6 +91,9 @@ fn of_zone(facts: &Facts, page: &mut Page) {
     page.gauge("rollcall_database_writable", "Whether the topology takes changes", u64::from(writable));
     let is_ready = facts.is_up && facts.link.is_up && writable;
     page.gauge("rollcall_ready", "Whether the daemon does its work, as /readyz says", u64::from(is_ready));
+    let (open, most) = facts.streams;
+    page.gauge("rollcall_streams", "Streams of events that are open", open as u64);
+    page.gauge("rollcall_streams_max", "Streams of events there may be at once (api.max_streams)", most as u64);
     page.links(&[(zone, facts.link.clone())]);
 }
 
@@ -217,6 +222,7 @@ mod tests {
                 messages: BTreeMap::from([("too_fast", 6)]),
                 ..AvailabilityFigures::default()
             },
+            streams: (3, 512),
             spans: SpanFigures::default(),
             process: Process { cpu_seconds: 1.5, ..Process::default() },
         }
@@ -230,6 +236,8 @@ mod tests {
             "rollcall_zone_up 1",
             "rollcall_database_writable 0",
             "rollcall_policy_version 9",
+            "rollcall_streams 3",
+            "rollcall_streams_max 512",
             "rollcall_nodes{state=\"healthy\"} 3",
             "rollcall_nodes{state=\"down\"} 0",
             "rollcall_alerts_open{severity=\"critical\"} 2",

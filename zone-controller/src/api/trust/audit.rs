@@ -8,11 +8,11 @@ use rollcall_store::{AuditMark, AuditStep, Bind};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::api::Shared;
 use crate::api::asking::{Answer, rows, unfold};
 use crate::api::errors::Problem;
 use crate::api::receiving::Params;
 use crate::api::waiting::wait_for;
+use crate::api::{Shared, reads};
 
 /// Filters of `/v1/audit`.
 #[derive(Deserialize)]
@@ -48,6 +48,7 @@ pub async fn list(State(shared): State<Arc<Shared>>, Params(filter): Params<Filt
 pub async fn verify(State(shared): State<Arc<Shared>>) -> Answer {
     let mut mark = AuditMark::default();
     loop {
+        let _turn = reads::turn().await?;
         let step = shared.store.verify_audit(mark).await.map_err(Problem::store)?;
         match step {
             AuditStep::More(next) => mark = next,

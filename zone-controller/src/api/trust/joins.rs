@@ -7,25 +7,26 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use rollcall_identity::{Token, TokenUse, Validity};
+use rollcall_identity::{Token, TokenUse};
 use rollcall_model::{JoinId, Name, Principal, Serial, Sha256};
-use rollcall_startup::Clock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::{certificate, draw_serial, hand_out, identity, key_of, order, read, unsigned};
+use super::{certificate, draw_serial, hand_out, identity, key_of, order, order_if, read, users};
 use crate::api::Shared;
 use crate::api::asking::{Answer, Told};
 use crate::api::caller::{Author, Caller};
 use crate::api::conditions::{Conditions, Tag};
+use crate::api::credentials::Proof;
 use crate::api::errors::Problem;
 use crate::api::lists::catalogue::{CERTIFICATES, JOINS};
 use crate::api::lists::one as one_of;
 use crate::api::receiving::{Body, InPath, one_line};
-use crate::core::{Applicant, By, JoinAnswer, Trust as Order};
+use crate::api::routes::Access;
+use crate::core::{Applicant, By, Expected, JoinAnswer, Trust as Order};
 use crate::trust::UsersError;
 
 /// Longest body of a request to join, bytes: a request for a certificate and a few names.
@@ -108,11 +109,15 @@ async fn find(shared: &Shared, join: JoinId) -> Result<Value, Problem> {
     one_of(shared, &JOINS, ("r.join_id = ?", join.to_string()), missing).await
 }
 
-async fn allow(shared: &Shared, conditions: &Conditions, join: JoinId) -> Result<(), Problem> {
+/// Whether a join may be decided on, and how it has to stand where that matters.
+async fn allow(shared: &Shared, conditions: &Conditions, join: JoinId) -> Result<Option<Expected>, Problem> {
     if conditions.are_none() {
-        return Ok(());
+        return Ok(None);
     }
-    conditions.allow(Some(&Tag::of_row(&find(shared, join).await?, &["state"])))
+    let row = find(shared, join).await?;
+    conditions.allow(Some(&Tag::of_row(&row, &["state"])))?;
+    let state = serde_json::from_value(row["state"].clone()).map_err(Problem::store)?;
+    Ok(Some(Expected::Join(join, state)))
 }
 
 /// `POST /v1/joins/{join}/approve`
@@ -123,8 +128,8 @@ pub async fn approve(
     InPath(join): InPath<JoinId>,
 ) -> Answer {
     let _one_at_a_time = shared.writes.turn().await;
-    allow(&shared, &conditions, join).await?;
-    order(&shared, Order::ApproveJoin { join, by }).await.map(Json)
+    let expected = allow(&shared, &conditions, join).await?;
+    order_if(&shared, expected, Order::ApproveJoin { join, by }).await.map(Json)
 }
 
 /// Body of `POST /v1/joins/{join}/deny`.
@@ -145,8 +150,8 @@ pub async fn deny(
 ) -> Answer {
     one_line("reason", &denial.reason, LONGEST_REASON)?;
     let _one_at_a_time = shared.writes.turn().await;
-    allow(&shared, &conditions, join).await?;
-    order(&shared, Order::DenyJoin { join, reason: denial.reason, by }).await.map(Json)
+    let expected = allow(&shared, &conditions, join).await?;
+    order_if(&shared, expected, Order::DenyJoin { join, reason: denial.reason, by }).await.map(Json)
 }
 
 /// Body of `POST /v1/renew`.
@@ -157,14 +162,19 @@ pub struct Renewal {
 }
 
 /// `POST /v1/renew {csr}`: the next certificate of whoever shows one.
-pub async fn renew(State(shared): State<Arc<Shared>>, caller: Caller, Body(renewal): Body<Renewal>) -> Answer {
+pub async fn renew(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    proof: Proof,
+    Body(renewal): Body<Renewal>,
+) -> Answer {
     let trust = identity(&shared)?;
     let (principal, presented) = certified(&caller)?;
     let key = key_of(&renewal.csr, Some((&principal, shared.zone)))?;
     if let Principal::User(name) = &principal {
-        // Looked up at the gate: the user is there.
-        let validity = Validity::leaf(Clock::start().now().wall);
-        let signed = trust.sign_user(name, &renewal.csr, validity).map_err(|error| unsigned(&error))?;
+        let signed = users::certify((&shared, trust), name, &renewal.csr, caller.by()).await?;
+        // Whoever has the name by now is perhaps not who asked.
+        proof.entitles(&shared, Access::Certified).await?;
         let mut given = certificate(trust, &signed);
         given["principal"] = json!(principal);
         return Ok(Json(given));

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{identity, no_randomness, order};
+use super::{identity, no_randomness, order, order_if};
 use crate::api::Shared;
 use crate::api::asking::{Answer, Told};
 use crate::api::caller::Author;
@@ -20,7 +20,7 @@ use crate::api::errors::Problem;
 use crate::api::lists::catalogue::TOKENS;
 use crate::api::lists::one as one_of;
 use crate::api::receiving::{Body, InPath};
-use crate::core::Trust as Order;
+use crate::core::{Expected, Trust as Order};
 
 /// `GET /v1/tokens/{token}`
 pub async fn one(State(shared): State<Arc<Shared>>, conditions: Conditions, InPath(token): InPath<String>) -> Told {
@@ -81,8 +81,12 @@ pub async fn revoke(
     InPath(token): InPath<String>,
 ) -> Answer {
     let _one_at_a_time = shared.writes.turn().await;
+    let mut expected = None;
     if !conditions.are_none() {
-        conditions.allow(Some(&Tag::of_row(&find(&shared, &token).await?, &["state"])))?;
+        let row = find(&shared, &token).await?;
+        conditions.allow(Some(&Tag::of_row(&row, &["state"])))?;
+        let (used, revoked) = (row["state"] == "used", row["state"] == "revoked");
+        expected = Some(Expected::Token { token: token.clone(), used, revoked });
     }
-    order(&shared, Order::RevokeToken { token, by }).await.map(Json)
+    order_if(&shared, expected, Order::RevokeToken { token, by }).await.map(Json)
 }

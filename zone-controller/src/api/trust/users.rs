@@ -6,15 +6,16 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use rollcall_identity::{Token, TokenUse, Validity};
+use rollcall_identity::{Token, TokenUse};
 use rollcall_model::{Name, Principal, Role};
 use rollcall_startup::Clock;
+use rollcall_store::UserRecord;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::{certificate, identity, key_of, no_randomness, order, unsigned};
+use super::{certificate, draw_serial, identity, key_of, no_randomness, order, order_if, unsigned};
 use crate::api::Shared;
 use crate::api::asking::{Answer, Told};
 use crate::api::caller::Author;
@@ -23,7 +24,8 @@ use crate::api::errors::Problem;
 use crate::api::lists::catalogue::USERS;
 use crate::api::lists::one as one_of;
 use crate::api::receiving::{Body, InPath};
-use crate::core::Trust as Order;
+use crate::core::{By, CERTIFICATE_ISSUED, Expected, Trust as Order};
+use crate::trust::{Signed, Trust};
 
 /// How long a new user waits for the broker to know them.
 const ADMISSION: Duration = Duration::from_secs(2);
@@ -66,21 +68,36 @@ pub async fn set(
     if let Some(csr) = csr {
         // Looked at first: a user who is made and then gets no certificate helps nobody.
         key_of(&csr, Some((&Principal::User(name.clone()), shared.zone)))?;
-        let user = name.clone();
-        let mut answer = set_to(&shared, Order::SetUser { name, role, token: None, by }).await?;
-        let validity = Validity::leaf(Clock::start().now().wall);
-        let signed = trust.sign_user(&user, &csr, validity).map_err(|error| unsigned(&error))?;
+        let (principal, serial) = (Principal::User(name.clone()), draw_serial()?);
+        let wanted = Order::SetUser { name: name.clone(), role, token: None, serial, by: by.clone() };
+        let mut answer = set_to(&shared, wanted).await?;
+        let signed = certify((&shared, trust), &name, &csr, by).await?;
         // Where the broker is away it gets the user with all others who are missing; the API is open at once.
-        let principal = Principal::User(user);
         let _ = timeout(ADMISSION, shared.users.admit(&principal, &signed.user)).await;
         merge(&mut answer, certificate(trust, &signed));
         return Ok((StatusCode::CREATED, Json(answer)));
     }
     let token = Token::random(TokenUse::Api).map_err(no_randomness)?;
-    let hash = Some(token.hash());
-    let mut answer = set_to(&shared, Order::SetUser { name, role, token: hash, by }).await?;
+    let (hash, serial) = (Some(token.hash()), draw_serial()?);
+    let mut answer = set_to(&shared, Order::SetUser { name, role, token: hash, serial, by }).await?;
     answer["secret"] = json!(*token.reveal());
     Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// Signs a certificate for a user who is there, and has that written into the audit log before anybody gets it.
+pub(super) async fn certify(
+    (shared, trust): (&Shared, &Trust),
+    name: &Name,
+    csr: &str,
+    by: By,
+) -> Result<Signed, Problem> {
+    let user = shared.store.user_named(name).await.map_err(Problem::store)?;
+    let gone = || Problem::conflict(format!("user {name} was removed meanwhile")).because("no_user");
+    let signed = trust.sign_user(&user.ok_or_else(gone)?, csr, Clock::start().now().wall);
+    let signed = signed.map_err(|error| unsigned(&error))?;
+    let (action, subject, before) = (CERTIFICATE_ISSUED.to_owned(), format!("user.{name}"), Value::Null);
+    order(shared, Order::Audit { by, action, subject, before, after: signed.noted() }).await?;
+    Ok(signed)
 }
 
 /// In turn with those who look before they change.
@@ -103,13 +120,18 @@ pub async fn remove(
     InPath(name): InPath<Name>,
 ) -> Answer {
     let _one_at_a_time = shared.writes.turn().await;
+    let user = shared.store.user_named(&name).await.map_err(Problem::store)?;
+    let mut expected = None;
     if !conditions.are_none() {
         conditions.allow(Some(&Tag::of_row(&find(&shared, &name).await?, &STATE)))?;
+        let seen = |user: &UserRecord| Expected::User { name: name.clone(), role: user.role, changed: user.changed };
+        expected = user.as_ref().map(seen);
     }
-    let user = Principal::User(name.clone()).user_in(shared.zone);
-    let answer = order(&shared, Order::RemoveUser { name, by }).await?;
-    // Tried until it is done; nobody has to wait for it.
-    let broker = shared.users.clone();
-    tokio::spawn(async move { broker.dismiss(user).await });
+    let answer = order_if(&shared, expected, Order::RemoveUser { name, by }).await?;
+    if let Some(user) = user {
+        // Tried until it is done; nobody has to wait for it.
+        let (broker, user) = (shared.users.clone(), user.user_in(shared.zone));
+        tokio::spawn(async move { broker.dismiss(user).await });
+    }
     Ok(Json(answer))
 }

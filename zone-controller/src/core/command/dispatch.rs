@@ -12,6 +12,10 @@ impl Zone {
     pub fn command(&mut self, now: Now, request: u64, command: Command) -> Vec<Effect> {
         let mut effects = Vec::new();
         let result = match command {
+            Command::If(expected, command) => match self.is_as(&expected) {
+                Ok(()) => return self.command(now, request, *command),
+                Err(rejection) => Err(rejection),
+            },
             Command::Readings { node } => match self.ask_readings(now, request, &node, &mut effects) {
                 Ok(()) => return effects,
                 Err(rejection) => Err(rejection),
@@ -68,7 +72,7 @@ impl Zone {
                 self.decide_combination(now, &capability, approve, name, by.who, effects)
             }
             // Gone through before: their answers or their refusals are not like the others'.
-            Command::Readings { .. } | Command::Trust(_) => Ok(Value::Null),
+            Command::Readings { .. } | Command::Trust(_) | Command::If(..) => Ok(Value::Null),
         }
     }
 }

@@ -38,6 +38,8 @@ pub enum RejectionKind {
     Silent,
     /// Whoever asks may not (403); [`Rejection::reason`] says why.
     Forbidden,
+    /// It is not as whoever asks believes (412).
+    Stale,
     /// Not now (503); [`Rejection::retry_after`] says when.
     Busy,
 }
@@ -69,6 +71,12 @@ impl Rejection {
     #[must_use]
     pub fn conflict(message: impl Into<String>) -> Self {
         Self::new(RejectionKind::Conflict, message)
+    }
+
+    /// It is not as whoever asks believes.
+    #[must_use]
+    pub fn stale(message: impl Into<String>) -> Self {
+        Self { reason: Some("stale".to_owned()), ..Self::new(RejectionKind::Stale, message) }
     }
 
     /// Not now; the same may be asked again after this time.

@@ -4,8 +4,8 @@ use rollcall_model::{CheckinId, GroupId, Millis, Name, Now, Principal, Serial, S
 use rollcall_store::{CertificateRecord, IssuedBy, TrustChange};
 
 use super::super::{Effect, Rejection, Zone};
-use super::Grant;
 use super::judging::kept_out;
+use super::{Grant, entry_of};
 
 /// Most certificates of one principal that are remembered; who renews forgets the former ones soon.
 const MOST_OF_ONE: usize = 4;
@@ -73,7 +73,7 @@ impl Zone {
             return had.user.clone();
         }
         match self.enrolment.former.get(principal).filter(|former| former.until > now) {
-            Some(_) => principal.user_anew_in(zone, &serial.to_string().chars().take(8).collect::<String>()),
+            Some(_) => principal.user_anew_in(zone, &entry_of(serial)),
             None => principal.user_in(zone),
         }
     }

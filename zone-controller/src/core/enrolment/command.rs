@@ -108,6 +108,8 @@ pub enum Trust {
         role: Role,
         /// SHA-256 of their token (`rcu1_…`); without one they come by certificate only, and one they had is kept.
         token: Option<Sha256>,
+        /// A fresh serial number: who takes the name of a removed user is told apart by it.
+        serial: Serial,
         /// Who.
         by: By,
     },

@@ -5,7 +5,7 @@ use rollcall_model::{JoinId, Millis, Now, Principal, Serial, UnixMillis};
 use rollcall_store::{IssuedBy, JoinRecord, JoinState, TrustChange};
 use serde_json::{Value, json};
 
-use super::super::audit::line;
+use super::super::audit::{CERTIFICATE_ISSUED, line};
 use super::super::{By, Effect, Rejection, Zone};
 use super::certificates::Holder;
 use super::judging::{Verdict, kept_out};
@@ -267,5 +267,5 @@ pub(super) fn issued_line(now: Now, origin: &str, issued_by: &IssuedBy, grant: &
         "name": grant.name, "serial": grant.serial, "key_sha256": grant.key, "issued_by": issued_by.text(),
         "expires_ms": grant.not_after_ms,
     });
-    line(now, &by, "certificate_issued", &grant.principal.to_string(), Value::Null, after)
+    line(now, &by, CERTIFICATE_ISSUED, &grant.principal.to_string(), Value::Null, after)
 }

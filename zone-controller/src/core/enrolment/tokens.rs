@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::audit::line;
 use super::super::{By, Effect, Rejection, Zone};
-use super::Token;
+use super::{Enrolment, Token};
 
 /// Longest life of a token.
 const LONGEST_LIFE: Millis = Millis(10 * 60_000);
@@ -16,6 +16,14 @@ const FARTHEST: Millis = Millis(7 * 24 * 3_600_000);
 const REMEMBERED: Millis = Millis(24 * 3_600_000);
 /// Most tokens that are remembered.
 const MOST: usize = 50_000;
+
+impl Enrolment {
+    /// Whether a token was used, and revoked, as somebody saw it.
+    pub(in crate::core) fn is_token_so(&self, token: &str, seen: (bool, bool)) -> bool {
+        let known = self.tokens.get(token).map(|token| (token.record.used_by.is_some(), token.record.revoked));
+        known == Some(seen)
+    }
+}
 
 impl Zone {
     #[allow(clippy::too_many_arguments, reason = "what a token is bound to, each said once")]

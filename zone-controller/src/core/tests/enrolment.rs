@@ -318,6 +318,7 @@ fn users_have_one_role_and_the_last_administrator_stays() {
         name: name(user),
         role,
         token: token.map(digest),
+        serial: serial(1),
         by: "root".into(),
     };
     let remove = |user: &str| Trust::RemoveUser { name: name(user), by: "root".into() };

@@ -99,3 +99,33 @@ async fn a_zone_whose_events_end_earlier_goes_on_with_what_is_new() {
     assert_eq!(heard(&mut events).await, (vec![501], vec![]), "it was never away");
     assert_eq!(heard(&mut events).await, (vec![4], vec![Missed::Replaced]));
 }
+
+/// A zone that has no stream to give, and tells what it was asked.
+async fn asked_zone(told: Arc<std::sync::Mutex<Vec<String>>>) -> Client {
+    let events = async move |RawQuery(query): RawQuery, headers: HeaderMap| -> Response {
+        told.lock().unwrap().push(query.unwrap_or_default());
+        if !headers[header::ACCEPT].to_str().unwrap().contains("event-stream") {
+            return axum::Json(json!([{ "event_id": 9, "kind": "node_state" }])).into_response();
+        }
+        let problem = axum::Json(json!({ "reason": "too_many_streams_of_yours" }));
+        (StatusCode::TOO_MANY_REQUESTS, problem).into_response()
+    };
+    serve(Router::new().route("/v1/events", get(events))).await
+}
+
+#[tokio::test]
+async fn kinds_are_chosen_by_the_zone_and_a_user_who_has_all_their_streams_asks_again_and_again() {
+    let told = Arc::default();
+    let client = asked_zone(Arc::clone(&told)).await;
+    let kinds = ["node_state".to_owned(), "user_set".to_owned()];
+    client.latest_of(&kinds, 7).await.unwrap();
+    let mut events = Events::after(&client, 4).of_kinds(&kinds);
+    assert_eq!(heard(&mut events).await, (vec![9], vec![]));
+    let told = told.lock().unwrap().clone();
+    let expected = [
+        "limit=7&kind=node_state%2Cuser_set",
+        "after=4&kind=node_state%2Cuser_set",
+        "after=4&wait_ms=20000&limit=1000&kind=node_state%2Cuser_set",
+    ];
+    assert_eq!(told, expected);
+}

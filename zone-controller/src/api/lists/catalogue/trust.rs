@@ -123,6 +123,7 @@ pub const USERS: List = List {
         text("changed_by").or_null(),
         time("removed_at").or_null(),
         text("removed_by").or_null(),
+        text("entry").or_null(),
     ],
     filters: &[filter("role", "users of one of these roles", words!("role": "viewer", "operator", "administrator"))],
 };
