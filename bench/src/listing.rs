@@ -16,6 +16,7 @@ use rollcall_startup::traces::Tracer;
 use rollcall_store::Store;
 use rollcall_zone_controller::api::listener::Bounds;
 use rollcall_zone_controller::api::{Credentials, OwnMachine, Pace, Paced, Paces, Places, Shared, serve};
+use rollcall_zone_controller::availability::Availability;
 use rollcall_zone_controller::feed::Feed;
 use rollcall_zone_controller::trust::BrokerUsers;
 use serde_json::Value;
@@ -134,6 +135,7 @@ async fn shared(store: &Store, shutdown: &Shutdown) -> anyhow::Result<Shared> {
         feed: Feed::open(store.clone(), shutdown.clone()).await?,
         streams: Places::new(1, 1),
         sessions: SessionKey::random()?,
+        availability: Availability::off(),
         ended: Arc::default(),
         trust: None,
         users: BrokerUsers::InProcess,

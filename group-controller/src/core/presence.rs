@@ -80,6 +80,8 @@ impl Group {
                 self.refuse("arrival_refused");
             }
         }
+        // A node that joins anew is no target before it was heard.
+        self.show_node(now.tick, node);
     }
 
     fn answer(&mut self, now: Now, node: NodeId, instance: InstanceId, effects: &mut Vec<Effect>) {
