@@ -171,7 +171,7 @@ fn traffic(ear: &Ear, mut sent: mpsc::Receiver<choir::Sent>) -> Vec<Row> {
 }
 
 /// The most that lie within any 1,000 ms.
-fn worst_second(times: &mut Vec<u64>) -> f64 {
+fn worst_second(times: &mut [u64]) -> f64 {
     times.sort_unstable();
     let (mut from, mut most) = (0, 0);
     for to in 0..times.len() {

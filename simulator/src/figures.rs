@@ -39,6 +39,8 @@ pub struct Measured {
 pub enum What {
     /// Processor time of the broker for each message of a node, from its publisher to its consumer, µs.
     BrokerMicrosPerMessage,
+    /// The same where each node has a connection with TLS.
+    BrokerTlsMicrosPerMessage,
     /// Memory of the broker whose nodes share connections without TLS, MiB.
     BrokerMemoryMib,
     /// Memory of the broker whose nodes each have a connection with TLS, MiB.

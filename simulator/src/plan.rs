@@ -228,10 +228,14 @@ impl Planner<'_> {
             "one for each node and rack, zone and check-in service",
         );
         let (mut by_cpu, mut by_memory) = (None, None);
-        if let Some((micros, most)) = self.each(What::BrokerMicrosPerMessage) {
+        let secured =
+            self.each(What::BrokerTlsMicrosPerMessage).map(|it| (it, "with TLS and a connection for each node"));
+        let plain = "on shared connections without TLS; with it more, which no figure says";
+        let cost = secured.or_else(|| self.each(What::BrokerMicrosPerMessage).map(|it| (it, plain)));
+        if let Some(((micros, most), over)) = cost {
             let cores = wish.messages_per_second() * micros / 1e6;
             let basis = Self::basis(most, nodes);
-            let how = format!("{} µs a message without TLS; half as much again is likely with it", number(micros));
+            let how = format!("{} µs a message {over}", number(micros));
             self.say("broker: processor time", Some(cores), "cores", basis, how);
             by_cpu = Some((cores / (f64::from(wish.broker_cores) * BUSY)).ceil().max(1.0));
         }

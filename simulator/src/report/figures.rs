@@ -38,8 +38,9 @@ impl Figures {
         let process = |name: &str| report.processes.iter().find(|process| process.name == name);
         if let Some(broker) = process("broker") {
             take(either(What::BrokerMemoryMib, What::BrokerTlsMemoryMib), nodes, broker.memory_mib);
-            if rate >= ENOUGH && !tls {
-                take(What::BrokerMicrosPerMessage, nodes, broker.cpu_percent * 10_000.0 / rate);
+            if rate >= ENOUGH {
+                let what = either(What::BrokerMicrosPerMessage, What::BrokerTlsMicrosPerMessage);
+                take(what, nodes, broker.cpu_percent * 10_000.0 / rate);
             }
         }
         if let Some(zone) = process("zone") {

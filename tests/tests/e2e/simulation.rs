@@ -119,7 +119,8 @@ pub async fn an_interrupted_simulation_writes_its_report_and_leaves_nothing(_: &
     until("nodes to stand", PATIENCE * 3, async || {
         let said = simulation.said();
         assert!(simulation.process.is_running(), "it has ended:\n{said}");
-        said.contains("20 of 20 nodes stand").then_some(())
+        // How far it is is said every ten seconds; two have died by then.
+        said.contains("18 of 20 nodes stand").then_some(())
     })
     .await;
     simulation.process.signal(Signal::INT);
