@@ -59,7 +59,7 @@ impl Hearing {
 async fn listen(client: Client, numbers: BTreeMap<NodeId, u32>, hearing: Hearing) {
     let mut last = 0;
     loop {
-        let Ok(answer) = client.events_after(last, WAIT).await else {
+        let Ok(answer) = client.events_after(last, &[], WAIT).await else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
