@@ -55,10 +55,12 @@ impl Speaking {
             voices.push(tokio::spawn(speak(bus, node.clone(), period)));
         }
         let speaking = Self { stage, nodes, voices };
-        speaking
-            .stage
-            .until("/v1/availability", |rows| rows.as_array()?.iter().all(is_known).then_some(Value::Null))
-            .await;
+        // The list is empty for a moment after the policy came.
+        let all = |rows: &Value| {
+            let rows = rows.as_array()?;
+            (rows.len() == free.len() && rows.iter().all(is_known)).then_some(Value::Null)
+        };
+        speaking.stage.until("/v1/availability", all).await;
         speaking
     }
 
