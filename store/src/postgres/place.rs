@@ -101,9 +101,11 @@ impl Place {
         self.options.clone()
     }
 
-    /// How those connect who answer the program's own statements, each of which the server stops after a while.
+    /// How those connect who answer the program's own statements, each of which the server stops after a while. Each is
+    /// done before helpers of the server would have been started for it.
     pub(super) fn selecting(&self) -> PgConnectOptions {
-        self.reading(None).options([("statement_timeout", format!("{}ms", LONGEST_SELECT.as_millis()))])
+        let longest = format!("{}ms", LONGEST_SELECT.as_millis());
+        self.reading(None).options([("statement_timeout", longest), ("max_parallel_workers_per_gather", "0".into())])
     }
 
     /// How readers connect, as a role of less rights where there is one.

@@ -142,10 +142,8 @@ pub struct List {
 pub struct Narrow {
     /// Something with the key and less beside it than the view has.
     pub source: &'static str,
-    /// What it can be ordered by; anything else takes the view.
+    /// What it can be ordered by; anything else takes the view. Every filter of the list can be said of it.
     pub orders: &'static [&'static str],
-    /// Filters that take the view.
-    pub not_by: &'static [&'static str],
 }
 
 impl List {

@@ -23,9 +23,7 @@ pub struct Term {
 /// What is asked.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// Which filters there are.
-    pub by: Vec<&'static str>,
-    /// For each of them the ways to be kept by it.
+    /// For each filter the ways to be kept by it.
     pub filters: Vec<Vec<Way>>,
     /// The columns to tell.
     pub columns: Vec<&'static Column>,
@@ -40,7 +38,6 @@ pub struct Asked {
 /// Reads the parameters of a query string.
 pub fn read(list: &'static List, pairs: &[(String, String)]) -> Result<Asked, Fault> {
     let mut asked = Asked {
-        by: Vec::new(),
         filters: Vec::new(),
         columns: list.columns.iter().filter(|column| !column.on_request).collect(),
         terms: terms(list, list.sort)?,
@@ -67,7 +64,6 @@ pub fn read(list: &'static List, pairs: &[(String, String)]) -> Result<Asked, Fa
             _ => {
                 let filter = list.filters.iter().find(|filter| filter.name == name);
                 let filter = filter.ok_or_else(|| Fault::new(name, unknown(list)))?;
-                asked.by.push(filter.name);
                 asked.filters.push(ways(filter, value)?);
                 written.push(format!("{name}={value}"));
             }

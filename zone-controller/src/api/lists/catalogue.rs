@@ -6,6 +6,8 @@ mod history;
 mod trust;
 
 pub use self::dictionary::{CAPABILITIES, INDICATORS};
+#[cfg(test)]
+pub(super) use self::fleet::CONCERN;
 pub use self::fleet::{ALERTS, CHANNELS, COMBINATIONS, GROUPS, MEMBERSHIPS, NODE_BITS, NODES, RULES, ZONES};
 pub use self::history::{ACTIONS, ANALYTICS, ASSIGNMENTS, HARDWARE, HEALTH_HISTORY, METRICS, POLICIES};
 pub use self::trust::{CERTIFICATES, JOINS, TOKENS, USERS};

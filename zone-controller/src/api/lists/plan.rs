@@ -22,8 +22,7 @@ pub fn statement(list: &List, asked: &Asked, scope: Option<&Scope>, after: Optio
         chosen(&mut sql, asked, scope, after);
         return sql;
     };
-    let is_enough = asked.terms.iter().all(|term| narrow.orders.contains(&term.order))
-        && !asked.by.iter().any(|name| narrow.not_by.contains(name));
+    let is_enough = asked.terms.iter().all(|term| narrow.orders.contains(&term.order));
     sql.push(" FROM (SELECT ");
     for (at, key) in list.key.iter().enumerate() {
         sql.push(if at == 0 { "r." } else { ", r." }).push(key).push(" AS found_").push(key);

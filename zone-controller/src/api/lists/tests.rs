@@ -1,9 +1,10 @@
 //! Every list on a database of its own: what is described can be asked, and pages put together are the whole.
 
+use rollcall_model::NodeState;
 use rollcall_store::{Sql, Store, Table};
 use serde_json::{Value, json};
 
-use super::catalogue::{ALERTS, ALL, INDICATORS, NODES};
+use super::catalogue::{ALERTS, ALL, CONCERN, INDICATORS, NODES};
 use super::plan::statement;
 use super::{Check, Fault, Kind, List, asked};
 
@@ -94,6 +95,27 @@ async fn pages_put_together_are_the_whole() {
                 }
             }
             assert_eq!(walked, whole, "{sort}, {limit} at a time");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_worst_first_is_what_the_model_says_it_is() {
+    let store = Store::open("sqlite::memory:").await.unwrap();
+    for state in NodeState::WORST_FIRST {
+        let mut sql = Sql::new("SELECT ");
+        sql.push(CONCERN).push(" FROM (SELECT '").push(state.as_str()).push("' AS state)");
+        let concern = answer(&store, &sql).await.rows[0][0].as_u64();
+        assert_eq!(concern, Some(u64::from(state.concern())), "{state}");
+    }
+}
+
+#[test]
+fn nodes_are_found_before_they_are_made_by_whatever_they_are_filtered() {
+    for filter in NODES.filters {
+        for value in taken(filter.check) {
+            let sql = planned(&NODES, &[(filter.name, &value), ("sort", "concern,since")], None).unwrap();
+            assert!(sql.text().contains("FROM (SELECT r.node_id AS found_node_id FROM nodes AS r"), "{}", sql.text());
         }
     }
 }
