@@ -171,7 +171,7 @@ fn traffic(ear: &Ear, mut sent: mpsc::Receiver<choir::Sent>) -> Vec<Row> {
 }
 
 /// The most that lie within any 1,000 ms.
-fn worst_second(times: &mut Vec<u64>) -> f64 {
+fn worst_second(times: &mut [u64]) -> f64 {
     times.sort_unstable();
     let (mut from, mut most) = (0, 0);
     for to in 0..times.len() {
@@ -206,8 +206,8 @@ mod tests {
 
     #[test]
     fn the_worst_second_slides() {
-        assert_eq!(worst_second(&mut vec![0, 900, 1_000, 1_800, 2_000, 5_000]), 3.0);
-        assert_eq!(worst_second(&mut Vec::new()), 0.0);
+        assert_eq!(worst_second(&mut [0, 900, 1_000, 1_800, 2_000, 5_000]), 3.0);
+        assert_eq!(worst_second(&mut []), 0.0);
         assert_eq!(Use::of(1).fraction(0.3), 1.0);
     }
 }
