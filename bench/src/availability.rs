@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn the_worst_second_slides() {
         assert_eq!(worst_second(&mut [0, 900, 1_000, 1_800, 2_000, 5_000]), 3.0);
-        assert_eq!(worst_second(&mut Vec::new()), 0.0);
+        assert_eq!(worst_second(&mut []), 0.0);
         assert_eq!(Use::of(1).fraction(0.3), 1.0);
     }
 }
