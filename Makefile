@@ -22,8 +22,9 @@ needs: ## install what the tests need (Debian packages; wants root)
 test: needs ## every test: unit, property, contract, simulation, end to end, packages, the compose cluster
 	@tests/compose/roots >/dev/null 2>&1 & $(CARGO) build --workspace --bins; built=$$?; wait; exit $$built
 	$(CARGO) test --workspace --no-fail-fast
-	RUSTFLAGS="--cfg loom" $(CARGO) test -p rollcall-placement --target-dir target/loom --lib loom
-	ROLLCALL_TEST_RABBITMQ_ROOT=$$(scripts/rabbitmq4) $(CARGO) test -p rollcall-bus --test rights
+	RUSTFLAGS="--cfg loom" $(CARGO) test -p rollcall-placement --target-dir target/loom --lib loom & loom=$$!; \
+	ROLLCALL_TEST_RABBITMQ_ROOT=$$(scripts/rabbitmq4) $(CARGO) test -p rollcall-bus --test rights; rights=$$?; \
+	wait $$loom && exit $$rights
 	discovery/tests/avahi.sh
 	tests/packages/run
 	store/tests/postgres17
