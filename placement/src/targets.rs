@@ -255,7 +255,8 @@ impl Targets {
         match kind {
             // Among nodes drawn as often as they have room, the one that will be the least full of its own capacity.
             Kind::Balance => {
-                let left = left - pending - size;
+                // Nobody has more to give than it has.
+                let left = left.min(slot.share()) - pending - size;
                 (size <= 0.0 || left >= 0.0).then_some(left / slot.share())
             }
             Kind::Power => {

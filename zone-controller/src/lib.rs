@@ -127,7 +127,7 @@ pub async fn run(
     let generation = core.generation();
     let feed = Feed::open(store.clone(), shutdown.clone()).await?;
 
-    let (ear, availability, committed) = availability::open(zone, clock, bus.clone(), store.clone());
+    let (ear, availability, committed) = availability::open(zone, clock, bus.clone(), store.for_zone());
     let receiving = tokio::spawn(ear.listen(shutdown.clone()));
 
     // The API answers before the broker does: somebody may want to know why nothing happens.
@@ -264,7 +264,10 @@ async fn open_trust(
     let opened = Trust::open(&identity.directory, &config.name, zone, names, now)?;
     trust::make_first(store, now).await?;
     // Whoever starts a zone wants to ask it something as soon as it answers.
-    Administrator::of(&identity.directory).write(&opened, store, now).await?;
+    if let Err(error) = Administrator::of(&identity.directory).write(&opened, store, now).await {
+        // A database that takes nothing is no reason not to say so over the API; it is tried again from then on.
+        tracing::warn!("the administrator of this machine has no fresh certificate: {error}");
+    }
     Ok(Some(opened))
 }
 

@@ -18,6 +18,7 @@ use rollcall_model::{CapabilityDigest, InstanceId, Millis, NodeId, Now, SealKey,
 use sha2::{Digest, Sha256};
 
 use super::roster::Member;
+use super::security::Alarm;
 use super::{Effect, Group};
 
 /// A node that was given a key has this long until its packets must be sealed with it.
@@ -133,20 +134,16 @@ impl Group {
                 let name = member.name.to_string();
                 self.doubt(now.tick, node);
                 let why = "is made of something else than it checked in with: a changed board, or a copied disk";
-                self.alarm(
-                    now,
-                    "other_hardware",
-                    "other_hardware",
-                    || (name.clone(), format!("{name} ({node}) {why}")),
-                    effects,
-                );
+                let alarm = Alarm::about(node, "other_hardware");
+                self.alarm(now, alarm, || (name.clone(), format!("{name} ({node}) {why}")), effects);
                 self.ask_again(now, node, effects);
             }
             Said::Refused(reason) => {
                 let name = member.name.to_string();
                 self.doubt(now.tick, node);
                 let why = "a status packet in its name was not sealed with its session's key";
-                self.alarm(now, reason, reason, || (name.clone(), format!("{name} ({node}): {why}")), effects);
+                let alarm = Alarm::about(node, reason);
+                self.alarm(now, alarm, || (name.clone(), format!("{name} ({node}): {why}")), effects);
             }
         }
         false

@@ -8,7 +8,7 @@ use rollcall_model::authority::AuthorityError;
 use rollcall_model::indicator::Severity;
 use rollcall_model::packet::{ChannelMessage, Packet};
 use rollcall_model::wire::txt::Hello;
-use rollcall_model::{Millis, Now, Purpose, Tick, name, route};
+use rollcall_model::{Millis, NodeId, Now, Purpose, Tick, name, route};
 use serde_json::json;
 
 use super::parcels::Care;
@@ -16,12 +16,14 @@ use super::{Effect, Group};
 
 /// A reason is told at most this often.
 const PERIOD: Millis = Millis(60_000);
+/// What was told of a node is forgotten after this.
+const FORGOTTEN: Millis = Millis(600_000);
 /// Longest text of a message, characters.
 const LONGEST: usize = 400;
 
 /// What was told of each reason, and what was not.
 #[derive(Debug, Default)]
-pub(super) struct Security(BTreeMap<&'static str, Told>);
+pub(super) struct Security(BTreeMap<(&'static str, Option<NodeId>), Told>);
 
 #[derive(Clone, Copy, Debug)]
 struct Told {
@@ -30,10 +32,36 @@ struct Told {
     more: u64,
 }
 
+/// What is told of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Alarm {
+    /// Its word on the channel.
+    what: &'static str,
+    /// Its word in counts.
+    reason: &'static str,
+    /// Which of the group's nodes it casts doubt on; names may be those of several.
+    node: Option<NodeId>,
+}
+
+impl Alarm {
+    /// Of nobody in the group.
+    const fn of(what: &'static str, reason: &'static str) -> Self {
+        Self { what, reason, node: None }
+    }
+
+    /// Of one of its nodes.
+    pub(super) const fn about(node: NodeId, reason: &'static str) -> Self {
+        Self { what: reason, reason, node: Some(node) }
+    }
+}
+
 impl Security {
-    /// How many are to be told of together; `None` when it was told a moment ago.
-    fn due(&mut self, now: Tick, reason: &'static str) -> Option<u64> {
-        let told = self.0.entry(reason);
+    /// How many are to be told of together; `None` when it was told a moment ago. What concerns one of the group's nodes is told
+    /// of each of them.
+    fn due(&mut self, now: Tick, reason: &'static str, node: Option<NodeId>) -> Option<u64> {
+        self.0.retain(|(_, node), told| node.is_none() || now.since(told.at) < FORGOTTEN);
+        let about = (reason, node);
+        let told = self.0.entry(about);
         if let std::collections::btree_map::Entry::Occupied(known) = &told
             && now.since(known.get().at) < PERIOD
         {
@@ -41,7 +69,7 @@ impl Security {
             return None;
         }
         let before = *told.or_insert(Told { at: now, more: 0 });
-        self.0.insert(reason, Told { at: now, more: 0 });
+        self.0.insert(about, Told { at: now, more: 0 });
         Some(before.more + 1)
     }
 }
@@ -49,7 +77,7 @@ impl Security {
 impl Group {
     pub(super) fn on_unentitled(&mut self, now: Now, error: &AuthorityError, effects: &mut Vec<Effect>) {
         let text = || (error.sender(), error.to_string());
-        self.alarm(now, "packet_refused", error.reason(), text, effects);
+        self.alarm(now, Alarm::of("packet_refused", error.reason()), text, effects);
     }
 
     /// A hello over DNS-SD is not believed: whoever sent it may want the group's nodes.
@@ -57,7 +85,7 @@ impl Group {
         let from = hello.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let text =
             || (hello.name.to_string(), format!("a hello of zone {} at {from} is ignored: {distrust}", hello.zone));
-        self.alarm(now, "hello_refused", distrust.reason, text, effects);
+        self.alarm(now, Alarm::of("hello_refused", distrust.reason), text, effects);
     }
 
     /// Counts a refusal, and tells of it unless that was done a moment ago. `text` gives the subject and the message; it
@@ -65,11 +93,11 @@ impl Group {
     pub(super) fn alarm(
         &mut self,
         now: Now,
-        what: &'static str,
-        reason: &'static str,
+        alarm: Alarm,
         text: impl FnOnce() -> (String, String),
         effects: &mut Vec<Effect>,
     ) {
+        let Alarm { what, reason, node } = alarm;
         self.refuse(reason);
         let has_channel = self
             .subscription
@@ -77,7 +105,7 @@ impl Group {
             .is_some_and(|known| known.channels.iter().any(|channel| channel.purpose.as_str() == name::SECURITY));
         // A constant of ours that follows the rules of purposes.
         let Some(channel) = Purpose::new(name::SECURITY).ok().filter(|_| has_channel) else { return };
-        let Some(count) = self.security.due(now.tick, reason) else { return };
+        let Some(count) = self.security.due(now.tick, reason, node) else { return };
         let (subject, message) = text();
         let message = ChannelMessage {
             channel,
@@ -85,7 +113,7 @@ impl Group {
             subject: subject.chars().take(64).collect(),
             severity: Severity::Warning,
             message: message.chars().take(LONGEST).collect(),
-            detail: json!({ "group": self.settings.name.as_str(), "reason": reason, "count": count }),
+            detail: json!({ "group": self.settings.name.as_str(), "reason": reason, "count": count, "node": node }),
             at: now.wall,
         };
         let key = route::zone_key(name::SECURITY, self.settings.group);

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::asking::{Answer, Told, command, rows};
+use super::asking::{Answer, Told, built, command, rows};
 use super::errors::Problem;
 use super::lists::{DEFAULT_LIMIT, MOST_LIMIT};
 use super::nodes;
@@ -80,7 +80,7 @@ pub(crate) async fn known(shared: &Shared, nodes: BTreeSet<NodeId>) -> Result<Ha
         sql.push(if at == 0 { "" } else { ", " }).bind(node.to_string());
     }
     sql.push(")");
-    let table = shared.store.select_built(&sql).await.map_err(Problem::store)?;
+    let table = built(shared, &sql).await?;
     let object = |row: Vec<Value>| Value::Object(table.columns.iter().cloned().zip(row).collect());
     let read = |row| serde_json::from_value::<Known>(object(row)).ok();
     let found = table.rows.into_iter().filter_map(read);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use rollcall_model::Role;
 use serde_json::{Value, json};
 
@@ -27,15 +28,25 @@ pub(crate) const MOST_TARGETS: usize = 32;
 /// `GET /v1/targets?for=&group=&size=&count=&choices=&capability=&min_units=&rule=&explain=`: nodes to place something on.
 /// What is taken counts there until the node has spoken again, if whoever asks may change something, and does not only
 /// want it explained.
-pub async fn targets(State(shared): State<Arc<Shared>>, caller: Caller, Params(asking): Params<Asking>) -> Answer {
+pub async fn targets(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Params(asking): Params<Asking>,
+) -> Answer {
     let explain = asking.explain;
     let wish = Wish::read(&shared, asking).await?;
-    let may_place = caller.role >= Some(Role::Operator);
+    let may_place = caller.role >= Some(Role::Operator) && !is_of_a_page(&headers);
     let chosen = choose(&shared, &wish, may_place && !explain).await?;
     if chosen.targets.is_empty() && !explain {
         return Err(chosen.none());
     }
     Ok(Json(told(&wish, &chosen, explain)))
+}
+
+/// Browsers say so of every request, and any page can have them ask: those change nothing.
+fn is_of_a_page(headers: &HeaderMap) -> bool {
+    ["sec-fetch-site", "origin", "referer"].iter().any(|name| headers.contains_key(*name))
 }
 
 fn told(wish: &Wish, chosen: &Chosen, explain: bool) -> Value {

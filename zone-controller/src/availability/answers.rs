@@ -146,7 +146,7 @@ fn group(core: &Core, named: &str) -> Option<GroupId> {
     named.parse().ok().or_else(by_name)
 }
 
-/// Different nodes, one after another.
+/// Different nodes, one after another. None counts as fuller for it: who asks here may be a viewer, who changes nothing.
 fn pick(
     now: Tick,
     core: &Core,
@@ -158,7 +158,7 @@ fn pick(
     let (mut taken, mut found): (Vec<NodeId>, Vec<TargetNode>) = (Vec::new(), Vec::new());
     while found.len() < request.count as usize {
         let is_new = |node: NodeId| !taken.contains(&node);
-        let Some(target) = targets.pick_where(now, request.kind, want, draw(), is_new) else { break };
+        let Some(target) = targets.explain(now, request.kind, want, draw(), is_new).target else { break };
         taken.push(target.node);
         found.push(TargetNode {
             node: target.node,

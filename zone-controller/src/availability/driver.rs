@@ -10,7 +10,7 @@ use rollcall_bus::{Bus, Consumer, Delivery, Link, spoken};
 use rollcall_model::{ZoneId, route};
 use rollcall_startup::{Clock, Shutdown};
 use rollcall_store::{Change, Store};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
 use super::answers::answer;
@@ -26,6 +26,8 @@ const BATCH: usize = 512;
 const PREFETCH: u16 = 2_048;
 /// Most questions under way.
 const QUESTIONS: u16 = 64;
+/// Batches of answers on their way to the broker.
+const ANSWERING: usize = 4;
 /// As the receiver wants it.
 const TICK: Duration = Duration::from_millis(100);
 /// Readers see what is new at least every so many ticks.
@@ -69,6 +71,7 @@ pub struct Ear {
     view: watch::Sender<View>,
     answered: BTreeMap<&'static str, u64>,
     ticks: u32,
+    answering: Arc<Semaphore>,
 }
 
 /// The receiver, with its readers' end and the end at which it is told what was committed. It hears nothing until
@@ -79,8 +82,8 @@ pub fn open(zone: ZoneId, clock: Clock, bus: Bus, store: Store) -> (Ear, Availab
     let (missed, view) = (Arc::new(AtomicBool::new(false)), watch::Sender::new(View::default()));
     let availability = Availability { view: view.subscribe(), clock };
     let committed = Committed { facts: sender, missed: Arc::clone(&missed) };
-    let (core, answered) = (Core::new(zone), BTreeMap::new());
-    (Ear { core, clock, bus, store, facts, missed, view, answered, ticks: 0 }, availability, committed)
+    let (core, answered, answering) = (Core::new(zone), BTreeMap::new(), Arc::new(Semaphore::new(ANSWERING)));
+    (Ear { core, clock, bus, store, facts, missed, view, answered, ticks: 0, answering }, availability, committed)
 }
 
 enum Woken {
@@ -136,14 +139,16 @@ impl Ear {
     ) -> Woken {
         let (mut heard, mut asked) = (Vec::new(), Vec::new());
         tokio::select! {
-            count = words.next_batch(&mut heard, BATCH) => if count > 0 { Woken::Heard(heard) } else { Woken::End },
-            count = questions.next_batch(&mut asked, BATCH) => if count > 0 { Woken::Asked(asked) } else { Woken::End },
+            // Who may be no target any more is known before anybody is told of one.
+            biased;
             Some(facts) = self.facts.recv() => Woken::Committed(facts),
             changed = link.changed() => {
                 link.mark_unchanged();
                 if changed.is_ok() { Woken::Link } else { Woken::End }
             }
             _ = ticks.tick() => Woken::Tick,
+            count = words.next_batch(&mut heard, BATCH) => if count > 0 { Woken::Heard(heard) } else { Woken::End },
+            count = questions.next_batch(&mut asked, BATCH) => if count > 0 { Woken::Asked(asked) } else { Woken::End },
         }
     }
 
@@ -174,9 +179,14 @@ impl Ear {
             };
             *self.answered.entry(word).or_default() += 1;
         }
-        // Whoever gets no answer asks again.
-        let _ = self.bus.publish_all(messages).await;
         consumer.ack_all(deliveries).await;
+        // A broker that takes nothing holds up nobody here; whoever gets no answer asks again.
+        let Ok(turn) = Arc::clone(&self.answering).try_acquire_owned() else { return };
+        let bus = self.bus.clone();
+        tokio::spawn(async move {
+            let _turn = turn;
+            let _ = bus.publish_all(messages).await;
+        });
     }
 
     fn learn(&mut self, facts: Vec<Fact>) {

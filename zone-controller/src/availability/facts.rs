@@ -1,7 +1,7 @@
 //! What decides who may be a target, taken from what is committed: the task that receives is told after each commit, and
 //! reads the store only at its start and when it missed something.
 
-use rollcall_model::packet::{Action, ActionState};
+use rollcall_model::packet::{Action, ActionState, ChannelMessage};
 use rollcall_model::policy::{AvailabilitySettings, PolicyDocument};
 use rollcall_model::{
     ActionId, GroupId, HardwareTopology, Health, InstanceId, Name, NodeId, NodeState, Principal, SessionEpoch, name,
@@ -49,8 +49,8 @@ pub(super) enum Fact {
     Revoked(NodeId),
     /// It may come back.
     Lifted(NodeId),
-    /// Somebody said on the security channel that the node of this name may not be what it says.
-    Doubted { name: String, from: String },
+    /// Somebody said on the security channel that a node may not be what it says.
+    Doubted { node: NodeId, from: String },
 }
 
 /// Threads and memory, where both are known.
@@ -88,11 +88,7 @@ impl Fact {
                 Self::DrainOrdered(*node, *action_id)
             }
             Change::ActionMoved { action_id, state, .. } => Self::Moved(*action_id, *state),
-            Change::ChannelMessage { message, from }
-                if message.channel.as_str() == name::SECURITY && DOUBTS.contains(&message.what.as_str()) =>
-            {
-                Self::Doubted { name: message.subject.clone(), from: from.clone() }
-            }
+            Change::ChannelMessage { message, from } => return doubt(message, from),
             Change::Trust(change) => return Self::of_trust(change),
             _ => return None,
         })
@@ -118,6 +114,13 @@ impl Fact {
         let entered = saved.entered.into_iter().map(|(node, group)| Self::Entered(node, group));
         groups.chain(nodes).chain(entered).chain(revoked).chain([Self::Policy(policy)]).collect()
     }
+}
+
+/// Which node a word of the security channel casts doubt on. Names are the nodes' own, and what a person says is no fact.
+fn doubt(message: &ChannelMessage, from: &str) -> Option<Fact> {
+    let is_doubt = message.channel.as_str() == name::SECURITY && DOUBTS.contains(&message.what.as_str());
+    let node = message.detail.get("node")?.as_str()?.parse().ok()?;
+    (is_doubt && message.detail.get("by").is_none()).then(|| Fact::Doubted { node, from: from.to_owned() })
 }
 
 impl From<&NodeRecord> for Fact {
@@ -168,7 +171,6 @@ pub(super) enum LoadFailed {
 #[cfg(test)]
 mod tests {
     use rollcall_model::indicator::Severity;
-    use rollcall_model::packet::ChannelMessage;
     use rollcall_model::policy::SentKinds;
     use rollcall_model::{Purpose, UnixMillis};
 
@@ -183,7 +185,7 @@ mod tests {
             subject: "web-1".into(),
             severity: Severity::Warning,
             message: String::new(),
-            detail: serde_json::Value::Null,
+            detail: serde_json::json!({ "node": NodeId::derived_from("n") }),
             at: NOW,
         };
         Change::ChannelMessage { message, from: "inbox.x".into() }
@@ -209,6 +211,11 @@ mod tests {
         assert!(matches!(Fact::of(&said("security", "other_hardware")), Some(Fact::Doubted { .. })));
         for (channel, what) in [("security", "join_refused"), ("power", "other_hardware")] {
             assert_eq!(Fact::of(&said(channel, what)), None, "{channel} {what}");
+        }
+        for detail in [serde_json::Value::Null, serde_json::json!({ "node": NodeId::derived_from("n"), "by": "ada" })] {
+            let Change::ChannelMessage { mut message, from } = said("security", "bad_tag") else { panic!("a message") };
+            message.detail = detail;
+            assert_eq!(Fact::of(&Change::ChannelMessage { message, from }), None, "a name, or a person's word");
         }
     }
 

@@ -27,8 +27,8 @@ pub(super) struct Known {
     state: NodeState,
     health: Health,
     revoked: bool,
-    /// The order that drains it: until it came to nothing, or the agent was started anew.
-    drain: Option<ActionId>,
+    /// The orders that drain it: until they came to nothing, or the agent was started anew.
+    drains: BTreeSet<ActionId>,
     doubted: Option<Tick>,
 }
 
@@ -37,7 +37,6 @@ pub(super) struct Known {
 pub(super) struct Fleet {
     zone: ZoneId,
     nodes: HashMap<NodeId, Known>,
-    by_name: HashMap<String, BTreeSet<NodeId>>,
     groups: BTreeMap<Name, GroupId>,
     /// Nodes thrown out that are not known otherwise.
     revoked: BTreeSet<NodeId>,
@@ -57,7 +56,7 @@ impl Known {
             state: NodeState::Joining,
             health: Health::unmeasured(),
             revoked: false,
-            drain: None,
+            drains: BTreeSet::new(),
             doubted: None,
         }
     }
@@ -66,7 +65,7 @@ impl Known {
     pub(super) fn eligibility(&self, now: Tick) -> Eligibility {
         let is_doubted = self.doubted.is_some_and(|since| now.since(since) < DOUBT);
         Eligibility {
-            draining: self.drain.is_some(),
+            draining: !self.drains.is_empty(),
             quarantined: self.revoked || is_doubted,
             ..Eligibility::of(self.state, self.health)
         }
@@ -80,14 +79,7 @@ impl Known {
 
 impl Fleet {
     pub(super) fn new(zone: ZoneId) -> Self {
-        Self {
-            zone,
-            nodes: HashMap::new(),
-            by_name: HashMap::new(),
-            groups: BTreeMap::new(),
-            revoked: BTreeSet::new(),
-            drains: HashMap::new(),
-        }
+        Self { zone, nodes: HashMap::new(), groups: BTreeMap::new(), revoked: BTreeSet::new(), drains: HashMap::new() }
     }
 
     pub(super) fn get(&self, node: NodeId) -> Option<&Known> {
@@ -114,7 +106,8 @@ impl Fleet {
         self.drains.clear();
         for known in self.nodes.values_mut() {
             known.entered.clear();
-            (known.drain, known.revoked) = (None, false);
+            known.drains.clear();
+            known.revoked = false;
         }
     }
 
@@ -133,7 +126,7 @@ impl Fleet {
             Fact::Joined { node, name, epoch, instance, logical, capacity } => {
                 let known = self.named(node, &name);
                 if known.instance != Some(instance) {
-                    known.drain = None;
+                    known.drains.clear();
                 }
                 (known.epoch, known.instance, known.logical) = (epoch, Some(instance), Some(logical));
                 // It is joining until its rack has heard of it; it checked in anew, so that what was doubted is over.
@@ -178,7 +171,7 @@ impl Fleet {
             }
             Fact::DrainOrdered(node, order) => {
                 self.drains.insert(order, node);
-                self.with(node, |known| known.drain = Some(order))
+                self.with(node, |known| known.drains.extend([order]))
             }
             Fact::Moved(order, state) => self.moved(order, state),
             Fact::Revoked(node) => {
@@ -189,48 +182,41 @@ impl Fleet {
                 self.revoked.remove(&node);
                 self.with(node, |known| known.revoked = false)
             }
-            Fact::Doubted { name, from } => self.doubt(now, &name, &from),
+            Fact::Doubted { node, from } => self.doubt(now, node, &from),
             _ => vec![],
         }
     }
 
-    /// An order that is over: one that was done drains on, all others have come to nothing.
+    /// An order that is carried out drains, also by an agent that was started anew since it was given; one that came to nothing
+    /// does not, whatever other orders did.
     fn moved(&mut self, order: ActionId, state: ActionState) -> Vec<NodeId> {
-        if matches!(state, ActionState::Ordered | ActionState::Running) {
-            return vec![];
+        let Some(node) = self.drains.get(&order).copied() else { return vec![] };
+        let is_over = !matches!(state, ActionState::Ordered | ActionState::Running);
+        if is_over {
+            self.drains.remove(&order);
         }
-        let Some(node) = self.drains.remove(&order) else { return vec![] };
-        if state == ActionState::Done {
-            return vec![];
+        match state {
+            ActionState::Ordered => vec![],
+            ActionState::Running | ActionState::Done => self.with(node, |known| known.drains.extend([order])),
+            _ => self.with(node, |known| known.drains.retain(|drain| *drain != order)),
         }
-        self.with(node, |known| known.drain = known.drain.filter(|drain| *drain != order))
     }
 
-    /// Only its own rack and the zone can cast doubt on a node. Names may be those of several.
-    fn doubt(&mut self, now: Tick, name: &str, from: &str) -> Vec<NodeId> {
+    /// Only its own rack and the zone can cast doubt on a node.
+    fn doubt(&mut self, now: Tick, node: NodeId, from: &str) -> Vec<NodeId> {
         let is_zone = from == route::zone_inbox(self.zone);
-        let named: Vec<NodeId> = self.by_name.get(name).into_iter().flatten().copied().collect();
-        let mut touched = Vec::new();
-        for node in named {
-            let Some(known) = self.nodes.get_mut(&node) else { continue };
-            if is_zone || known.physical.is_some_and(|group| from == route::group_inbox(group)) {
-                known.doubted = Some(now);
-                touched.push(node);
-            }
+        let Some(known) = self.nodes.get_mut(&node) else { return vec![] };
+        if is_zone || known.physical.is_some_and(|group| from == route::group_inbox(group)) {
+            known.doubted = Some(now);
+            return vec![node];
         }
-        touched
+        vec![]
     }
 
     fn named(&mut self, node: NodeId, name: &Name) -> &mut Known {
         let revoked = self.revoked.contains(&node);
         let known = self.nodes.entry(node).or_insert_with(|| Known { revoked, ..Known::new(name.clone()) });
-        if known.name != *name
-            && let Some(namesakes) = self.by_name.get_mut(known.name.as_str())
-        {
-            namesakes.remove(&node);
-        }
         known.name = name.clone();
-        self.by_name.entry(name.to_string()).or_default().insert(node);
         known
     }
 

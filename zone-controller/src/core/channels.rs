@@ -89,6 +89,18 @@ impl Zone {
 
     /// Says something on the security channel, where there is one. Whoever calls this keeps floods away from it.
     pub(super) fn security(&mut self, now: Now, what: &str, subject: &str, message: &str, effects: &mut Vec<Effect>) {
+        self.security_of(now, what, (subject, Value::Null), message, effects);
+    }
+
+    /// The same with what programs need to know of the subject.
+    pub(super) fn security_of(
+        &mut self,
+        now: Now,
+        what: &str,
+        (subject, detail): (&str, Value),
+        message: &str,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(channel) = self.settings.channels.iter().find(|it| it.as_str() == name::SECURITY).cloned() else {
             return;
         };
@@ -104,7 +116,7 @@ impl Zone {
             subject: cut(subject, LONGEST_WORD),
             severity,
             message: cut(message, LONGEST_MESSAGE),
-            detail: Value::Null,
+            detail,
             at: now.wall,
         };
         self.publish(now, message, effects);

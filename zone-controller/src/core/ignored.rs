@@ -7,6 +7,7 @@ use rollcall_model::packet::{CheckinReport, Summary};
 use rollcall_model::{CheckinId, GroupId, Name, NodeId, Now, UnixMillis, ZoneId};
 use rollcall_store::Change;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::places::PlaceReport;
 use super::{Effect, Zone};
@@ -45,11 +46,23 @@ impl Zone {
         message: &str,
         effects: &mut Vec<Effect>,
     ) {
+        self.ignore_of(now, (source, reason), (subject, Value::Null), message, effects);
+    }
+
+    /// The same with what programs need to know of the subject.
+    pub(super) fn ignore_of(
+        &mut self,
+        now: Now,
+        (source, reason): (&'static str, &str),
+        (subject, detail): (&str, Value),
+        message: &str,
+        effects: &mut Vec<Effect>,
+    ) {
         let count = self.overview.ignored.entry(format!("{source}.{reason}")).or_default();
         *count += 1;
         if *count <= 10 || count.ilog10() > (*count - 1).ilog10() {
             effects.push(note(now.wall, "ignored", subject, format!("{source} ignored ({reason}): {message}")));
-            self.security(now, word(source, reason), subject, message, effects);
+            self.security_of(now, word(source, reason), (subject, detail), message, effects);
         }
     }
 }

@@ -6,6 +6,7 @@ use rollcall_model::packet::{
 };
 use rollcall_model::{Capability, GroupId, Health, InstanceId, NodeId, NodeState, Now, Principal, SessionEpoch, route};
 use rollcall_store::{Change, GroupKind, NodeRecord};
+use serde_json::json;
 
 use super::{Effect, Zone};
 
@@ -263,6 +264,12 @@ impl Zone {
             clash.address,
             run(Some(clash.instance))
         );
-        self.ignore(now, "join", "identity_clash", clash.name.as_str(), &message, effects);
+        self.ignore_of(
+            now,
+            ("join", "identity_clash"),
+            (clash.name.as_str(), json!({ "node": node })),
+            &message,
+            effects,
+        );
     }
 }

@@ -170,13 +170,28 @@ fn a_drain_holds_until_it_came_to_nothing_or_the_agent_began_anew() {
 }
 
 #[test]
+fn an_order_that_a_new_run_carries_out_drains_and_one_that_fails_undoes_no_other() {
+    let mut core = core();
+    let order = |name: &str| ActionId::derived_from(name);
+    core.learn(Tick(70_000), Fact::DrainOrdered(node(1), order("a")));
+    core.learn(Tick(70_010), joined(1, 1, "a run begun after the order"));
+    core.learn(Tick(70_010), changed(1, NodeState::Healthy));
+    core.learn(Tick(70_020), Fact::Moved(order("a"), ActionState::Running));
+    assert_eq!(targets(&core, None, 70_020), all_but(&[1]));
+    core.learn(Tick(70_030), Fact::Moved(order("a"), ActionState::Done));
+    core.learn(Tick(70_040), Fact::DrainOrdered(node(1), order("again")));
+    core.learn(Tick(70_050), Fact::Moved(order("again"), ActionState::Failed));
+    assert_eq!(targets(&core, None, 70_060), all_but(&[1]), "it was drained before");
+}
+
+#[test]
 fn whoever_was_thrown_out_or_is_doubted_is_kept_apart() {
     let mut core = core();
     core.learn(Tick(70_000), Fact::Revoked(node(1)));
-    let doubt = |of: &str, from: String| Fact::Doubted { name: of.into(), from };
-    core.learn(Tick(70_000), doubt("n2", route::group_inbox(rack(1))));
-    core.learn(Tick(70_000), doubt("n3", route::zone_inbox(zone())));
-    core.learn(Tick(70_000), doubt("n0", route::group_inbox(rack(1))));
+    let doubt = |of: usize, from: String| Fact::Doubted { node: node(of), from };
+    core.learn(Tick(70_000), doubt(2, route::group_inbox(rack(1))));
+    core.learn(Tick(70_000), doubt(3, route::zone_inbox(zone())));
+    core.learn(Tick(70_000), doubt(0, route::group_inbox(rack(1))));
     assert_eq!(targets(&core, None, 70_000), all_but(&[1, 2, 3]), "another rack's word on n0 does not count");
     assert_eq!(barriers(&mut core, 70_000, 2), [Barrier::Quarantined]);
     core.learn(Tick(71_000), Fact::Lifted(node(1)));
