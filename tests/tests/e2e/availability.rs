@@ -45,6 +45,11 @@ pub async fn burning_processors_move_this_machine_from_balance_to_power_and_heal
     stage.all_in(5).await;
     let (code, answer) = stage.api().set_policy(POLICY).await;
     assert_eq!(code, 200, "{answer}");
+    until("the zone to hear", PATIENCE, async || {
+        let (code, _) = stage.api().get("/v1/targets?explain=true").await.ok()?;
+        (code == 200).then_some(())
+    })
+    .await;
     // Whatever else runs on this machine must leave it a little first.
     balance_has_it(&stage, true, PATIENCE * 3).await;
 
