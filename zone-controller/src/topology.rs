@@ -63,9 +63,7 @@ pub const TARGETS_QUEUE: &str = "zone.targets";
 /// answer. An RA message that lies there for two seconds says nothing of a frequency any more.
 #[must_use]
 pub fn availability() -> Topology {
-    Topology::default()
-        .expect_exchange(route::GROUP)
-        .expect_exchange(route::DIRECT)
+    exchanges()
         .queue(Queue { max_age_ms: Some(2_000), ..lossy(route::AVAILABILITY_QUEUE.into(), 10_000) })
         .bind(route::GROUP, route::AVAILABILITY_QUEUE, route::AVAILABILITY_BINDING)
         .bind(route::GROUP, route::AVAILABILITY_QUEUE, route::AUDIBLE_BINDING)
