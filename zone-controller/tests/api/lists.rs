@@ -134,7 +134,9 @@ async fn ask_everything(store: Store) {
                 let query = format!("{path}?{}={value}&limit=1", parameter["name"].as_str().unwrap());
                 let query = if parameter["name"] == "limit" { format!("{path}?limit=3") } else { query };
                 let (code, answer) = stage.get(&query).await;
-                assert!(code == 200 && answer.is_array(), "{query}: {code} {answer}");
+                // No policy has nodes speak here; `placing` asks this one of a zone in which they do.
+                let is_unheard = path == "/v1/availability" && answer["reason"] == "no_policy";
+                assert!(is_unheard || (code == 200 && answer.is_array()), "{query}: {code} {answer}");
                 asked += 1;
             }
         }
