@@ -56,8 +56,9 @@ pub async fn burning_processors_move_this_machine_from_balance_to_power_and_heal
     let burning = Burning::lit(2 * std::thread::available_parallelism().map_or(1, usize::from));
     let gone = balance_has_it(&stage, false, PATIENCE).await;
     println!("    burning, and no target for balance {} ms later", gone.as_millis());
-    // It notices within two readings of a second each; then two of its periods of a quarter of a second pass in silence.
-    assert!(gone <= Duration::from_millis(5_000), "it took {gone:?}");
+    // It notices within two readings of a second each; then two of its periods of a quarter of a second pass in silence. The
+    // rest is room for a machine that burns.
+    assert!(gone <= Duration::from_secs(10), "it took {gone:?}");
     let began = Instant::now();
     until("the real node to be the first for power", PATIENCE, async || {
         (targets(&stage, "for=power").await.first()? == "real").then_some(())
