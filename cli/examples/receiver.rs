@@ -65,7 +65,7 @@ impl Program {
                 }
             }
             Word::Large { threads, memory_mib } => {
-                let own = Capacity::of_hardware(threads.into(), f64::from(memory_mib) / 1024.0);
+                let own = Capacity::of_message(threads, memory_mib);
                 let _ = self.receiver.set_share(spoken.node, self.plan.share(own));
             }
         }

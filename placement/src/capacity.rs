@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_model::{Millis, NodeId, Tick};
+use rollcall_model::{HardwareTopology, Millis, NodeId, Tick};
 
 /// A node's capacity in units that mean the same on every node.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -30,6 +30,19 @@ impl Capacity {
     #[must_use]
     pub fn of_hardware(threads: u32, memory_gib: f64) -> Option<Self> {
         Self::new((f64::from(threads) * memory_gib / 4.0).sqrt())
+    }
+
+    /// The same, from a topology map; `None` where threads or memory are not known.
+    #[must_use]
+    pub fn of_topology(hardware: &HardwareTopology) -> Option<Self> {
+        let memory_gib = hardware.memory.total_bytes? as f64 / f64::from(1_u32 << 30);
+        Self::of_hardware(hardware.cpu.threads?, memory_gib)
+    }
+
+    /// The same, from what a capacity message says.
+    #[must_use]
+    pub fn of_message(threads: u16, memory_mib: u32) -> Option<Self> {
+        Self::of_hardware(threads.into(), f64::from(memory_mib) / 1024.0)
     }
 
     /// The number of units.

@@ -12,6 +12,7 @@ mod config;
 mod membership;
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::Add;
 use std::sync::Arc;
 
 use audience::Crowd;
@@ -57,6 +58,21 @@ pub struct Tally {
     pub flooding: u64,
     /// How often the receiver itself was held up.
     pub pauses: u64,
+}
+
+impl Add for Tally {
+    type Output = Self;
+
+    /// Of one receiver after another.
+    fn add(self, other: Self) -> Self {
+        Self {
+            taken: self.taken + other.taken,
+            unknown: self.unknown + other.unknown,
+            too_fast: self.too_fast + other.too_fast,
+            flooding: self.flooding + other.flooding,
+            pauses: self.pauses + other.pauses,
+        }
+    }
 }
 
 /// What the receiver alone knows of a node.

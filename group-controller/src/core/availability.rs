@@ -75,15 +75,7 @@ impl Availability {
     }
 
     fn tally(&self) -> Tally {
-        let now = self.receiver.as_ref().map_or_else(Tally::default, Receiver::tally);
-        let Tally { taken, unknown, too_fast, flooding, pauses } = self.former;
-        Tally {
-            taken: taken + now.taken,
-            unknown: unknown + now.unknown,
-            too_fast: too_fast + now.too_fast,
-            flooding: flooding + now.flooding,
-            pauses: pauses + now.pauses,
-        }
+        self.former + self.receiver.as_ref().map_or_else(Tally::default, Receiver::tally)
     }
 
     /// A receiver of this plan that knows nobody yet.
@@ -228,7 +220,7 @@ impl Group {
                 }
             }
             Word::Large { threads, memory_mib } => {
-                let own = Capacity::of_hardware(threads.into(), f64::from(memory_mib) / 1024.0);
+                let own = Capacity::of_message(threads, memory_mib);
                 // Known a moment ago.
                 let _ = receiver.set_share(node, plan.share(own));
             }

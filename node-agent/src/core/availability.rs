@@ -116,7 +116,7 @@ fn size(hardware: &HardwareTopology) -> Option<(u16, u32)> {
 
 fn capacity(hardware: &HardwareTopology) -> Option<Capacity> {
     let (threads, mib) = size(hardware)?;
-    Capacity::of_hardware(threads.into(), f64::from(mib) / 1_024.0)
+    Capacity::of_message(threads, mib)
 }
 
 impl Agent {

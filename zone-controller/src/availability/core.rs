@@ -188,7 +188,7 @@ impl Core {
                 }
             }
             Word::Large { threads, memory_mib } => {
-                let own = Capacity::of_hardware(threads.into(), f64::from(memory_mib) / 1024.0);
+                let own = Capacity::of_message(threads, memory_mib);
                 self.fleet.is_so_large(node, own);
                 self.show(now, node);
             }
@@ -230,15 +230,7 @@ impl Core {
     }
 
     fn tally(&self) -> Tally {
-        let now = self.receiver.as_ref().map_or_else(Tally::default, Receiver::tally);
-        let Tally { taken, unknown, too_fast, flooding, pauses } = self.former;
-        Tally {
-            taken: taken + now.taken,
-            unknown: unknown + now.unknown,
-            too_fast: too_fast + now.too_fast,
-            flooding: flooding + now.flooding,
-            pauses: pauses + now.pauses,
-        }
+        self.former + self.receiver.as_ref().map_or_else(Tally::default, Receiver::tally)
     }
 
     /// Whether readers have to be given other rings than they have.

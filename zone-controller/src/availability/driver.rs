@@ -165,6 +165,11 @@ impl Ear {
 
     async fn answer(&mut self, consumer: &mut Consumer, deliveries: Vec<Delivery>) {
         let (now, checks_users) = (self.clock.now().tick, self.bus.checks_users());
+        // A broker that takes nothing holds up nobody here; whoever gets no answer asks again.
+        let Ok(turn) = Arc::clone(&self.answering).try_acquire_owned() else {
+            *self.answered.entry("busy").or_default() += deliveries.len() as u64;
+            return consumer.ack_all(deliveries).await;
+        };
         let mut messages = Vec::with_capacity(deliveries.len());
         for delivery in &deliveries {
             let word = match answer(now, &self.core, delivery, checks_users, random) {
@@ -180,8 +185,6 @@ impl Ear {
             *self.answered.entry(word).or_default() += 1;
         }
         consumer.ack_all(deliveries).await;
-        // A broker that takes nothing holds up nobody here; whoever gets no answer asks again.
-        let Ok(turn) = Arc::clone(&self.answering).try_acquire_owned() else { return };
         let bus = self.bus.clone();
         tokio::spawn(async move {
             let _turn = turn;

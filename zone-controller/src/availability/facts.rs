@@ -3,9 +3,7 @@
 
 use rollcall_model::packet::{Action, ActionState, ChannelMessage};
 use rollcall_model::policy::{AvailabilitySettings, PolicyDocument};
-use rollcall_model::{
-    ActionId, GroupId, HardwareTopology, Health, InstanceId, Name, NodeId, NodeState, Principal, SessionEpoch, name,
-};
+use rollcall_model::{ActionId, GroupId, Health, InstanceId, Name, NodeId, NodeState, Principal, SessionEpoch, name};
 use rollcall_placement::capacity::Capacity;
 use rollcall_store::{Change, NodeRecord, QueryError, Snapshot, Store, TrustChange};
 
@@ -53,12 +51,6 @@ pub(super) enum Fact {
     Doubted { node: NodeId, from: String },
 }
 
-/// Threads and memory, where both are known.
-fn capacity(hardware: &HardwareTopology) -> Option<Capacity> {
-    let memory_gib = hardware.memory.total_bytes? as f64 / f64::from(1_u32 << 30);
-    Capacity::of_hardware(hardware.cpu.threads?, memory_gib)
-}
-
 impl Fact {
     /// What a commit decides of targets; most decide nothing.
     pub(super) fn of(change: &Change) -> Option<Self> {
@@ -69,7 +61,7 @@ impl Fact {
                 epoch: *epoch,
                 instance: *instance,
                 logical: *group,
-                capacity: capacity(hardware),
+                capacity: Capacity::of_topology(hardware),
             },
             Change::NodePlaced { node, name, group, .. } => {
                 Self::Placed { node: *node, name: name.clone(), group: *group }
@@ -131,7 +123,7 @@ impl From<&NodeRecord> for Fact {
 
 /// The capacity of a node as saved.
 pub(super) fn capacity_of(record: &NodeRecord) -> Option<Capacity> {
-    record.hardware.as_deref().and_then(capacity)
+    record.hardware.as_deref().and_then(Capacity::of_topology)
 }
 
 /// What a policy says of availability. One that does not read is none: it was checked before it was saved.

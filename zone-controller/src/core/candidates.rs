@@ -2,7 +2,7 @@
 //! candidates, so this looks at few nodes, however many there are.
 
 use rollcall_grouping::{Rule, Verdict};
-use rollcall_model::{HardwareTopology, NodeId};
+use rollcall_model::NodeId;
 use rollcall_placement::capacity::Capacity;
 use serde_json::{Map, Value};
 
@@ -25,12 +25,6 @@ impl Demands {
     pub const fn are_none(&self) -> bool {
         self.capability.is_none() && self.min_units.is_none() && self.rule.is_none()
     }
-}
-
-/// The capacity of what a node is made of, where enough of it is known.
-fn capacity(hardware: &HardwareTopology) -> Option<Capacity> {
-    let gib = hardware.memory.total_bytes? as f64 / f64::from(1 << 30);
-    Capacity::of_hardware(hardware.cpu.threads?, gib)
 }
 
 impl Zone {
@@ -58,7 +52,7 @@ impl Zone {
             }
         }
         if let Some(least) = demands.min_units {
-            match record.hardware.as_deref().and_then(capacity) {
+            match record.hardware.as_deref().and_then(Capacity::of_topology) {
                 None => return Some("how large it is is not known".into()),
                 Some(own) if own.units() < least => return Some(format!("has {:.1} units", own.units())),
                 Some(_) => {}
