@@ -3,7 +3,7 @@
 //! A [`Group`] answers hellos with ACKs, finds the nodes at its place, keeps the roster and judges
 //! silence, and tells the zone what changed: each change until it is confirmed, and nothing else but a
 //! summary now and then. It hands the zone's policy and its orders down to the nodes and their answers up. It
-//! keeps nothing on disk but its id: after a restart the zone sends the roster and the policy back, and the
+//! keeps nothing on disk but its id, and words on channels while the broker is away: after a restart the zone sends the roster and the policy back, and the
 //! first status packets tell the rest.
 
 mod actions;
@@ -165,6 +165,10 @@ pub enum Effect {
     Keep(u64),
     /// Acknowledge the message that was kept under this number.
     Settle(u64),
+    /// The broker does not take this message now: write it to disk, so that it outlives this process.
+    Spool(u64, Outgoing),
+    /// The message that was written under this number has arrived, or nobody wants it.
+    Unspool(u64),
     /// Start a check-in service of this zone; [`Event::CheckinEnded`] tells when it ends, or why it cannot be started.
     StartCheckin {
         /// Its name.
@@ -301,7 +305,7 @@ impl Group {
             Event::HelloHeard(hello) => self.on_hello(now, &hello, &mut effects),
             Event::Distrusted(hello, distrust) => self.on_distrusted(now, &hello, &distrust, &mut effects),
             Event::LinkUp => self.on_link_up(now, &mut effects),
-            Event::LinkDown => self.linked = false,
+            Event::LinkDown => self.on_link_down(&mut effects),
             Event::Delivered(envelope) => self.on_packet(now, envelope, &mut effects),
             Event::Undecodable { reason } => self.refuse(reason),
             Event::Unentitled(error) => self.on_unentitled(now, &error, &mut effects),

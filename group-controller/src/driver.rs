@@ -7,6 +7,7 @@
 
 mod intake;
 mod services;
+mod spooling;
 mod welcome;
 
 use std::collections::HashMap;
@@ -26,11 +27,13 @@ use tokio::sync::{mpsc, watch};
 use self::intake::{Arrived, Consumers, park};
 pub use self::intake::{HEALTH_PREFETCH, Refusal, Which, control_packet, status_packet};
 use self::services::Services;
+use self::spooling::Spooling;
 use self::welcome::{Welcome, carry_on};
 use crate::RunError;
 use crate::core::{Effect, Event, Group, Settings, Token};
 use crate::figures::Figures;
 use crate::launcher::Launcher;
+use crate::spool::{Kept, Spool};
 use crate::topology;
 
 /// A zone that has not answered the ACK by then may never do so.
@@ -58,6 +61,7 @@ pub struct Session {
     /// Deliveries that are not done with, by the core's numbers.
     kept: HashMap<u64, (Which, Delivery)>,
     services: Services,
+    spooling: Spooling,
     questions: Questions<Figures>,
     welcome: Welcome,
 }
@@ -159,6 +163,7 @@ impl Session {
             statuses: Vec::new(),
             kept: HashMap::new(),
             services,
+            spooling: Spooling::default(),
             questions: Questions::none(),
             welcome: Welcome::default(),
         })
@@ -168,6 +173,13 @@ impl Session {
     #[must_use]
     pub fn with_launcher(mut self, launcher: Arc<dyn Launcher>, entrance: Option<Arc<Entrance>>) -> Self {
         self.services.use_launcher(launcher, entrance);
+        self
+    }
+
+    /// Words on channels that the broker does not take lie here meanwhile. `left` is what a former run left.
+    #[must_use]
+    pub fn spooling(mut self, spool: Spool, left: Vec<(u64, Kept)>) -> Self {
+        self.spooling = Spooling::begin(spool, left, &mut self.core);
         self
     }
 
@@ -186,7 +198,8 @@ impl Session {
     }
 
     fn figures(&self) -> Figures {
-        Figures { zone: self.complaint.zone.clone(), link: self.bus.figures(), standing: self.core.standing() }
+        let (zone, spool) = (self.complaint.zone.clone(), self.spooling.standing());
+        Figures { zone, link: self.bus.figures(), standing: self.core.standing(), spool }
     }
 
     /// Runs until asked to stop.
@@ -218,6 +231,8 @@ impl Session {
                 }
             }
         }
+        let effects = self.core.leave_behind();
+        self.carry_out(effects).await;
         if let Some(announced) = self.announced.take() {
             // Best effort: the record expires by itself.
             let _ = announced.withdraw().await;
@@ -347,6 +362,8 @@ impl Session {
                         self.consumers.of(which).ack(delivery).await;
                     }
                 }
+                Effect::Spool(number, message) => self.spooling.keep(number, message),
+                Effect::Unspool(number) => self.spooling.taken(number),
                 Effect::Announce(ack) => self.announce(ack).await,
                 Effect::StartCheckin { name, ranges } => self.services.start(name, ranges),
                 Effect::EndCheckin(name) => self.services.end(&name),
@@ -360,6 +377,7 @@ impl Session {
                 }
             }
         }
+        self.spooling.write();
         fate
     }
 

@@ -17,6 +17,8 @@ pub struct Figures {
     pub link: LinkFigures,
     /// How the group stands in it.
     pub standing: Standing,
+    /// Words for the zone on disk, and how many were lost there.
+    pub spool: (u64, u64),
 }
 
 impl Figures {
@@ -41,7 +43,7 @@ impl metrics::Figures for Figures {
     }
 
     fn ready(&self) -> Result<(), String> {
-        let Self { zone, link, standing } = self;
+        let Self { zone, link, standing, .. } = self;
         if !link.is_up {
             Err(format!("the broker of zone {zone} is out of reach"))
         } else if !standing.subscribed {
@@ -71,6 +73,16 @@ fn of_membership(all: &[Figures], page: &mut Page) {
         "rollcall_group_arrivals_waiting",
         "Nodes that wait for the zone's word",
         each(|of| of.arrivals as u64),
+    );
+    page.gauges(
+        "rollcall_spool_messages",
+        "Words for the zone on disk, which wait for the broker",
+        all.iter().map(|of| (of.labels(), of.spool.0)),
+    );
+    page.counters(
+        "rollcall_spool_lost",
+        "Words for the zone that had no room on disk, or could not be read there any more",
+        all.iter().map(|of| (of.labels(), of.spool.1)),
     );
     page.counters("rollcall_group_statuses", "Status packets taken in", each(|of| of.statuses));
     page.counters(

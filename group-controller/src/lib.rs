@@ -7,6 +7,7 @@ pub mod core;
 pub mod driver;
 mod figures;
 pub mod launcher;
+pub mod spool;
 pub mod topology;
 mod way;
 
@@ -34,6 +35,7 @@ use crate::core::{SealSecret, Settings};
 use crate::driver::{Heard, Session};
 use crate::figures::Figures;
 use crate::launcher::Launcher;
+use crate::spool::Spool;
 use crate::way::Way;
 
 /// What a group controller stands on.
@@ -78,6 +80,7 @@ pub async fn run(config: Config, mut parts: Parts, shutdown: Shutdown) -> Result
         parts,
         identity,
         addresses,
+        directory,
         group,
         desk,
         tracer,
@@ -124,6 +127,8 @@ struct Rack {
     /// What this controller proves itself with, and the directory all its zones' certificates lie in.
     identity: Option<(IdentityConfig, PathBuf)>,
     addresses: Vec<IpAddr>,
+    /// Where what must outlive this process lies.
+    directory: PathBuf,
     group: GroupId,
     desk: Desk<Figures>,
     tracer: Tracer,
@@ -165,6 +170,7 @@ impl Rack {
     }
 
     async fn open(&mut self, zone: Name, broker: BrokerEndpoint) -> Result<(), RunError> {
+        let (spool, left) = Spool::open(&self.directory, &zone)?;
         let settings = Settings {
             zone_name: zone.clone(),
             group: self.group,
@@ -208,6 +214,7 @@ impl Rack {
             };
             drop(connecting);
             let session = opened.with_launcher(launcher, entrance).asked(desk.admit()).traced(tracer, root);
+            let session = session.spooling(spool, left);
             session.run(hellos, shutdown).await;
             Ok(())
         });

@@ -12,7 +12,7 @@ const REGRESSIONS: &[u64] = &[6, 1091, 1244, 1271, 1412, 1700, 1822];
 /// How many seeds are played.
 const SEEDS: u64 = 200;
 /// What has to happen somewhere among that many seeds, or they prove little.
-const FAULTS: [&str; 27] = [
+const FAULTS: [&str; 28] = [
     "RA messages alone",
     "RA messages that ride",
     "actions carried out",
@@ -38,6 +38,7 @@ const FAULTS: [&str; 27] = [
     "moves",
     "pauses",
     "power losses",
+    "words on a rack's disk",
     "worlds with a group by rule",
     "worlds with a policy",
 ];

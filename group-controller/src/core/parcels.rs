@@ -1,12 +1,12 @@
 //! Messages that must reach the zone whatever happens: each is sent again until the broker has confirmed it.
 //!
-//! Kept in memory only. What a crash loses here is asked for again by the zone, or is still in the queue it came from:
-//! such a delivery is settled no earlier than its parcel is confirmed.
+//! What a crash loses here is asked for again by the zone, or is still in the queue it came from: such a delivery is settled no
+//! earlier than its parcel is confirmed. Words on channels nobody asks for again; those go to disk while the broker takes nothing.
 
 use std::collections::BTreeMap;
 
 use rollcall_bus::{Outgoing, PublishError};
-use rollcall_model::{Now, Tick};
+use rollcall_model::{Millis, Now, Tick};
 
 use super::reports::RESEND;
 use super::{Effect, Group, Token};
@@ -14,6 +14,9 @@ use super::{Effect, Group, Token};
 /// Most parcels on their way at a time. Beyond, only those are taken of which there are few: a delivery waits for them,
 /// or they are one for each membership.
 const MOST_OPEN: usize = 4_096;
+/// Most that are sent again in one go, and the pause after them: a rack that comes back does not flood its broker.
+const BURST: usize = 256;
+const PAUSE: Millis = Millis(100);
 
 /// What a parcel is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,8 @@ struct Parcel {
     care: Care,
     /// When it was sent last; `None` while that could not be done.
     sent: Option<Tick>,
+    /// Whether it is on disk.
+    spooled: bool,
 }
 
 /// All parcels on their way.
@@ -41,12 +46,22 @@ struct Parcel {
 pub(super) struct Parcels {
     last: u64,
     open: BTreeMap<u64, Parcel>,
+    /// Nothing is sent again before.
+    paused: Tick,
 }
 
 impl Parcels {
     /// When the next one is to be sent again.
     pub(super) fn next_deadline(&self) -> Option<Tick> {
-        self.open.values().map(|parcel| parcel.sent.map_or(Tick::default(), |sent| sent + RESEND)).min()
+        let due = self.open.values().map(|parcel| parcel.sent.map_or(Tick::default(), |sent| sent + RESEND)).min();
+        due.map(|due| due.max(self.paused))
+    }
+
+    /// What only this process knows goes to disk.
+    pub(super) fn spool(&mut self, effects: &mut Vec<Effect>) {
+        for (number, parcel) in &mut self.open {
+            parcel.spool(*number, effects);
+        }
     }
 
     /// A parcel that is void.
@@ -60,7 +75,37 @@ impl Parcels {
     }
 }
 
+impl Parcel {
+    fn spool(&mut self, number: u64, effects: &mut Vec<Effect>) {
+        if self.care == Care::Event && !self.spooled {
+            self.spooled = true;
+            effects.push(Effect::Spool(number, self.message.clone()));
+        }
+    }
+}
+
 impl Group {
+    /// What a former run left on disk is sent before all else. `messages` are in the order they were spooled in.
+    pub fn restore(&mut self, messages: impl IntoIterator<Item = (u64, Outgoing)>) {
+        for (number, message) in messages {
+            self.parcels.last = self.parcels.last.max(number);
+            let parcel = Parcel { message, care: Care::Event, sent: None, spooled: true };
+            self.parcels.open.insert(number, parcel);
+        }
+    }
+
+    pub(super) fn on_link_down(&mut self, effects: &mut Vec<Effect>) {
+        self.linked = false;
+        self.parcels.spool(effects);
+    }
+
+    /// This process ends: what the broker has not taken is left for the next run.
+    pub fn leave_behind(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.parcels.spool(&mut effects);
+        effects
+    }
+
     /// Sends a message until it is confirmed. Gives its number; `None` when too many are on their way.
     pub(super) fn dispatch(
         &mut self,
@@ -82,7 +127,11 @@ impl Group {
         if self.linked {
             effects.push(Effect::Publish(Token::Parcel(number), message.clone()));
         }
-        self.parcels.open.insert(number, Parcel { message, care, sent });
+        let mut parcel = Parcel { message, care, sent, spooled: false };
+        if !self.linked {
+            parcel.spool(number, effects);
+        }
+        self.parcels.open.insert(number, parcel);
         Some(number)
     }
 
@@ -92,29 +141,44 @@ impl Group {
         result: &Result<(), PublishError>,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(parcel) = self.parcels.open.get(&number) else { return };
+        let Some(Parcel { care, spooled, .. }) = self.parcels.open.get(&number) else { return };
+        let (care, spooled) = (*care, *spooled);
         match result {
             Ok(()) => {
-                if parcel.care == Care::Delivery {
+                if care == Care::Delivery {
                     effects.push(Effect::Settle(number));
                 }
             }
-            Err(PublishError::Unroutable { .. } | PublishError::NoExchange { .. }) if parcel.care == Care::Event => {
+            Err(PublishError::Unroutable { .. } | PublishError::NoExchange { .. }) if care == Care::Event => {
                 self.refuse("channel_gone");
             }
             // It is sent again when its time comes.
             Err(_) => return,
+        }
+        if spooled {
+            effects.push(Effect::Unspool(number));
         }
         self.parcels.open.remove(&number);
         self.policy.on_confirmed(number);
     }
 
     pub(super) fn resend_parcels(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        for (number, parcel) in &mut self.parcels.open {
-            if parcel.sent.is_none_or(|sent| now.tick.since(sent) >= RESEND) {
-                parcel.sent = Some(now.tick);
-                effects.push(Effect::Publish(Token::Parcel(*number), parcel.message.clone()));
+        if now.tick < self.parcels.paused {
+            return;
+        }
+        let due = |parcel: &Parcel| parcel.sent.is_none_or(|sent| now.tick.since(sent) >= RESEND);
+        let mut count = 0;
+        for (number, parcel) in self.parcels.open.iter_mut().filter(|(_, parcel)| due(parcel)).take(BURST) {
+            // A link that is up and takes nothing is a broker that is full.
+            if parcel.sent.is_some() {
+                parcel.spool(*number, effects);
             }
+            parcel.sent = Some(now.tick);
+            effects.push(Effect::Publish(Token::Parcel(*number), parcel.message.clone()));
+            count += 1;
+        }
+        if count == BURST {
+            self.parcels.paused = now.tick + PAUSE;
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod no_core_spins;
 pub mod no_epoch_goes_back;
 pub mod no_lie_is_believed;
 pub mod no_target_that_is_not_well;
+pub mod no_word_is_left_on_disk;
 pub mod nobody_gets_what_he_cannot_take;
 pub mod nobody_is_down_who_speaks;
 pub mod one_group_per_kind;

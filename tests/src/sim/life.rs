@@ -50,7 +50,8 @@ impl World {
             }
             Role::Group(number) => {
                 let settings = self.scene.group_settings(number, instance);
-                let core = rollcall_group_controller::core::Group::new(settings);
+                let mut core = rollcall_group_controller::core::Group::new(settings);
+                core.restore(self.spools[number].clone());
                 self.processes[pid].core = Some(Core::Group(Box::new(core)));
             }
             Role::Node(number) => {

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::commands::{RULE_BIT, RULE_GROUP};
 use super::invariants::{
     Placement, SavedAlert, SavedNode, Violations, an_alert_for_every_lasting_change, every_order_ends,
-    everyone_obeys_the_policy, one_group_per_kind, rosters_equal_the_store, rule_groups_follow_their_rules,
-    saved_state_equals_truth_at_rest,
+    everyone_obeys_the_policy, no_word_is_left_on_disk, one_group_per_kind, rosters_equal_the_store,
+    rule_groups_follow_their_rules, saved_state_equals_truth_at_rest,
 };
 use super::process::{Core, Role, WALL};
 use super::world::World;
@@ -47,6 +47,9 @@ impl World {
             }
         }
         self.check_targets();
+        let spools: Vec<_> =
+            self.spools.iter().enumerate().map(|(number, spool)| (format!("rack {number}"), spool.len())).collect();
+        violations.extend(no_word_is_left_on_disk::check(&spools));
         violations.extend(self.check_obedience());
         violations.extend(self.check_rule_group(&saved));
         let orders = self.ask("SELECT action_id, state, node FROM v_actions", order);

@@ -1,5 +1,7 @@
 //! The world of one seed: what exists in it, and its main loop.
 
+use std::collections::BTreeMap;
+
 use rollcall_bus::local::{Broker, SessionId};
 use rollcall_bus::{Outgoing, PublishError};
 use rollcall_checkin::memory::Memory;
@@ -110,6 +112,8 @@ pub struct World {
     pub(super) watch: Watch,
     /// What the check-in services remember on their disks.
     pub(super) memories: Vec<Memory>,
+    /// What the group controllers keep on their disks for the broker.
+    pub(super) spools: Vec<BTreeMap<u64, Outgoing>>,
     pub(super) commands: Commands,
 }
 
@@ -151,6 +155,7 @@ impl World {
             dns: Dns::default(),
             watch: Watch::default(),
             memories: vec![Memory::default(); scene.checkins],
+            spools: vec![BTreeMap::new(); scene.racks],
             commands: Commands::default(),
             scene,
             nodes,

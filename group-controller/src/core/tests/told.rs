@@ -198,3 +198,75 @@ proptest! {
         prop_assert_eq!(down, silent as usize);
     }
 }
+
+/// What goes to disk, and what is taken from it.
+fn spooled(effects: &[Effect]) -> (Vec<u64>, Vec<u64>) {
+    let kept = |effect: &Effect| if let Effect::Spool(number, _) = effect { Some(*number) } else { None };
+    let taken = |effect: &Effect| if let Effect::Unspool(number) = effect { Some(*number) } else { None };
+    (effects.iter().filter_map(kept).collect(), effects.iter().filter_map(taken).collect())
+}
+
+fn sent(effects: &[Effect]) -> Vec<(u64, Outgoing)> {
+    let parcel = |effect: &Effect| match effect {
+        Effect::Publish(Token::Parcel(number), message) => Some((*number, message.clone())),
+        _ => None,
+    };
+    effects.iter().filter_map(parcel).collect()
+}
+
+#[test]
+fn words_go_to_disk_while_the_broker_is_away_and_a_later_run_sends_them_first_and_once() {
+    let mut group = powered(2);
+    let said = |group: &mut Group, ms: u64, sequence: u32, bits: u32| {
+        let mut effects = group.step(at(ms), Event::Status(status(0, sequence, bits)));
+        effects.extend(group.step(at(ms + 3_000), Event::Tick));
+        effects
+    };
+    // On its way when the link is lost, and never confirmed.
+    let effects = said(&mut group, 2_000, 2, SUPPLY);
+    let [(first, on_its_way)] = &sent(&effects)[..] else { panic!("{effects:?}") };
+    assert_eq!(spooled(&effects), (vec![], vec![]), "a broker that is there is given its time");
+    assert_eq!(spooled(&group.step(at(5_500), Event::LinkDown)).0, [*first]);
+    assert_eq!(spooled(&group.leave_behind()), (vec![], vec![]), "it is there already");
+    // The next run has it from the disk.
+    let mut group = powered(2);
+    group.step(at(6_000), Event::LinkDown);
+    group.restore([(*first, on_its_way.clone())]);
+    group.step(at(7_000), Event::LinkUp);
+    let effects = group.step(at(7_100), Event::Tick);
+    assert_eq!(sent(&effects), [(*first, on_its_way.clone())], "the same message, by the same id");
+    let token = Token::Parcel(*first);
+    assert_eq!(spooled(&group.step(at(7_200), Event::Published { token, result: Ok(()) })), (vec![], vec![*first]));
+    assert!(sent(&group.step(at(9_000), Event::Tick)).is_empty());
+    // Numbers go on from there: none is given twice in one file.
+    let effects = said(&mut group, 9_100, 3, CAP);
+    assert!(sent(&effects).iter().all(|(number, _)| number > first));
+}
+
+#[test]
+fn a_broker_that_is_there_and_takes_nothing_sends_words_to_disk_too_and_many_come_back_in_steps() {
+    let mut group = powered(1);
+    let word = |number: u64| {
+        let message = group_word(&format!("w{number}"));
+        (number, message)
+    };
+    group.step(at(2_000), Event::LinkDown);
+    group.restore((1..=600).map(word));
+    group.step(at(3_000), Event::LinkUp);
+    let counts: Vec<usize> =
+        [3_100, 3_110, 3_200, 3_300, 3_400].map(|ms| sent(&group.step(at(ms), Event::Tick)).len()).to_vec();
+    assert_eq!(counts, [256, 0, 256, 88, 0]);
+    let mut group = powered(1);
+    let effects = group.step(at(2_000), Event::Status(status(0, 2, SUPPLY)));
+    let mut all = effects;
+    for ms in [5_000, 6_100, 7_200] {
+        all.extend(group.step(at(ms), Event::Tick));
+    }
+    assert_eq!((sent(&all).len(), spooled(&all).0.len()), (3, 1), "sent again by the same id, and kept once");
+}
+
+fn group_word(id: &str) -> Outgoing {
+    let (exchange, kind, assurance) = (route::ZONE, "channel_message", rollcall_bus::Assurance::Confirmed);
+    let (routing_key, message_id, body) = (format!("security.{id}"), Some(id.to_owned()), vec![]);
+    Outgoing { exchange, routing_key, body, kind, message_id, assurance, trace: None }
+}

@@ -7,7 +7,7 @@ use rollcall_model::route;
 use rollcall_model::wire::txt::Announcement;
 
 use super::Slip;
-use crate::sim::process::{Core, Lane, Pid};
+use crate::sim::process::{Core, Lane, Pid, Role};
 use crate::sim::wire::Mark;
 use crate::sim::world::World;
 
@@ -35,6 +35,7 @@ impl World {
         let now = self.now_of(pid);
         let Some(Core::Group(group)) = &mut self.processes[pid].core else { return Fate::Acknowledged };
         let effects = group.step(now, event);
+        let Role::Group(number) = self.processes[pid].role else { return Fate::Acknowledged };
         let mut fate = Fate::Acknowledged;
         for effect in effects {
             match effect {
@@ -47,6 +48,13 @@ impl World {
                 }
                 // No place is configured for a check-in service here.
                 Effect::StartCheckin { .. } | Effect::EndCheckin(_) => {}
+                Effect::Spool(word, message) => {
+                    self.tally.count("words on a rack's disk");
+                    self.spools[number].insert(word, message);
+                }
+                Effect::Unspool(word) => {
+                    self.spools[number].remove(&word);
+                }
                 Effect::Announce(ack) => self.announce(pid, Announcement::Ack(ack)),
                 Effect::Publish(token, message) => self.publish(pid, Some(Mark::Token(token)), &message),
             }
