@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DEMO ?=
 
-.PHONY: help demo test test-api test-compose test-packages packages fuzz verify fix bench deny needs
+.PHONY: help demo test test-api test-compose test-packages packages fuzz verify fix bench bench-long bench-compare deny needs
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -55,5 +55,13 @@ fix: ## format, and apply what the lints can apply by themselves
 	$(CARGO) fmt --all
 	$(CARGO) clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 
-bench: ## the short set of benchmarks, each beside its peer; writes bench/results
-	scripts/bench
+bench: ## the short set of benchmarks, each beside its peer, within 10 minutes after building; writes bench/results
+	scripts/bench short
+
+bench-long: ## the other benchmarks, at full length: most of an hour
+	scripts/bench long
+
+bench-compare: ## whether the figures in bench/results got worse than the committed ones; THAN=REVISION, PERCENT=20
+	$(CARGO) build --release -p rollcall-bench --bin compare
+	git show $(or $(THAN),HEAD):bench/results/latest.json >target/release/figures-before.json
+	target/release/compare target/release/figures-before.json bench/results/latest.json $(PERCENT)

@@ -106,8 +106,8 @@ fn main() -> std::io::Result<()> {
     let load_before = load();
     let directory = tempfile::tempdir()?;
     let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
         .output_directory(directory.path())
         .configure_from_args();
     wire_forms(&mut criterion);

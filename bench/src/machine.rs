@@ -35,6 +35,12 @@ impl Machine {
         }
     }
 
+    /// Whether times taken on the two can be compared.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        (&self.cpu, self.cores) == (&other.cpu, other.cores)
+    }
+
     /// In one line.
     #[must_use]
     pub fn line(&self) -> String {

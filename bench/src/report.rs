@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use comfy_table::{CellAlignment, Table, presets};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::machine::Machine;
 
@@ -15,7 +15,8 @@ use crate::machine::Machine;
 pub struct Row {
     /// What was measured.
     pub what: String,
-    /// The figure, in `unit`.
+    /// The figure, in `unit`; not a number where it could not be measured, which the note then explains.
+    #[serde(deserialize_with = "number_or_none")]
     pub value: f64,
     /// Its unit.
     pub unit: String,
@@ -23,13 +24,31 @@ pub struct Row {
     pub beside: String,
     /// How it was obtained or what else is worth knowing, short.
     pub note: String,
+    /// Of a peer: it is no judgement on us if it changes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub peer: bool,
 }
 
 impl Row {
     /// A figure with nothing beside it.
     #[must_use]
     pub fn new(what: impl Into<String>, value: f64, unit: &str) -> Self {
-        Self { what: what.into(), value, unit: unit.into(), beside: String::new(), note: String::new() }
+        Self { what: what.into(), value, unit: unit.into(), beside: String::new(), note: String::new(), peer: false }
+    }
+
+    /// A figure that could not be measured, and why.
+    #[must_use]
+    pub fn missing(what: impl Into<String>, unit: &str, why: impl fmt::Display) -> Self {
+        Self::new(what, f64::NAN, unit).note(format_args!("NOT MEASURED: {why}"))
+    }
+
+    /// A figure, or why there is none.
+    #[must_use]
+    pub fn of(what: impl Into<String>, value: anyhow::Result<f64>, unit: &str) -> Self {
+        match value {
+            Ok(value) => Self::new(what, value, unit),
+            Err(why) => Self::missing(what, unit, format_args!("{why:#}")),
+        }
     }
 
     /// With the peer's figure or the target.
@@ -39,12 +58,24 @@ impl Row {
         self
     }
 
+    /// As a peer's.
+    #[must_use]
+    pub const fn of_peer(mut self) -> Self {
+        self.peer = true;
+        self
+    }
+
     /// With a remark.
     #[must_use]
     pub fn note(mut self, note: impl fmt::Display) -> Self {
         self.note = note.to_string();
         self
     }
+}
+
+/// JSON has no "not a number": what is none is written as null.
+fn number_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
 /// All figures of one benchmark.
@@ -100,6 +131,7 @@ fn markdown(name: &str, section: &Section) -> String {
 #[must_use]
 pub fn figure(value: f64) -> String {
     match value.abs() {
+        size if size.is_nan() => "–".into(),
         size if size >= 1_000.0 => {
             let digits = format!("{value:.0}");
             let first = digits.len() % 3;
@@ -169,11 +201,12 @@ mod tests {
             load_before: 0.0,
             rows: vec![Row::new("one", value, "ns").beside("two").note("three")],
         };
-        for (name, value) in [("a", 1.0), ("b", 2.0), ("a", 3.0)] {
+        for (name, value) in [("a", 1.0), ("c", f64::NAN), ("b", 2.0), ("a", 3.0)] {
             publish_in(directory.path(), name, section(value)).expect("written");
         }
         let bytes = fs::read(directory.path().join("latest.json")).expect("the file");
-        let all: BTreeMap<String, Section> = serde_json::from_slice(&bytes).expect("sections");
+        let mut all: BTreeMap<String, Section> = serde_json::from_slice(&bytes).expect("sections");
+        assert!(all.remove("c").expect("kept").rows[0].value.is_nan(), "what is not measured is kept as such");
         assert_eq!(
             all.into_iter().map(|(name, section)| (name, section.rows[0].value)).collect::<Vec<_>>(),
             [("a".to_owned(), 3.0), ("b".to_owned(), 2.0)]

@@ -12,14 +12,14 @@ mod bare;
 pub mod beside_bare;
 mod brake;
 mod callers;
-mod lane;
+pub(crate) mod lane;
 mod place;
 mod publisher;
 pub mod secured;
-mod session;
+pub(crate) mod session;
 mod trial;
-mod trust;
-mod way;
+pub(crate) mod trust;
+pub(crate) mod way;
 
 pub use publisher::{ROLE, publish};
 pub use trial::Extent;

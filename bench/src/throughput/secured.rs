@@ -31,7 +31,7 @@ pub async fn run(extent: Extent) -> anyhow::Result<()> {
     trust.admit_impersonator(&secured, &publisher::speaker()).await?;
     let subject = (Lane::session(&trust.way(&secured), &secured).await?, "secured");
     let peer = (Lane::session(&Way::plain(plain.url()), &plain).await?, "plain");
-    let outcome = Trial { subject, peer, target: TARGET }.run(extent).await?;
+    let outcome = Trial { subject, peer, target: TARGET, target_beyond_us: None }.run(extent).await?;
     plain.stop().await;
     secured.stop().await;
     let rows = [outcome.rows(), outcome.rows_of_publishers()].concat();

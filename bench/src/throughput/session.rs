@@ -42,7 +42,8 @@ pub fn group() -> Principal {
     Principal::Group(Side::Session.group())
 }
 
-async fn attach(way: &Way, principal: Principal, who: &str) -> anyhow::Result<Bus> {
+/// Attaches somebody to a broker.
+pub async fn attach(way: &Way, principal: Principal, who: &str) -> anyhow::Result<Bus> {
     let inbox = principal.inbox().context("a principal without an inbox")?;
     let connector = way.connector(&principal)?;
     Ok(connector.attach(Attachment { principal, inbox, client_name: who.into(), endpoint: None }).await?)

@@ -47,6 +47,8 @@ pub struct Trial {
     pub peer: (Lane, &'static str),
     /// What it has to reach of what the peer reaches.
     pub target: f64,
+    /// Most processor time that it may take for a status beyond the peer's, microseconds.
+    pub target_beyond_us: Option<f64>,
 }
 
 /// What came of both kinds of runs.
@@ -54,6 +56,7 @@ pub struct Outcome {
     pairs: [(Kind, Vec<Pair>); 2],
     names: [&'static str; 2],
     target: f64,
+    target_beyond_us: Option<f64>,
 }
 
 fn name(kind: Kind) -> &'static str {
@@ -76,7 +79,12 @@ impl Trial {
             say(format_args!("{name}: all {} statuses were taken, none refused", lane.check().await?));
         }
         let pairs = [(Kind::Stream, streamed), (Kind::Drain, drained)];
-        Ok(Outcome { pairs, names: [self.subject.1, self.peer.1], target: self.target })
+        Ok(Outcome {
+            pairs,
+            names: [self.subject.1, self.peer.1],
+            target: self.target,
+            target_beyond_us: self.target_beyond_us,
+        })
     }
 
     async fn pairs(&mut self, kind: Kind, count: usize, statuses: usize) -> anyhow::Result<Vec<Pair>> {
@@ -102,11 +110,14 @@ impl Trial {
 impl Outcome {
     /// Rates, ratios and processor times, with the medians of all pairs.
     pub fn rows(&self) -> Vec<Row> {
-        let Self { names: [subject, peer], target, .. } = *self;
+        let Self { names: [subject, peer], target, target_beyond_us, .. } = *self;
         let rows = |(kind, pairs): &(Kind, Vec<Pair>)| {
             let (kind, middle) = (name(*kind), |value: fn(&Pair) -> f64| middle(pairs, value));
             let each: Vec<String> = pairs.iter().map(|pair| format!("{:.2}", pair.ratio())).collect();
             let beside = |value| format!("{peer} {}", figure(value));
+            let beyond = target_beyond_us.map_or_else(String::new, |target| {
+                format!("; beyond it {:.2}, target ≤ {target}", middle(|pair| pair.subject.cost_us - pair.peer.cost_us))
+            });
             [
                 Row::new(format!("{kind}: {subject}"), middle(|pair| pair.subject.rate), "statuses/s")
                     .beside(beside(middle(|pair| pair.peer.rate))),
@@ -114,7 +125,7 @@ impl Outcome {
                     .beside(format!("target ≥ {target}"))
                     .note(format!("pairs: {}", each.join(" "))),
                 Row::new(format!("{kind}: processor time"), middle(|pair| pair.subject.cost_us), "µs/status")
-                    .beside(beside(middle(|pair| pair.peer.cost_us)))
+                    .beside(beside(middle(|pair| pair.peer.cost_us)) + &beyond)
                     .note("of the consumer, with the client library's thread"),
             ]
         };
