@@ -6,6 +6,7 @@
 //! stay in the queue until the zone's own queue has them.
 
 mod intake;
+mod rest;
 mod services;
 mod welcome;
 
@@ -25,6 +26,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::intake::{Arrived, Consumers, park};
 pub use self::intake::{HEALTH_PREFETCH, Refusal, Which, control_packet, status_packet};
+use self::rest::{REST, Stream};
 use self::services::Services;
 use self::welcome::{Welcome, carry_on};
 use crate::RunError;
@@ -55,6 +57,7 @@ pub struct Session {
     consumers: Consumers,
     /// Status packets at hand; kept for its room.
     statuses: Vec<Delivery>,
+    stream: Stream,
     /// Deliveries that are not done with, by the core's numbers.
     kept: HashMap<u64, (Which, Delivery)>,
     services: Services,
@@ -157,6 +160,7 @@ impl Session {
             complaint,
             consumers,
             statuses: Vec::new(),
+            stream: Stream::default(),
             kept: HashMap::new(),
             services,
             questions: Questions::none(),
@@ -213,11 +217,13 @@ impl Session {
                 Woken::CheckinEnded(name, why) => self.step(Event::CheckinEnded { name, why }).await,
                 Woken::Deadline => {
                     self.step(Event::Tick).await;
+                    self.consumers.health.settle_rest().await;
                     self.complaint
                         .look(self.clock.now().tick, self.core.is_subscribed() || !self.link.borrow().is_up());
                 }
             }
         }
+        self.consumers.health.settle_rest().await;
         if let Some(announced) = self.announced.take() {
             // Best effort: the record expires by itself.
             let _ = announced.withdraw().await;
@@ -280,9 +286,9 @@ impl Session {
         consumer.ack_all(handled).await;
     }
 
-    /// The hot path: one reading of the clock and one ack per batch, and no delivery is moved.
+    /// The hot path: one reading of the clock per batch, one ack for many, and no delivery is moved.
     async fn health(&mut self) {
-        let now = self.clock.now();
+        let (now, taken) = (self.clock.now(), self.statuses.len());
         let checks_users = self.bus.checks_users();
         let mut effects = Vec::new();
         let mut refused = Vec::new();
@@ -306,7 +312,11 @@ impl Session {
         let taken_out = refused.into_iter().rev().map(|(index, message)| (self.statuses.swap_remove(index), message));
         let parked = taken_out.collect();
         park(&mut self.consumers.health, parked).await;
-        self.consumers.health.ack_and_clear(&mut self.statuses).await;
+        self.consumers.health.settle_many(&mut self.statuses, BATCH).await;
+        if self.stream.is_time_to_rest(now.tick, taken, BATCH) {
+            // Of the thread, not of this task: see there.
+            std::thread::sleep(REST);
+        }
     }
 
     async fn events(&mut self, deliveries: Vec<Delivery>) {

@@ -47,7 +47,7 @@ pub async fn a_snapshot_holds_what_was_committed(store: &Store) {
         last_change: (1, 4),
         place: None,
         capability: Some(capability(1)),
-        hardware: Some(Box::new(hardware(1))),
+        hardware: Some(Arc::new(hardware(1))),
         policy: 0,
     };
     let second = NodeRecord {
