@@ -16,8 +16,8 @@ use rollcall_store::Store;
 use crate::footprint::process::Snapshot;
 use crate::footprint::zone::{Controller, Daemon, Site};
 use crate::machine::{Machine, load};
-use crate::questions::fleet::{Fleet, Size};
 use crate::questions::file_mib;
+use crate::questions::fleet::{Fleet, Size};
 use crate::report::{Row, Section, median, publish, say};
 
 /// From the start of the program to its being ready, seconds.
@@ -109,8 +109,12 @@ fn rows(starts: &[Started], size: Size, file: f64) -> Vec<Row> {
         Row::new(format!("{nodes} nodes: from the start of the zone controller to ready"), of(|it| it.ready_s), "s")
             .beside(format!("target ≤ {TARGET_S}"))
             .note(format!("median of {times}, at most {:.2}; the database has {file:.0} MiB", most(|it| it.ready_s))),
-        Row::new(format!("{nodes} nodes: memory of the zone controller, {} s after", SETTLING.as_secs()), of(|it| it.held), "MiB")
-            .beside(format!("target ≤ {TARGET_MIB}"))
-            .note(format!("VmRSS; at most {:.0} at any time", most(|it| it.peak))),
+        Row::new(
+            format!("{nodes} nodes: memory of the zone controller, {} s after", SETTLING.as_secs()),
+            of(|it| it.held),
+            "MiB",
+        )
+        .beside(format!("target ≤ {TARGET_MIB}"))
+        .note(format!("VmRSS; at most {:.0} at any time", most(|it| it.peak))),
     ]
 }

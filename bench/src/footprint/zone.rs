@@ -139,8 +139,10 @@ impl Controller {
         let discovery_port = UdpSocket::bind("0.0.0.0:0")?.local_addr()?.port();
         let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let management = broker.management().context("a secured broker is administered")?;
-        let edges =
-            format!("[broker]\nurl = {:?}\n[discovery]\ninterfaces = [\"lo\"]\nport = {discovery_port}\n", broker.url());
+        let edges = format!(
+            "[broker]\nurl = {:?}\n[discovery]\ninterfaces = [\"lo\"]\nport = {discovery_port}\n",
+            broker.url()
+        );
         for (name, text) in [("secret", SECRET), ("broker-password", &management.password)] {
             let mut file = File::options();
             file.write(true).create(true).truncate(true).mode(0o600);
