@@ -313,7 +313,7 @@ impl Session {
         let parked = taken_out.collect();
         park(&mut self.consumers.health, parked).await;
         self.consumers.health.settle_many(&mut self.statuses, BATCH).await;
-        if self.stream.is_time_to_rest(now.tick, taken, BATCH) {
+        if self.stream.is_time_to_rest(now.tick, taken) {
             // Of the thread, not of this task: see there.
             std::thread::sleep(REST);
         }

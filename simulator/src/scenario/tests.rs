@@ -134,3 +134,14 @@ fn what_is_no_scenario_is_refused_with_its_line() {
         assert!(said.contains(expected) && said.contains("docs/simulator.md"), "{said}");
     }
 }
+
+#[test]
+fn every_scenario_that_comes_with_it_can_be_played() {
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios")).unwrap();
+    let files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files {
+        let (name, text) = (file.display().to_string(), std::fs::read_to_string(&file).unwrap());
+        Scenario::read(&name, &text).unwrap().check(&name, &text).unwrap();
+    }
+}
