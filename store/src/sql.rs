@@ -23,7 +23,7 @@ use sqlx::{SqlSafeStr, SqlStr};
 
 pub(crate) use self::dialect::Dialect;
 pub(crate) use self::fetch::stored;
-pub(crate) use self::link::{Link, ReadError};
+pub(crate) use self::link::Link;
 pub(crate) use self::prune::{prune, prunings};
 pub(crate) use self::restored::{move_on, newest_event};
 pub(crate) use self::snapshot::snapshot;

@@ -21,35 +21,8 @@ pub(crate) trait Link: Send {
         binds: Vec<String>,
     ) -> impl Future<Output = Result<Vec<String>, sqlx::Error>> + Send;
 
-    /// The same, each text read as it comes: a large table is many times as large as text as what is kept of it.
-    fn read<T: Send>(
-        &mut self,
-        sql: SqlStr,
-        binds: Vec<String>,
-        read: fn(&str) -> Result<T, serde_json::Error>,
-    ) -> impl Future<Output = Result<Vec<T>, ReadError>> + Send;
-
     /// Carries out a statement; says how many rows it wrote.
     fn run(&mut self, sql: SqlStr, binds: Vec<String>) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
-}
-
-/// Either of the errors that reading texts can end in.
-#[derive(Debug)]
-pub(crate) enum ReadError {
-    Database(sqlx::Error),
-    Text(serde_json::Error),
-}
-
-impl From<sqlx::Error> for ReadError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<serde_json::Error> for ReadError {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Text(error)
-    }
 }
 
 /// Either of the errors that reading rows can end in.
@@ -87,17 +60,19 @@ impl From<RowsError> for LoadError {
 }
 
 /// The rows a statement answers with, each an object in JSON.
-pub(super) async fn rows<T: DeserializeOwned + Send>(
+pub(super) async fn rows<T: DeserializeOwned>(
     link: &mut impl Link,
     table: &'static str,
     sql: &'static Sql,
     binds: Vec<String>,
 ) -> Result<Vec<T>, RowsError> {
     let sql = sql.text(link.dialect());
-    link.read(sql, binds, |text| serde_json::from_str(text)).await.map_err(|error| match error {
-        ReadError::Database(error) => RowsError::Database(error),
-        ReadError::Text(source) => RowsError::Damaged(Damaged { table, source }),
-    })
+    let texts = link.texts(sql, binds).await.map_err(RowsError::Database)?;
+    texts
+        .iter()
+        .map(|text| serde_json::from_str(text))
+        .collect::<Result<_, _>>()
+        .map_err(|source| RowsError::Damaged(Damaged { table, source }))
 }
 
 /// Writes rows with a statement that takes a list of them; nothing where there are none.

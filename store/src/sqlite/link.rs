@@ -1,9 +1,8 @@
 //! SQLite carries the program's own statements.
 
-use futures::TryStreamExt;
 use sqlx::{SqlStr, SqliteConnection};
 
-use crate::sql::{Dialect, Link, ReadError};
+use crate::sql::{Dialect, Link};
 
 impl Link for SqliteConnection {
     fn dialect(&self) -> Dialect {
@@ -13,20 +12,6 @@ impl Link for SqliteConnection {
     async fn texts(&mut self, sql: SqlStr, binds: Vec<String>) -> Result<Vec<String>, sqlx::Error> {
         let query = binds.into_iter().fold(sqlx::query_scalar::<_, String>(sql), |query, text| query.bind(text));
         query.fetch_all(self).await
-    }
-
-    async fn read<T: Send>(
-        &mut self,
-        sql: SqlStr,
-        binds: Vec<String>,
-        read: fn(&str) -> Result<T, serde_json::Error>,
-    ) -> Result<Vec<T>, ReadError> {
-        let query = binds.into_iter().fold(sqlx::query_scalar::<_, String>(sql), |query, text| query.bind(text));
-        let (mut texts, mut found) = (query.fetch(self), Vec::new());
-        while let Some(text) = texts.try_next().await? {
-            found.push(read(&text)?);
-        }
-        Ok(found)
     }
 
     async fn run(&mut self, sql: SqlStr, binds: Vec<String>) -> Result<u64, sqlx::Error> {

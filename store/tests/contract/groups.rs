@@ -1,5 +1,7 @@
 //! Groups, channels, check-in services, group alarms, and what a starting zone controller gets back.
 
+use std::sync::Arc;
+
 use rollcall_model::{Health, InstanceId, NodeState, SessionEpoch};
 use rollcall_store::{Change, GroupKind, GroupRecord, NodeRecord, Snapshot, Store, ZoneRecord};
 
