@@ -137,11 +137,12 @@ fn what_is_no_scenario_is_refused_with_its_line() {
 
 #[test]
 fn every_scenario_that_comes_with_it_can_be_played() {
-    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios")).unwrap();
-    let files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-    assert!(files.len() >= 4, "{files:?}");
-    for file in files {
-        let (name, text) = (file.display().to_string(), std::fs::read_to_string(&file).unwrap());
-        Scenario::read(&name, &text).unwrap().check(&name, &text).unwrap();
+    for (name, text) in [
+        ("ten-thousand.toml", include_str!("../../scenarios/ten-thousand.toml")),
+        ("deaths-10.toml", include_str!("../../scenarios/deaths-10.toml")),
+        ("deaths-1000.toml", include_str!("../../scenarios/deaths-1000.toml")),
+        ("deaths-10000.toml", include_str!("../../scenarios/deaths-10000.toml")),
+    ] {
+        Scenario::read(name, text).unwrap().check(name, text).unwrap();
     }
 }
