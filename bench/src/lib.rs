@@ -6,7 +6,7 @@
 //! thousand nodes that come in at once, `footprint` what one agent costs its server; `steady` counts what a zone hears of a
 //! fleet in which nothing happens, `policy` times a change of policy until 200 nodes have acknowledged it, `questions` asks
 //! everything `docs/sql.md` asks about 100,000 nodes on both databases, `streams` tells a thousand clients of one event and
-//! lets ten thousand listen, `availability` recovers how free 200 nodes are from their timing. Each leaves its figures in
+//! lets ten thousand listen, `availability` recovers how free 200 nodes are from their timing, `restart` starts a zone on 100,000 nodes. Each leaves its figures in
 //! `bench/results`, its own section only, so that they can be run one by one. `compare` tells what got worse between two files of
 //! figures. `docs/performance.md` says what the figures mean.
 
@@ -21,6 +21,7 @@ pub mod peers;
 pub mod policy;
 pub mod questions;
 pub mod report;
+pub mod restart;
 pub mod statuses;
 pub mod steady;
 pub mod streams;

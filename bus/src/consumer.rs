@@ -85,6 +85,26 @@ impl Consumer {
         deliveries.clear();
     }
 
+    /// Settles many where it does not matter when the broker hears of it: not before so many are settled, or
+    /// [`Self::settle_rest`] is called. Each word to the broker costs both sides more than a delivery does. Of what it was
+    /// not told when the connection breaks, it delivers again. Leaves `deliveries` empty with its room.
+    ///
+    /// `many` has to be well below the consumer's prefetch: the broker sends no more until it is told.
+    pub async fn settle_many(&mut self, deliveries: &mut Vec<Delivery>, many: usize) {
+        match &mut self.kind {
+            ConsumerKind::Rabbit(consumer) => consumer.settle(deliveries.iter().map(|it| it.receipt), many),
+            ConsumerKind::Local(consumer) => consumer.ack(deliveries.iter().map(|it| it.receipt)),
+        }
+        deliveries.clear();
+    }
+
+    /// Tells the broker of all that was settled and it has not heard of yet.
+    pub async fn settle_rest(&mut self) {
+        if let ConsumerKind::Rabbit(consumer) = &mut self.kind {
+            consumer.settle([], 0);
+        }
+    }
+
     /// Gives a delivery back to the front of its queue, to be delivered again.
     pub async fn requeue(&mut self, delivery: Delivery) {
         self.tally.requeued();

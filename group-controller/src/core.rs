@@ -145,6 +145,8 @@ pub enum Token {
     },
     /// A question to a node that fell silent.
     Probe(NodeId),
+    /// A question to a node whose connection is said to have closed.
+    Return(NodeId),
     /// A message that is sent again until it is confirmed.
     Parcel(u64),
     /// Anything whose end does not matter.
@@ -309,7 +311,7 @@ impl Group {
             Event::Delivered(envelope) => self.on_packet(now, envelope, &mut effects),
             Event::Undecodable { reason } => self.refuse(reason),
             Event::Unentitled(error) => self.on_unentitled(now, &error, &mut effects),
-            Event::ConnectionClosed(node) => self.on_connection_closed(now, node),
+            Event::ConnectionClosed(node) => self.on_told_closed(now, node, &mut effects),
             Event::Published { token, result } => self.on_published(now, token, &result, &mut effects),
             Event::CheckinEnded { name, why } => self.on_checkin_ended(now, name, why, &mut effects),
             Event::Tick => self.on_tick(now, &mut effects),

@@ -5,7 +5,9 @@
 //! it is answered, and the core tells the zone each change until it is confirmed. Only outcomes of actions
 //! stay in the queue until the zone's own queue has them.
 
+mod complaint;
 mod intake;
+mod rest;
 mod services;
 mod spooling;
 mod welcome;
@@ -18,14 +20,16 @@ use rollcall_discovery::{Announced, Discovery, Distrust};
 use rollcall_enrolment::Entrance;
 use rollcall_model::packet::Ack;
 use rollcall_model::wire::txt::{Announcement, Hello};
-use rollcall_model::{Millis, Name, Tick, route};
+use rollcall_model::{Name, route};
 use rollcall_startup::metrics::{Question, Questions};
 use rollcall_startup::traces::{Handling, Span, Tracer};
 use rollcall_startup::{Clock, Shutdown};
 use tokio::sync::{mpsc, watch};
 
+use self::complaint::Complaint;
 use self::intake::{Arrived, Consumers, park};
 pub use self::intake::{HEALTH_PREFETCH, Refusal, Which, control_packet, status_packet};
+use self::rest::{REST, Stream};
 use self::services::Services;
 use self::spooling::Spooling;
 use self::welcome::{Welcome, carry_on};
@@ -36,10 +40,6 @@ use crate::launcher::Launcher;
 use crate::spool::{Kept, Spool};
 use crate::topology;
 
-/// A zone that has not answered the ACK by then may never do so.
-const UNANSWERED: Millis = Millis(10_000);
-/// That is said this often.
-const SAID_AGAIN: Millis = Millis(60_000);
 /// Most status packets handled before anything else is looked at.
 pub const BATCH: usize = 512;
 /// Messages waiting to be sent.
@@ -58,6 +58,7 @@ pub struct Session {
     consumers: Consumers,
     /// Status packets at hand; kept for its room.
     statuses: Vec<Delivery>,
+    stream: Stream,
     /// Deliveries that are not done with, by the core's numbers.
     kept: HashMap<u64, (Which, Delivery)>,
     services: Services,
@@ -72,13 +73,6 @@ pub enum Heard {
     Hello(Hello),
     /// Not believed; to be told of, nothing else.
     Distrusted(Hello, Distrust),
-}
-
-/// Says that the zone does not answer.
-struct Complaint {
-    zone: Name,
-    group: Name,
-    due: Tick,
 }
 
 enum Woken {
@@ -97,22 +91,6 @@ enum Fate {
     Done,
     Kept(u64),
     Parked(String),
-}
-
-impl Complaint {
-    /// A zone answers whom it admits and nobody else, so this side has to say what is probably wrong.
-    fn look(&mut self, now: Tick, content: bool) {
-        if content {
-            self.due = now + UNANSWERED;
-        } else if now >= self.due {
-            self.due = now + SAID_AGAIN;
-            let Self { zone, group, .. } = self;
-            tracing::warn!(
-                "zone {zone} does not answer the ACK: is its controller up, and does its configuration admit {group} \
-                 (admission.groups)? What it ignored, and why, is in its `rollcall status`"
-            );
-        }
-    }
 }
 
 impl Session {
@@ -147,9 +125,8 @@ impl Session {
         }
         let consumers = Consumers::open(&bus, group, health).await?;
         let (outbox, link) = (Outbox::start(bus.clone(), OUTBOX), bus.link());
-        let due = clock.now().tick + UNANSWERED;
         let services = Services::new(settings.zone_name.clone(), settings.addresses.first().copied());
-        let complaint = Complaint { zone: settings.zone_name.clone(), group: settings.name.clone(), due };
+        let complaint = Complaint::new(clock.now().tick, settings.zone_name.clone(), settings.name.clone());
         Ok(Self {
             core: Group::new(settings),
             clock,
@@ -161,6 +138,7 @@ impl Session {
             complaint,
             consumers,
             statuses: Vec::new(),
+            stream: Stream::default(),
             kept: HashMap::new(),
             services,
             spooling: Spooling::default(),
@@ -226,6 +204,7 @@ impl Session {
                 Woken::CheckinEnded(name, why) => self.step(Event::CheckinEnded { name, why }).await,
                 Woken::Deadline => {
                     self.step(Event::Tick).await;
+                    self.consumers.health.settle_rest().await;
                     self.complaint
                         .look(self.clock.now().tick, self.core.is_subscribed() || !self.link.borrow().is_up());
                 }
@@ -233,6 +212,7 @@ impl Session {
         }
         let effects = self.core.leave_behind();
         self.carry_out(effects).await;
+        self.consumers.health.settle_rest().await;
         if let Some(announced) = self.announced.take() {
             // Best effort: the record expires by itself.
             let _ = announced.withdraw().await;
@@ -295,9 +275,9 @@ impl Session {
         consumer.ack_all(handled).await;
     }
 
-    /// The hot path: one reading of the clock and one ack per batch, and no delivery is moved.
+    /// The hot path: one reading of the clock per batch, one ack for many, and no delivery is moved.
     async fn health(&mut self) {
-        let now = self.clock.now();
+        let (now, taken) = (self.clock.now(), self.statuses.len());
         let checks_users = self.bus.checks_users();
         let mut effects = Vec::new();
         let mut refused = Vec::new();
@@ -321,7 +301,11 @@ impl Session {
         let taken_out = refused.into_iter().rev().map(|(index, message)| (self.statuses.swap_remove(index), message));
         let parked = taken_out.collect();
         park(&mut self.consumers.health, parked).await;
-        self.consumers.health.ack_and_clear(&mut self.statuses).await;
+        self.consumers.health.settle_many(&mut self.statuses, BATCH).await;
+        if self.stream.is_time_to_rest(now.tick, taken) {
+            // Of the thread, not of this task: see there.
+            std::thread::sleep(REST);
+        }
     }
 
     async fn events(&mut self, deliveries: Vec<Delivery>) {

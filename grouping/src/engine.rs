@@ -6,12 +6,15 @@
 mod group;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use rollcall_model::{GroupId, Millis, NodeId, Tick};
 
 use self::group::Group;
+use crate::facts::Met;
 use crate::{Facts, Rule, Verdict};
+
+/// Kinds of hardware beyond two for each node that may be remembered though nobody has them.
+const SPARE: usize = 64;
 
 /// A node enters or leaves a group by rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +57,7 @@ pub struct Engine {
     nodes: BTreeMap<NodeId, Facts>,
     /// When each pending move is due; each stands in its group's `pending` too.
     due: BTreeSet<(Tick, NodeId, GroupId)>,
-    /// Lists of CPU flags that were met: there are few, and a hundred texts in each.
-    flags: BTreeSet<Arc<Vec<String>>>,
+    met: Met,
 }
 
 impl Engine {
@@ -94,19 +96,27 @@ impl Engine {
 
     /// What is known of a node now. Only this node is asked about.
     pub fn update(&mut self, now: Tick, node: NodeId, mut facts: Facts) -> Vec<Move> {
-        facts.share_flags(&mut self.flags);
+        facts.share(&mut self.met);
         let mut moves = Vec::new();
         for (id, group) in &mut self.groups {
             moves.extend(group.judge(now, *id, node, &facts, &mut self.due));
         }
         self.nodes.insert(node, facts);
+        self.tidy();
         moves
+    }
+
+    /// Looks through what was met only when much of it may be nobody's any more.
+    fn tidy(&mut self) {
+        if self.met.len() > 2 * self.nodes.len() + SPARE {
+            self.met.tidy();
+        }
     }
 
     /// A node is no more: it is in no group. Returns what it left, in order of the groups.
     pub fn forget(&mut self, node: NodeId) -> Vec<Move> {
         self.nodes.remove(&node);
-        self.flags.retain(|flags| Arc::strong_count(flags) > 1);
+        self.tidy();
         let mut moves = Vec::new();
         for (id, group) in &mut self.groups {
             if let Some(due) = group.forget_pending(node) {

@@ -1,6 +1,6 @@
 //! What a rule can see of one node.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ pub struct Facts {
 }
 
 /// The part of a topology that rules can see.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Hardware {
     /// Without `cpu.flags` and without lists that no rule sees.
     topology: HardwareTopology,
@@ -98,16 +98,43 @@ impl Facts {
         self.metrics.iter().find(|(of, _)| usize::from(*of) == bit).map(|(_, value)| *value)
     }
 
-    /// Takes the flags from `known` if they are there already, and adds them if not.
-    pub(crate) fn share_flags(&mut self, known: &mut BTreeSet<Arc<Vec<String>>>) {
+    /// Takes what machines have in common from what was met already, and adds it if it was not.
+    pub(crate) fn share(&mut self, met: &mut Met) {
         // Facts that share their hardware with others were given here before.
         let Some(hardware) = Arc::get_mut(&mut self.hardware) else { return };
-        match known.get(&hardware.flags) {
+        match met.flags.get(&hardware.flags) {
             Some(same) => hardware.flags = Arc::clone(same),
             None => {
-                known.insert(Arc::clone(&hardware.flags));
+                met.flags.insert(Arc::clone(&hardware.flags));
             }
         }
+        match met.hardware.get(&self.hardware) {
+            Some(same) => self.hardware = Arc::clone(same),
+            None => {
+                met.hardware.insert(Arc::clone(&self.hardware));
+            }
+        }
+    }
+}
+
+/// Hardware that was met: machines of one make have the same.
+#[derive(Debug, Default)]
+pub(crate) struct Met {
+    hardware: HashSet<Arc<Hardware>>,
+    /// Lists of CPU flags: there are few, and a hundred texts in each.
+    flags: BTreeSet<Arc<Vec<String>>>,
+}
+
+impl Met {
+    /// How many topologies.
+    pub(crate) fn len(&self) -> usize {
+        self.hardware.len()
+    }
+
+    /// Forgets what no node has any more.
+    pub(crate) fn tidy(&mut self) {
+        self.hardware.retain(|hardware| Arc::strong_count(hardware) > 1);
+        self.flags.retain(|flags| Arc::strong_count(flags) > 1);
     }
 }
 

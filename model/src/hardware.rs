@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Processors.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cpu {
     /// Vendor as the processor names itself, e.g. `AuthenticAMD`.
     pub vendor: Option<String>,
@@ -30,7 +30,7 @@ pub struct Cpu {
 }
 
 /// A cache level.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cache {
     /// 1, 2, 3 …
     pub level: u32,
@@ -43,7 +43,7 @@ pub struct Cache {
 }
 
 /// Memory.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Memory {
     /// Usable bytes.
     pub total_bytes: Option<u64>,
@@ -56,7 +56,7 @@ pub struct Memory {
 }
 
 /// A memory module.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MemoryModule {
     /// Slot name.
     pub locator: String,
@@ -69,7 +69,7 @@ pub struct MemoryModule {
 }
 
 /// A NUMA node.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NumaNode {
     /// Its number.
     pub node: u32,
@@ -82,7 +82,7 @@ pub struct NumaNode {
 }
 
 /// A network interface that is a device (not loopback, bridge or tunnel).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Nic {
     /// Interface name.
     pub name: String,
@@ -105,7 +105,7 @@ pub struct Nic {
 }
 
 /// A block device.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Storage {
     /// Kernel name.
     pub name: String,
@@ -121,7 +121,7 @@ pub struct Storage {
 }
 
 /// An accelerator: a PCI device of class display controller (03) or processing accelerator (12).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Accelerator {
     /// Bus address.
     pub bus_address: String,
@@ -132,7 +132,7 @@ pub struct Accelerator {
 }
 
 /// The case a machine stands in.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Chassis {
     /// Maker of the machine.
     pub vendor: Option<String>,
@@ -143,7 +143,7 @@ pub struct Chassis {
 }
 
 /// What a node is made of.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HardwareTopology {
     /// Processors.
     pub cpu: Cpu,

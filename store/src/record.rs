@@ -3,6 +3,7 @@
 mod trust;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use rollcall_model::packet::{Action, ActionState};
 use rollcall_model::{
@@ -135,8 +136,8 @@ pub struct NodeRecord {
     pub place: Option<Name>,
     /// Its combination, once it checked in.
     pub capability: Option<Capability>,
-    /// What it is made of, once it checked in.
-    pub hardware: Option<Box<HardwareTopology>>,
+    /// What it is made of, once it checked in. Nodes of the same make share it.
+    pub hardware: Option<Arc<HardwareTopology>>,
     /// Version of the policy it obeys; 0 for none.
     pub policy: u64,
 }

@@ -17,6 +17,7 @@ mod groups;
 mod health;
 mod ignored;
 mod joins;
+mod makes;
 mod places;
 mod policies;
 mod readings;
@@ -49,6 +50,7 @@ use self::enrolment::Enrolment;
 pub use self::enrolment::{Applicant, Grant, JoinAnswer, Trust, TrustSettings};
 pub use self::groups::TablePolicy;
 pub use self::ignored::Overview;
+use self::makes::Make;
 use self::places::Places;
 pub use self::places::{CheckinPlace, PlaceReport};
 use self::policies::Policies;
@@ -157,7 +159,9 @@ pub struct Zone {
     generation: u64,
     sender: Sender,
     groups: BTreeMap<GroupId, GroupRecord>,
+    /// Without their hardware: see [`Self::makes`].
     nodes: HashMap<NodeId, NodeRecord>,
+    makes: HashMap<NodeId, Make>,
     /// Who stands in which physical group.
     members: BTreeMap<GroupId, BTreeSet<NodeId>>,
     /// How far the changes of groups that nodes have left were taken.
@@ -201,6 +205,7 @@ impl Zone {
             sender,
             groups: saved.groups.into_iter().map(|group| (group.group, group)).collect(),
             nodes: saved.nodes.into_iter().map(|node| (node.node, node)).collect(),
+            makes: HashMap::new(),
             members,
             left: HashMap::new(),
             checkins: BTreeMap::new(),

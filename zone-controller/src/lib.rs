@@ -122,12 +122,12 @@ pub async fn run(
     let bus = connector.attach(attachment).await?;
     pulse.follow(bus.proven());
     let settings = settings(&config, zone, endpoint, api);
+    let (ear, availability, committed) = availability::open(zone, clock, (bus.clone(), store.for_zone()), &saved);
     let (mut core, first) = Zone::start(clock.now(), settings.clone(), saved);
     core.recall_places(placed(&store).await?);
     let generation = core.generation();
     let feed = Feed::open(store.clone(), shutdown.clone()).await?;
 
-    let (ear, availability, committed) = availability::open(zone, clock, bus.clone(), store.for_zone());
     let receiving = tokio::spawn(ear.listen(shutdown.clone()));
 
     // The API answers before the broker does: somebody may want to know why nothing happens.

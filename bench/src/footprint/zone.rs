@@ -17,6 +17,11 @@ const JOIN_PATIENCE: Duration = Duration::from_secs(60);
 /// What the agent's log says about a join, in whatever order.
 const JOINED: [&str; 2] = ["is in logical group", "stands in"];
 
+/// What the zone's id is derived from: the machine's identifier …
+pub const MACHINE: &str = "the benchmark's machine";
+/// … and the administrator's secret.
+pub const SECRET: &str = "a secret of the benchmark";
+
 /// A running daemon; killed when dropped, or when this process ends.
 #[derive(Debug)]
 pub struct Daemon {
@@ -34,6 +39,11 @@ impl Daemon {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it said so far.
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
     }
 }
 
@@ -69,6 +79,11 @@ impl Site {
     /// Where everything of it lies.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// The zone's database.
+    pub fn database(&self) -> PathBuf {
+        self.directory.join("zone.db")
     }
 
     /// A daemon's identity, for which there will be a token.
@@ -107,6 +122,50 @@ fn rollcall(words: &[&str]) -> anyhow::Result<String> {
     Ok(String::from_utf8(done.stdout)?)
 }
 
+/// How the zone controller of a site is started, once or again.
+#[derive(Debug)]
+pub struct Controller {
+    /// Where its API is.
+    pub api: String,
+    discovery_port: u16,
+    edges: String,
+    config: String,
+}
+
+impl Controller {
+    /// With free ports; `api` is what stands in the zone's `[api]` beside its address.
+    pub fn new(site: &Site, broker: &PrivateBroker, api: &str) -> anyhow::Result<Self> {
+        let here = site.directory.display().to_string();
+        let discovery_port = UdpSocket::bind("0.0.0.0:0")?.local_addr()?.port();
+        let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let management = broker.management().context("a secured broker is administered")?;
+        let edges = format!(
+            "[broker]\nurl = {:?}\n[discovery]\ninterfaces = [\"lo\"]\nport = {discovery_port}\n",
+            broker.url()
+        );
+        for (name, text) in [("secret", SECRET), ("broker-password", &management.password)] {
+            let mut file = File::options();
+            file.write(true).create(true).truncate(true).mode(0o600);
+            file.open(site.directory.join(name))?.write_all(text.as_bytes())?;
+        }
+        let config = format!(
+            "name = \"bench\"\nsecret_file = \"{here}/secret\"\nmachine_identifier = \"{MACHINE}\"\n\
+             database = \"sqlite:{}\"\naddresses = [\"127.0.0.1\"]\n[api]\nlisten = \"{listen}\"\n\
+             {api}[admission]\ngroups = [\"rack-*\"]\n[identity]\ndirectory = \"{here}/trust\"\n[broker_admin]\nurl = {:?}\n\
+             user = {:?}\npassword_file = \"{here}/broker-password\"\n{edges}",
+            site.database().display(),
+            management.url,
+            management.user
+        );
+        Ok(Self { api: format!("https://{listen}"), discovery_port, edges, config })
+    }
+
+    /// Starts it.
+    pub fn start(&self, site: &Site) -> anyhow::Result<Daemon> {
+        start(&site.directory, "rollcall-zone-controller", "zone", &self.config)
+    }
+}
+
 /// The daemons that agents need around them.
 #[derive(Debug)]
 pub struct Zone {
@@ -126,28 +185,13 @@ impl Zone {
     /// its address.
     pub fn start(site: Site, broker: &PrivateBroker, racks: &[&str], api: &str) -> anyhow::Result<Self> {
         let here = site.directory.display().to_string();
-        let port = UdpSocket::bind("0.0.0.0:0")?.local_addr()?.port();
-        let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let management = broker.management().context("a secured broker is administered")?;
-        let edges = format!("[broker]\nurl = {:?}\n[discovery]\ninterfaces = [\"lo\"]\nport = {port}\n", broker.url());
-        for (name, text) in [("secret", "a secret of the benchmark"), ("broker-password", &management.password)] {
-            let mut file = File::options();
-            file.write(true).create(true).truncate(true).mode(0o600);
-            file.open(site.directory.join(name))?.write_all(text.as_bytes())?;
-        }
-        let zone = format!(
-            "name = \"bench\"\nsecret_file = \"{here}/secret\"\nmachine_identifier = \"the benchmark's machine\"\n\
-             database = \"sqlite:{here}/zone.db\"\naddresses = [\"127.0.0.1\"]\n[api]\nlisten = \"{listen}\"\n\
-             {api}[admission]\ngroups = [\"rack-*\"]\n[identity]\ndirectory = \"{here}/trust\"\n[broker_admin]\nurl = {:?}\n\
-             user = {:?}\npassword_file = \"{here}/broker-password\"\n{edges}",
-            management.url, management.user
-        );
+        let controller = Controller::new(&site, broker, api)?;
+        let mut daemons = vec![controller.start(&site)?];
+        let Controller { api, discovery_port, edges, .. } = controller;
         let checkin = format!(
             "name = \"checkin\"\nzone = \"bench\"\nranges = [\"127.0.0.0/8\", \"10.0.0.0/8\"]\naddress = \"127.0.0.1\"\n{edges}{}",
             site.identity("checkin")
         );
-        let api = format!("https://{listen}");
-        let mut daemons = vec![start(&site.directory, "rollcall-zone-controller", "zone", &zone)?];
         site.token(&api, "checkin", "checkin")?;
         daemons.push(start(&site.directory, "rollcall-checkin", "checkin", &checkin)?);
         for rack in racks {
@@ -159,7 +203,7 @@ impl Zone {
             );
             daemons.push(start(&site.directory, "rollcall-group-controller", rack, &config)?);
         }
-        Ok(Self { site, daemons, api, discovery_port: port, edges })
+        Ok(Self { site, daemons, api, discovery_port, edges })
     }
 
     /// What `rollcall WORDS --json` answers its administrator.

@@ -92,10 +92,11 @@ impl Answered {
     }
 }
 
-/// What each daemon holds.
-pub fn memory(zone: &Zone) -> anyhow::Result<Vec<(String, Snapshot)>> {
+/// What the broker and each daemon hold.
+pub fn memory(zone: &Zone, broker: u32) -> anyhow::Result<Vec<(String, Snapshot)>> {
     let of = |pid| Snapshot::of(pid).context("a daemon has ended");
-    zone.daemons.iter().map(|daemon| Ok((daemon.name().to_owned(), of(daemon.pid())?))).collect()
+    let daemons = zone.daemons.iter().map(|daemon| (daemon.name(), daemon.pid()));
+    [("the broker", broker)].into_iter().chain(daemons).map(|(name, pid)| Ok((name.to_owned(), of(pid)?))).collect()
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub(crate) struct RabbitConsumer {
     handle: Arc<Handle>,
     feed: Arc<Feed>,
     deliveries: mpsc::Receiver<Delivery>,
+    /// Settled, and the broker not told.
+    untold: Vec<Receipt>,
 }
 
 impl std::fmt::Debug for RabbitConsumer {
@@ -30,7 +32,7 @@ impl Drop for RabbitConsumer {
 
 impl RabbitConsumer {
     pub(super) fn new(handle: Arc<Handle>, feed: Arc<Feed>, deliveries: mpsc::Receiver<Delivery>) -> Self {
-        Self { handle, feed, deliveries }
+        Self { handle, feed, deliveries, untold: Vec::new() }
     }
 
     pub(crate) async fn next(&mut self) -> Option<Delivery> {
@@ -68,6 +70,14 @@ impl RabbitConsumer {
 
     pub(crate) fn ack_all(&self, receipts: &mut [Receipt]) {
         self.feed.ack(receipts);
+    }
+
+    pub(crate) fn settle(&mut self, receipts: impl IntoIterator<Item = Receipt>, many: usize) {
+        self.untold.extend(receipts);
+        if !self.untold.is_empty() && self.untold.len() >= many {
+            self.feed.ack(&mut self.untold);
+            self.untold.clear();
+        }
     }
 
     pub(crate) fn requeue(&self, receipt: Receipt) {

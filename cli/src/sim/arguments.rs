@@ -151,6 +151,11 @@ impl Arguments {
         if scenario.arrival.over != defaults.arrival.over {
             words += &format!(" --over {}", scenario.arrival.over);
         }
+        if let (true, Ok(curve)) =
+            (scenario.arrival.curve != defaults.arrival.curve, serde_json::to_value(scenario.arrival.curve))
+        {
+            words += &format!(" --arrival {}", curve.as_str().unwrap_or_default());
+        }
         if scenario.keep_alive != defaults.keep_alive {
             words += &format!(" --period {}", scenario.keep_alive);
         }

@@ -5,7 +5,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use rollcall_bus::{Attachment, Bus, Connector, Consumer, Delivery, Link, Outbox, Topology, packet_of};
-use rollcall_model::{NodeId, Principal, Tick, route};
+use rollcall_model::{Millis, NodeId, Principal, Tick, route};
 use rollcall_node_agent::core::{Effect, Event, Receipt};
 use rollcall_startup::{Clock, Exit, Failure, Shutdown};
 use tokio::sync::watch;
@@ -17,6 +17,9 @@ const OUTBOX: usize = 64;
 /// Most that may wait on a connection, however many nodes it carries.
 const LARGEST_OUTBOX: usize = 8_192;
 const PREFETCH: u16 = 256;
+/// Nodes that share a connection are looked at together, this often at most: a process that woke for each keep-alive of ten
+/// thousand nodes would be what is measured.
+const PACE: Millis = Millis(10);
 
 /// A connection and its nodes.
 pub struct Carrier {
@@ -26,6 +29,8 @@ pub struct Carrier {
     /// When each wants to be woken, soonest first; entries that are not the newest of their node count for nothing.
     alarms: BinaryHeap<Reverse<(Tick, usize)>>,
     newest: Vec<Option<Tick>>,
+    /// No alarm rings before.
+    rests_until: Tick,
     clock: Clock,
     bus: Bus,
     inbox: Consumer,
@@ -74,6 +79,7 @@ impl Carrier {
             by_id: ids.into_iter().zip(0..).collect(),
             alarms: BinaryHeap::new(),
             newest: vec![None; nodes.len()],
+            rests_until: Tick::default(),
             nodes,
             clock,
             link: bus.link(),
@@ -96,7 +102,7 @@ impl Carrier {
         let before = ended(&self.nodes);
         let is_over = |nodes: &[Node]| nodes.iter().all(Node::is_over) || (for_one_life && ended(nodes) > before);
         while !is_over(&self.nodes) {
-            let alarm = self.alarms.peek().map(|Reverse((at, _))| self.clock.until(*at));
+            let alarm = self.alarms.peek().map(|Reverse((at, _))| self.clock.until((*at).max(self.rests_until)));
             let due = async {
                 match alarm {
                     Some(pause) => tokio::time::sleep(pause).await,
@@ -136,6 +142,9 @@ impl Carrier {
 
     fn wake(&mut self) {
         let now = self.clock.now();
+        if self.nodes.len() > 1 {
+            self.rests_until = now.tick + PACE;
+        }
         while let Some(Reverse((at, slot))) = self.alarms.peek().copied()
             && at <= now.tick
         {

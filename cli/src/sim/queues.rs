@@ -19,7 +19,8 @@ pub struct Queues {
 pub fn names(racks: &[GroupId], checkin: &Name) -> Vec<String> {
     let zone = rollcall_zone_controller::topology::topology("", &Purpose::standard());
     let racks = racks.iter().map(|group| rollcall_group_controller::topology::topology(*group));
-    let declared = std::iter::once(zone).chain(racks).flat_map(|topology| topology.queues).map(|queue| queue.name);
+    let zones = [zone, rollcall_zone_controller::topology::availability()].into_iter();
+    let declared = zones.chain(racks).flat_map(|topology| topology.queues).map(|queue| queue.name);
     declared.chain([route::checkin_queue(CheckinId::of_service(checkin))]).collect()
 }
 
@@ -94,7 +95,9 @@ mod tests {
         let group = GroupId::derived_from("a");
         let names = names(&[group], &Name::nearest("c", "c"));
         assert!(names.contains(&route::group_queue(group, route::HEALTH)), "{names:?}");
-        assert!(names.contains(&route::JOINS.to_owned()));
+        for of_zone in [route::JOINS, route::AVAILABILITY_QUEUE, rollcall_zone_controller::topology::TARGETS_QUEUE] {
+            assert!(names.contains(&of_zone.to_owned()), "{of_zone}");
+        }
         let kinds: Vec<String> = names.iter().map(|name| kind(name)).collect();
         assert!(kinds.contains(&"group.*.health".to_owned()) && kinds.contains(&"checkin".to_owned()));
         assert!(kinds.contains(&"zone.joins".to_owned()));

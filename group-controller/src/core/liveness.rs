@@ -65,18 +65,28 @@ pub enum Verdict {
     Closed,
 }
 
+/// From when its silence counts.
+fn since(floor: Floor, voice: Voice) -> Tick {
+    match voice.heard {
+        Some(heard) if heard >= floor.set_at => heard,
+        Some(heard) => heard.max(floor.until),
+        None => floor.until,
+    }
+}
+
+/// Until when [`judge`] says nothing against a voice that stays silent and whose connection does not close.
+#[must_use]
+pub fn alive_until(floor: Floor, voice: Voice) -> Tick {
+    since(floor, voice) + Millis(voice.span.0 / 2)
+}
+
 /// Judges one voice.
 #[must_use]
 pub fn judge(now: Tick, floor: Floor, voice: Voice) -> Verdict {
     if let Some(closed) = voice.closed {
         return if now.since(closed) >= RETURN { Verdict::Closed } else { Verdict::Suspect };
     }
-    let since = match voice.heard {
-        Some(heard) if heard >= floor.set_at => heard,
-        Some(heard) => heard.max(floor.until),
-        None => floor.until,
-    };
-    let silence = now.since(since);
+    let silence = now.since(since(floor, voice));
     if silence > voice.span {
         Verdict::Silent(silence)
     } else if silence.0 * 2 > voice.span.0 {
@@ -116,6 +126,8 @@ pub const fn follow(state: NodeState, verdict: Verdict, dark: bool) -> Option<No
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const SPAN: Millis = Millis(3_500);
@@ -135,6 +147,21 @@ mod tests {
             (13_501, Verdict::Silent(Millis(3_501))),
         ] {
             assert_eq!(judge(Tick(now), floor, voice(10_000)), verdict, "at {now}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_voice_is_alive_exactly_until_it_is_said_to_be(
+            heard in prop::option::of(0..100_000_u64),
+            span in 0..10_000_u64,
+            (set_at, grace) in (0..100_000_u64, 0..40_000_u64),
+            now in 0..200_000_u64,
+        ) {
+            let voice = Voice { heard: heard.map(Tick), span: Millis(span), closed: None };
+            let floor = Floor::default().raised(Tick(set_at), Millis(grace));
+            let is_alive = judge(Tick(now), floor, voice) == Verdict::Alive;
+            prop_assert_eq!(is_alive, Tick(now) <= alive_until(floor, voice));
         }
     }
 

@@ -62,7 +62,10 @@ impl Group {
                     self.dark.told = Some(alarm.raised);
                 }
             }
-            (Token::Probe(node), Err(PublishError::Unroutable { .. })) => self.on_connection_closed(now, node),
+            (Token::Probe(node), Err(PublishError::Unroutable { .. })) => {
+                self.on_connection_closed(now, node);
+            }
+            (Token::Return(node), Ok(())) => self.on_inbox_there(node),
             (Token::Parcel(number), result) => self.on_parcel_ended(number, result, effects),
             _ => {}
         }

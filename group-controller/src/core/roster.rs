@@ -57,6 +57,8 @@ pub struct Roster {
     members: HashMap<NodeId, Member>,
     /// Changes to tell, the newest of each node; numbered when sent.
     untold: BTreeMap<NodeId, (String, u64)>,
+    /// Nobody's silence says anything up to here; what may be against somebody earlier takes it back.
+    quiet_until: Tick,
 }
 
 impl Roster {
@@ -89,6 +91,22 @@ impl Roster {
         self.members.get_mut(&node)
     }
 
+    /// Whether nothing can be said against anybody yet, so that ten thousand nodes need not be looked at.
+    #[must_use]
+    pub fn is_quiet(&self, now: Tick) -> bool {
+        now <= self.quiet_until
+    }
+
+    /// Everybody was looked at, and nothing can be said against any of them before. [`Self::hear`] keeps it so.
+    pub fn set_quiet(&mut self, until: Tick) {
+        self.quiet_until = until;
+    }
+
+    /// A voice changed by other ways than [`Self::hear`]: everybody is looked at again.
+    pub fn look_again(&mut self) {
+        self.quiet_until = Tick::default();
+    }
+
     /// Every node, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Member)> {
         self.members.iter().map(|(node, member)| (*node, member))
@@ -97,6 +115,7 @@ impl Roster {
     /// Takes over what the zone has saved, after a restart. What is known better already stays, and where the zone has
     /// something else it is told again: what it saved may be older than what it was told since.
     pub fn adopt(&mut self, now: Now, saved: RosterMember) {
+        self.look_again();
         let told = Some((saved.epoch, saved.state, saved.health));
         if let Some(member) = self.members.get_mut(&saved.node) {
             if saved.epoch > member.epoch {
@@ -145,6 +164,7 @@ impl Roster {
             hardware: None,
             told: None,
         };
+        self.look_again();
         let member = self.members.entry(node).or_insert(fresh);
         if let Some(name) = name {
             member.name = name;
@@ -202,6 +222,8 @@ impl Roster {
         }
         member.sequence = Some(status.sequence);
         member.voice = Voice { heard: Some(now.tick), span: status.longest_silence, closed: None };
+        // A node that means to be silent for less than the others is overdue before them.
+        self.quiet_until = self.quiet_until.min(now.tick + Millis(status.longest_silence.0 / 2));
         member.health = status.health;
         member.state = if status.leaving { NodeState::Left } else { status.health.state() };
         if member.is_told() && !self.untold.contains_key(&status.node) {

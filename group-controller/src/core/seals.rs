@@ -127,11 +127,13 @@ impl Group {
             }
             Said::Unknown => {
                 member.lives(now.tick, status);
+                self.roster.look_again();
                 self.ask(now, node, "unsealed", effects);
             }
             Said::Other => {
-                member.lives(now.tick, status);
                 let name = member.name.to_string();
+                member.lives(now.tick, status);
+                self.roster.look_again();
                 self.doubt(now.tick, node);
                 let why = "is made of something else than it checked in with: a changed board, or a copied disk";
                 let alarm = Alarm::about(node, "other_hardware");

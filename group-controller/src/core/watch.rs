@@ -4,7 +4,7 @@ use rollcall_model::indicator::DICTIONARY_VERSION;
 use rollcall_model::wire::status::NodeStatus;
 use rollcall_model::{Millis, NodeId, NodeState, Now};
 
-use super::liveness::{self, Verdict};
+use super::liveness::{self, JOINING_SPAN, Verdict};
 use super::roster::Taken;
 use super::{Effect, Group, JUDGE_PERIOD, Token};
 
@@ -38,9 +38,24 @@ impl Group {
         }
     }
 
-    /// The word of a broker that was away itself counts only for nodes heard since it is back, until all others had
-    /// time to come back as well.
-    pub(super) fn on_connection_closed(&mut self, now: Now, node: NodeId) {
+    /// The broker says that a connection closed. That may be a former one: the word of it takes longer on a busy broker than
+    /// the node to come back and say something. Its inbox is asked for, which only the connection it has now can hold.
+    pub(super) fn on_told_closed(&mut self, now: Now, node: NodeId, effects: &mut Vec<Effect>) {
+        if self.on_connection_closed(now, node) {
+            effects.push(self.request_presence(now, node, Token::Return(node)));
+        }
+    }
+
+    /// The inbox of a node whose connection was said to have closed took a message: it is back, and is judged by its silence.
+    pub(super) fn on_inbox_there(&mut self, node: NodeId) {
+        if let Some(member) = self.roster.get_mut(node) {
+            member.voice.closed = None;
+        }
+    }
+
+    /// Whether this is news. The word of a broker that was away itself counts only for nodes heard since it is back, until
+    /// all others had time to come back as well.
+    pub(super) fn on_connection_closed(&mut self, now: Now, node: NodeId) -> bool {
         let liveness::Floor { set_at, until } = self.floor;
         if let Some(member) = self.roster.get_mut(node)
             && (now.tick >= until || member.voice.heard.is_some_and(|heard| heard >= set_at))
@@ -48,7 +63,10 @@ impl Group {
             && member.voice.closed.is_none()
         {
             member.voice.closed = Some(now.tick);
+            self.roster.look_again();
+            return true;
         }
+        false
     }
 
     pub(super) fn on_tick(&mut self, now: Now, effects: &mut Vec<Effect>) {
@@ -86,6 +104,10 @@ impl Group {
 
     /// Judges everybody's silence; first whether it is theirs at all.
     fn judge(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if !self.dark.is && self.roster.is_quiet(now.tick) {
+            return;
+        }
+        let mut quiet_until = now.tick + JOINING_SPAN;
         let (mut watched, mut silent) = (0_usize, 0_usize);
         let mut verdicts: Vec<(NodeId, NodeState, Verdict)> = Vec::new();
         for (node, member) in self.roster.iter() {
@@ -96,7 +118,9 @@ impl Group {
             let verdict = liveness::judge(now.tick, self.floor, member.voice);
             let by_silence = member.voice.closed.is_none();
             silent += usize::from(by_silence && matches!(verdict, Verdict::Silent(_) | Verdict::Suspect));
-            if verdict != Verdict::Alive {
+            if verdict == Verdict::Alive {
+                quiet_until = quiet_until.min(liveness::alive_until(self.floor, member.voice));
+            } else {
                 verdicts.push((node, member.state, verdict));
             }
         }
@@ -106,6 +130,9 @@ impl Group {
             let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
             self.dark.is = dark;
             self.dark.since = (now.wall, count(silent), count(watched));
+        }
+        if verdicts.is_empty() {
+            self.roster.set_quiet(quiet_until);
         }
         verdicts.sort_unstable_by_key(|(node, ..)| *node);
         for (node, state, verdict) in verdicts {

@@ -134,3 +134,15 @@ fn what_is_no_scenario_is_refused_with_its_line() {
         assert!(said.contains(expected) && said.contains("docs/simulator.md"), "{said}");
     }
 }
+
+#[test]
+fn every_scenario_that_comes_with_it_can_be_played() {
+    for (name, text) in [
+        ("ten-thousand.toml", include_str!("../../scenarios/ten-thousand.toml")),
+        ("deaths-10.toml", include_str!("../../scenarios/deaths-10.toml")),
+        ("deaths-1000.toml", include_str!("../../scenarios/deaths-1000.toml")),
+        ("deaths-10000.toml", include_str!("../../scenarios/deaths-10000.toml")),
+    ] {
+        Scenario::read(name, text).unwrap().check(name, text).unwrap();
+    }
+}

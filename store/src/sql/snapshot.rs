@@ -1,11 +1,14 @@
 //! Reads what a starting zone controller needs.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use rollcall_model::{HardwareTopology, Health, Name};
 use serde::Deserialize;
 
 use super::Sql;
 use super::fetch::{THE_POLICY, THE_ZONE, WHERE_PLACED, placed};
-use super::link::{Link, rows};
+use super::link::{Link, RowsError, rows};
 use super::shape::{ACTIONS, COMBINATIONS, GROUPS};
 use crate::row::{
     ActionRow, CombinationRow, CombinationState, GroupRow, OpenMembership, PlacedNode, PolicyRow, ZoneRow,
@@ -24,13 +27,15 @@ static DISSOLVED: Sql = Sql::new(|d| {
     )
 });
 
-static ALL_NODES: Sql = Sql::new(|d| {
+/// A page of all nodes: those that follow `$1`.
+static NODES_AFTER: Sql = Sql::new(|d| {
     let (placed, hardware) = (d.nested(&placed(d)), d.json("h.topology"));
     let node = d.object(&format!("'placed', {placed}, 'hardware', {hardware}, 'policy', coalesce(o.version, 0)"));
     format!(
         "SELECT {node} FROM nodes t {WHERE_PLACED} \
          LEFT JOIN node_hardware h ON h.node_id = t.node_id AND h.until_ms IS NULL \
-         LEFT JOIN node_policies o ON o.node_id = t.node_id ORDER BY t.node_id"
+         LEFT JOIN node_policies o ON o.node_id = t.node_id \
+         WHERE t.node_id > $1 ORDER BY t.node_id LIMIT {PAGE}"
     )
 });
 
@@ -55,10 +60,13 @@ static HELD: Sql = Sql::new(|d| {
     )
 });
 
+/// Nodes read at a time: their text is many times as large as what is kept of it.
+const PAGE: usize = 1_000;
+
 #[derive(Deserialize)]
 struct WholeNode {
     placed: PlacedNode,
-    hardware: Option<Box<HardwareTopology>>,
+    hardware: Option<HardwareTopology>,
     policy: u64,
 }
 
@@ -66,7 +74,7 @@ struct WholeNode {
 pub(crate) async fn snapshot(link: &mut impl Link) -> Result<Snapshot, LoadError> {
     let zone = rows::<ZoneRow>(link, "zone", &THE_ZONE, vec![]).await?.pop();
     let groups = rows::<GroupRow>(link, "groups", &LIVE_GROUPS, vec![]).await?;
-    let nodes = rows::<WholeNode>(link, "nodes", &ALL_NODES, vec![]).await?;
+    let nodes = nodes(link).await?;
     let policy = rows::<PolicyRow>(link, "policies", &THE_POLICY, vec![]).await?.pop();
     let entered = rows::<OpenMembership>(link, "memberships", &ENTERED, vec![]).await?;
     let actions = rows::<ActionRow>(link, "actions", &OPEN_ACTIONS, vec![]).await?;
@@ -76,7 +84,7 @@ pub(crate) async fn snapshot(link: &mut impl Link) -> Result<Snapshot, LoadError
     Ok(Snapshot {
         zone: zone.map(|row| ZoneRecord { zone: row.zone_id, name: row.name, generation: row.generation }),
         groups: groups.into_iter().map(group_record).collect(),
-        nodes: nodes.into_iter().map(node_record).collect(),
+        nodes,
         policy: policy.map(|row| PolicyRecord { version: row.version, document: row.document }),
         entered: entered.into_iter().map(|row| (row.node_id, row.group_id)).collect(),
         actions: actions.into_iter().map(action_record).collect(),
@@ -101,8 +109,31 @@ fn group_record(row: GroupRow) -> GroupRecord {
     }
 }
 
-fn node_record(row: WholeNode) -> NodeRecord {
+async fn nodes(link: &mut impl Link) -> Result<Vec<NodeRecord>, RowsError> {
+    let (mut nodes, mut makes) = (Vec::new(), HashSet::new());
+    let mut after = String::new();
+    loop {
+        let page = rows::<WholeNode>(link, "nodes", &NODES_AFTER, vec![after]).await?;
+        let is_last = page.len() < PAGE;
+        nodes.extend(page.into_iter().map(|row| node_record(row, &mut makes)));
+        after = match nodes.last() {
+            Some(last) if !is_last => last.node.to_string(),
+            _ => return Ok(nodes),
+        };
+    }
+}
+
+/// `makes` is what was read of hardware so far.
+fn node_record(row: WholeNode, makes: &mut HashSet<Arc<HardwareTopology>>) -> NodeRecord {
     let WholeNode { placed: PlacedNode { node, physical, logical }, hardware, policy } = row;
+    let hardware = hardware.map(|hardware| match makes.get(&hardware) {
+        Some(same) => Arc::clone(same),
+        None => {
+            let new = Arc::new(hardware);
+            makes.insert(Arc::clone(&new));
+            new
+        }
+    });
     NodeRecord {
         node: node.node_id,
         name: node.name,

@@ -1,5 +1,7 @@
 //! Groups, channels, check-in services, group alarms, and what a starting zone controller gets back.
 
+use std::sync::Arc;
+
 use rollcall_model::{Health, InstanceId, NodeState, SessionEpoch};
 use rollcall_store::{Change, GroupKind, GroupRecord, NodeRecord, Snapshot, Store, ZoneRecord};
 
@@ -47,7 +49,7 @@ pub async fn a_snapshot_holds_what_was_committed(store: &Store) {
         last_change: (1, 4),
         place: None,
         capability: Some(capability(1)),
-        hardware: Some(Box::new(hardware(1))),
+        hardware: Some(Arc::new(hardware(1))),
         policy: 0,
     };
     let second = NodeRecord {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use rollcall_model::{Name, NodeState};
 use rollcall_store::{AlertState, Store};
@@ -90,7 +91,7 @@ async fn a_database_of_version_two_goes_on_with_its_rows() {
     assert_eq!(found, [alert(1, "link", "cleared"), alert(2, "fan", "raised")]);
     assert_eq!(one(&store, "SELECT members FROM v_groups WHERE name = 'rack-1'").await, 1);
     let saved = store.load().await.unwrap();
-    assert_eq!(saved.nodes[0].hardware, Some(Box::new(hardware(1))), "what came later is unknown, not an error");
+    assert_eq!(saved.nodes[0].hardware, Some(Arc::new(hardware(1))), "what came later is unknown, not an error");
     assert_eq!((saved.nodes[0].policy, saved.groups.len(), saved.dissolved), (0, 2, Vec::<Name>::new()));
 
     crate::sums::check(&store).await;

@@ -9,13 +9,13 @@ use rand::random;
 use rollcall_bus::{Bus, Consumer, Delivery, Link, spoken};
 use rollcall_model::{ZoneId, route};
 use rollcall_startup::{Clock, Shutdown};
-use rollcall_store::{Change, Store};
+use rollcall_store::{Change, Snapshot, Store};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
 use super::answers::answer;
 use super::core::Core;
-use super::facts::{Fact, load};
+use super::facts::{Fact, drains, load};
 use super::{Availability, View};
 use crate::topology;
 
@@ -74,15 +74,22 @@ pub struct Ear {
     answering: Arc<Semaphore>,
 }
 
-/// The receiver, with its readers' end and the end at which it is told what was committed. It hears nothing until
-/// [`Ear::listen`] runs.
+/// The receiver, with its readers' end and the end at which it is told what was committed since `saved` was. It hears nothing
+/// until [`Ear::listen`] runs.
 #[must_use]
-pub fn open(zone: ZoneId, clock: Clock, bus: Bus, store: Store) -> (Ear, Availability, Committed) {
+pub fn open(
+    zone: ZoneId,
+    clock: Clock,
+    (bus, store): (Bus, Store),
+    saved: &Snapshot,
+) -> (Ear, Availability, Committed) {
     let (sender, facts) = mpsc::channel(COMMITS);
     let (missed, view) = (Arc::new(AtomicBool::new(false)), watch::Sender::new(View::default()));
     let availability = Availability { view: view.subscribe(), clock };
     let committed = Committed { facts: sender, missed: Arc::clone(&missed) };
-    let (core, answered, answering) = (Core::new(zone), BTreeMap::new(), Arc::new(Semaphore::new(ANSWERING)));
+    let (mut core, answered, answering) = (Core::new(zone), BTreeMap::new(), Arc::new(Semaphore::new(ANSWERING)));
+    // Read once for the whole zone: a large topology takes its time.
+    core.learn_anew(clock.now().tick, Fact::of_snapshot(saved));
     (Ear { core, clock, bus, store, facts, missed, view, answered, ticks: 0, answering }, availability, committed)
 }
 
@@ -109,7 +116,7 @@ impl Ear {
             Ok(consumers) => consumers,
             Err(error) => return tracing::error!("how free nodes are is not heard by this zone: {error}"),
         };
-        self.read_anew().await;
+        self.begin().await;
         let (mut link, mut ticks) = (self.bus.link(), ticking());
         loop {
             match self.wait(&mut words, &mut questions, &mut link, &mut ticks).await {
@@ -219,6 +226,15 @@ impl Ear {
         let mut view = self.core.view(self.clock.now().tick);
         view.answered = Arc::new(self.answered.clone());
         self.view.send_replace(view);
+    }
+
+    /// What was saved is known already, but for who is to be drained.
+    async fn begin(&mut self) {
+        match drains(&self.store).await {
+            Ok(drains) => self.learn(drains),
+            Err(_) => return self.read_anew().await,
+        }
+        self.show();
     }
 
     /// Takes all that is committed. What is told from here on is in it already, or comes after it.

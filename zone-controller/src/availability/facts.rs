@@ -11,11 +11,25 @@ use rollcall_store::{Change, NodeRecord, QueryError, Snapshot, Store, TrustChang
 /// with, packets that are not sealed as they must be.
 const DOUBTS: [&str; 4] = ["identity_clash", "other_hardware", "no_tag", "bad_tag"];
 
+/// What is saved of a node, as far as it decides who may be a target.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Saved {
+    pub node: NodeId,
+    pub name: Name,
+    pub epoch: SessionEpoch,
+    pub instance: Option<InstanceId>,
+    pub physical: Option<GroupId>,
+    pub logical: Option<GroupId>,
+    pub state: NodeState,
+    pub health: Health,
+    pub capacity: Option<Capacity>,
+}
+
 /// Something that was committed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Fact {
     /// As saved, at the start.
-    Known(Box<NodeRecord>),
+    Known(Box<Saved>),
     /// A node checked in.
     Joined {
         node: NodeId,
@@ -94,16 +108,16 @@ impl Fact {
         }
     }
 
-    fn of_snapshot(saved: Snapshot) -> Vec<Self> {
+    /// All that was saved, but for what is asked apart: drains.
+    pub(super) fn of_snapshot(saved: &Snapshot) -> Vec<Self> {
         let policy = saved.policy.as_ref().and_then(|policy| settings(&policy.document));
         let revoked = saved.trust.revoked.iter().filter_map(|one| match one.principal {
             Principal::Node(node) => Some(Self::Revoked(node)),
             _ => None,
         });
-        let revoked: Vec<Self> = revoked.collect();
-        let groups = saved.groups.into_iter().map(|group| Self::Named(group.group, group.name));
-        let nodes = saved.nodes.into_iter().map(|node| Self::Known(Box::new(node)));
-        let entered = saved.entered.into_iter().map(|(node, group)| Self::Entered(node, group));
+        let groups = saved.groups.iter().map(|group| Self::Named(group.group, group.name.clone()));
+        let nodes = saved.nodes.iter().map(Self::from);
+        let entered = saved.entered.iter().map(|(node, group)| Self::Entered(*node, *group));
         groups.chain(nodes).chain(entered).chain(revoked).chain([Self::Policy(policy)]).collect()
     }
 }
@@ -117,13 +131,18 @@ fn doubt(message: &ChannelMessage, from: &str) -> Option<Fact> {
 
 impl From<&NodeRecord> for Fact {
     fn from(record: &NodeRecord) -> Self {
-        Self::Known(Box::new(record.clone()))
+        Self::Known(Box::new(Saved {
+            node: record.node,
+            name: record.name.clone(),
+            epoch: record.epoch,
+            instance: record.instance,
+            physical: record.physical,
+            logical: record.logical,
+            state: record.state,
+            health: record.health,
+            capacity: record.hardware.as_deref().and_then(Capacity::of_topology),
+        }))
     }
-}
-
-/// The capacity of a node as saved.
-pub(super) fn capacity_of(record: &NodeRecord) -> Option<Capacity> {
-    record.hardware.as_deref().and_then(Capacity::of_topology)
 }
 
 /// What a policy says of availability. One that does not read is none: it was checked before it was saved.
@@ -142,13 +161,21 @@ const DRAINS: &str = "SELECT a.node_id, a.action_id FROM v_actions a JOIN v_node
 /// # Errors
 /// The store does not answer.
 pub(super) async fn load(store: &Store) -> Result<Vec<Fact>, LoadFailed> {
-    let mut facts = Fact::of_snapshot(store.load().await?);
+    let mut facts = Fact::of_snapshot(&store.load().await?);
+    facts.extend(drains(store).await?);
+    Ok(facts)
+}
+
+/// Who is to be drained, as committed.
+///
+/// # Errors
+/// The store does not answer.
+pub(super) async fn drains(store: &Store) -> Result<Vec<Fact>, QueryError> {
     let drains = store.select(DRAINS, &[]).await?;
     let drain = |row: &Vec<serde_json::Value>| {
         Some(Fact::DrainOrdered(row[0].as_str()?.parse().ok()?, row[1].as_str()?.parse().ok()?))
     };
-    facts.extend(drains.rows.iter().filter_map(drain));
-    Ok(facts)
+    Ok(drains.rows.iter().filter_map(drain).collect())
 }
 
 /// What is committed cannot be read.

@@ -9,7 +9,7 @@ use rollcall_model::{
 use rollcall_placement::Eligibility;
 use rollcall_placement::capacity::Capacity;
 
-use super::facts::{Fact, capacity_of};
+use super::facts::Fact;
 
 /// A doubt is told again each minute while it lasts; after this it does no more.
 const DOUBT: Millis = Millis(150_000);
@@ -115,12 +115,12 @@ impl Fleet {
     pub(super) fn learn(&mut self, now: Tick, fact: Fact) -> Vec<NodeId> {
         match fact {
             Fact::Known(record) => {
-                let node = record.node;
+                let (node, capacity) = (record.node, record.capacity);
                 let known = self.named(node, &record.name);
                 known.epoch = record.epoch;
                 (known.physical, known.logical) = (record.physical, record.logical);
                 (known.state, known.health, known.instance) = (record.state, record.health, record.instance);
-                known.capacity = capacity_of(&record).or(known.capacity);
+                known.capacity = capacity.or(known.capacity);
                 vec![node]
             }
             Fact::Joined { node, name, epoch, instance, logical, capacity } => {

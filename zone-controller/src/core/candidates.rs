@@ -3,7 +3,6 @@
 
 use rollcall_grouping::{Rule, Verdict};
 use rollcall_model::NodeId;
-use rollcall_placement::capacity::Capacity;
 use serde_json::{Map, Value};
 
 use super::{Rejection, Zone, rules};
@@ -13,7 +12,7 @@ use super::{Rejection, Zone, rules};
 pub struct Demands {
     /// Its combination of hardware (C4), as it is written.
     pub capability: Option<String>,
-    /// How large it is at least, in units of a thread with 4 GiB ([`Capacity::of_hardware`]).
+    /// How large it is at least, in units of a thread with 4 GiB ([`rollcall_placement::capacity::Capacity::of_hardware`]).
     pub min_units: Option<f64>,
     /// A rule (CEL) that it fulfils now.
     pub rule: Option<String>,
@@ -52,7 +51,7 @@ impl Zone {
             }
         }
         if let Some(least) = demands.min_units {
-            match record.hardware.as_deref().and_then(Capacity::of_topology) {
+            match self.makes.get(&node).and_then(|make| make.capacity) {
                 None => return Some("how large it is is not known".into()),
                 Some(own) if own.units() < least => return Some(format!("has {:.1} units", own.units())),
                 Some(_) => {}

@@ -22,7 +22,7 @@ mod users;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_model::{JoinId, Name, Now, Principal, Role, Serial, Sha256, Tick, UnixMillis};
-use rollcall_store::{CertificateRecord, JoinRecord, RevokedRecord, TokenRecord, TrustRecord};
+use rollcall_store::{CertificateRecord, IssuedBy, JoinRecord, RevokedRecord, TokenRecord, TrustRecord};
 use serde_json::Value;
 
 use self::alarms::Alarms;
@@ -92,14 +92,19 @@ impl Enrolment {
             enrolment.end(&certificate);
             enrolment.keys.insert(certificate.key, (certificate.principal, certificate.expires));
         }
-        let mut used_with = BTreeMap::new();
+        // Most certificates were renewed since, and their tokens are forgotten.
+        let by_token = |token: &TokenRecord| IssuedBy::Token(token.hash.short().to_owned()).text();
+        let mut used_with: BTreeMap<String, Option<Sha256>> =
+            saved.tokens.iter().map(|token| (by_token(token), None)).collect();
         for certificate in saved.certificates {
-            used_with.insert(certificate.issued_by.clone(), certificate.key.clone());
+            if let Some(key) = used_with.get_mut(&certificate.issued_by) {
+                *key = Some(certificate.key.clone());
+            }
             enrolment.remember(certificate);
         }
         for record in saved.tokens {
             let id = record.hash.short().to_owned();
-            let used_with = used_with.get(&rollcall_store::IssuedBy::Token(id.clone()).text()).cloned();
+            let used_with = used_with.remove(&by_token(&record)).flatten();
             enrolment.tokens.insert(id, Token { record, used_with, expected: None });
         }
         enrolment
@@ -121,7 +126,9 @@ impl Enrolment {
     /// Takes a certificate that was issued.
     fn remember(&mut self, certificate: CertificateRecord) {
         self.keys.insert(certificate.key.clone(), (certificate.principal.clone(), certificate.expires));
-        self.live.entry(certificate.principal.clone()).or_default().push(certificate);
+        // As a rule there is one, or the one before as well: room for four would be most of what is held.
+        let of_one = self.live.entry(certificate.principal.clone()).or_insert_with(|| Vec::with_capacity(1));
+        of_one.push(certificate);
     }
 
     /// Forgets what is over, from time to time.

@@ -1,5 +1,7 @@
 //! Joins: saved before they are answered (Z5). A node ends in one logical and one physical group.
 
+use std::sync::Arc;
+
 use rollcall_model::packet::{
     Arrival, ArrivalAccepted, ArrivalDecision, Decision, IdentityClash, JoinAccepted, JoinDecision, JoinRequest,
     NodeSubscription, Packet,
@@ -79,7 +81,7 @@ impl Zone {
             last_change: known.map_or((0, 0), |known| known.last_change),
             place: subscription.place.clone(),
             capability: Some(capability.clone()),
-            hardware: Some(Box::new(subscription.hardware.clone())),
+            hardware: Some(Arc::new(subscription.hardware.clone())),
             policy: known.map_or(0, |known| known.policy),
         };
         let physical = record.physical;
@@ -108,6 +110,7 @@ impl Zone {
             self.unplaced.wait_for(now.tick, node);
         }
         self.facts_changed(now, node, effects);
+        self.set_hardware_aside(node);
         JoinAccepted { epoch, group, group_name }
     }
 
@@ -129,7 +132,7 @@ impl Zone {
         let same = known.is_some_and(|known| {
             known.instance == Some(subscription.instance)
                 && known.logical == Some(group)
-                && known.hardware.as_deref() == Some(&subscription.hardware)
+                && self.makes.get(&known.node).is_some_and(|make| make.is(&subscription.hardware))
         });
         if furthest.0 > stored.0.saturating_add(FARTHEST_LEAP) {
             let message = format!("it tells of epoch {}, {} was given: not believed", furthest.0, stored.0);

@@ -12,7 +12,7 @@ use rollcall_grouping::{Engine, Facts, Matching, Move, NodeIdentity, Rule, RuleE
 use rollcall_model::{GroupId, HardwareTopology, Name, NodeId, Now, Tick, UnixMillis};
 use rollcall_store::{Change, NodeRecord};
 
-use super::{Effect, Zone};
+use super::{Effect, Make, Zone};
 
 /// The groups by rule, and what their rules can see.
 #[derive(Debug, Default)]
@@ -81,6 +81,14 @@ impl Zone {
         nodes.sort_unstable();
         for node in nodes {
             self.regroup(now, node, effects);
+            self.set_hardware_aside(node);
+        }
+    }
+
+    /// Rules have seen the hardware of a node: from here on its facts and its make are enough.
+    pub(super) fn set_hardware_aside(&mut self, node: NodeId) {
+        if let Some(hardware) = self.nodes.get_mut(&node).and_then(|record| record.hardware.take()) {
+            self.makes.insert(node, Make::of(&hardware));
         }
     }
 

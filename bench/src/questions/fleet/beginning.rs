@@ -2,15 +2,17 @@
 
 use std::net::Ipv4Addr;
 
-use rollcall_model::{CheckinId, GroupId, InstanceId, Millis, ZoneId};
+use rollcall_model::{CheckinId, GroupId, InstanceId, Millis};
 use rollcall_store::{Change, GroupKind, GroupRule};
+use rollcall_zone_controller::zone_id::zone_id;
 
 use super::{Fleet, KINDS, capability, name, rack};
+use crate::footprint::zone::{MACHINE, SECRET};
 
 impl Fleet {
     pub(super) fn beginning(&self) -> anyhow::Result<Vec<Change>> {
         let mut changes = vec![Change::ZoneStarted {
-            zone: ZoneId::derived_from("bench"),
+            zone: zone_id(MACHINE, SECRET.as_bytes()),
             name: name("bench")?,
             generation: 1,
             at: self.at(0),

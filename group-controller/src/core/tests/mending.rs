@@ -202,6 +202,26 @@ fn a_connection_that_closed_before_this_controller_was_away_blames_nobody() {
 }
 
 #[test]
+fn a_late_word_of_a_former_connection_condemns_no_node_whose_inbox_is_there() {
+    for (is_there, is_down) in [(true, false), (false, true)] {
+        let mut group = group(2);
+        // It came back and spoke before the word of its former connection came.
+        group.step(at(1_050), Event::Status(status(0, 2, 0)));
+        let asked = group.step(at(1_100), Event::ConnectionClosed(node(0)));
+        let token = Token::Return(node(0));
+        assert!(
+            matches!(&asked[..], [Effect::Publish(of, message)] if *of == token && message.kind == "presence_request")
+        );
+        assert!(group.step(at(1_100), Event::ConnectionClosed(node(0))).is_empty(), "asked once");
+        let unroutable = PublishError::Unroutable { exchange: String::new(), routing_key: String::new() };
+        group.step(at(1_150), Event::Published { token, result: if is_there { Ok(()) } else { Err(unroutable) } });
+        // Its next keep-alive is not due yet.
+        let told = pass(&mut group, 1_150, 1_900, &[1]);
+        assert_eq!(told.iter().any(|change| change.state == NodeState::Down), is_down, "{told:?}");
+    }
+}
+
+#[test]
 fn a_dead_node_of_a_dark_rack_is_found_by_its_inbox() {
     let mut group = group(0);
     answer(&mut group, 1_000);

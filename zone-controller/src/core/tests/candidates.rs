@@ -2,6 +2,7 @@
 
 use super::asking::{ask, bit, fleet, id_of};
 use super::*;
+use crate::core::makes::Make;
 
 fn judge(zone: &mut Zone, demands: Demands) -> Result<Value, Rejection> {
     let nodes = vec![id_of("n1"), id_of("n2"), NodeId::derived_from("stranger")];
@@ -36,7 +37,7 @@ fn combination_and_size_are_judged_and_what_is_not_known_is_no_candidate() {
     let own = zone.nodes[&id_of("n1")].capability.clone().unwrap().to_string();
     let mut hardware = HardwareTopology::default();
     (hardware.cpu.threads, hardware.memory.total_bytes) = (Some(16), Some(64 << 30));
-    zone.nodes.get_mut(&id_of("n1")).unwrap().hardware = Some(Box::new(hardware));
+    zone.makes.insert(id_of("n1"), Make::of(&hardware));
     let demands = |min_units, capability: &str| Demands {
         min_units: Some(min_units),
         capability: Some(capability.to_owned()),

@@ -1,5 +1,7 @@
 //! Epochs that never go back, hardware that changes, combinations that wait for somebody.
 
+use std::sync::Arc;
+
 use rollcall_model::hardware::Memory;
 use rollcall_model::packet::JoinAccepted;
 use rollcall_store::HeldRecord;
@@ -79,7 +81,11 @@ fn a_node_that_runs_since_before_the_database_was_restored_goes_on_with_the_epoc
     let mut first = zone();
     first.step(NOW, join("n1", "run1"));
     let mut nodes: Vec<_> = first.nodes.values().cloned().collect();
-    nodes.iter_mut().for_each(|node| node.epoch.0 += rollcall_store::upkeep::LEAP);
+    for node in &mut nodes {
+        node.epoch.0 += rollcall_store::upkeep::LEAP;
+        // The zone does not keep it, the store does.
+        node.hardware = Some(Arc::new(HardwareTopology::default()));
+    }
     let saved = Snapshot { groups: first.groups.values().cloned().collect(), nodes, ..Snapshot::default() };
     let moved_on = 1 + rollcall_store::upkeep::LEAP;
     // Restarts since the backup gave it 1, 2, 3 …; it is the run of the backup, or a later one.
