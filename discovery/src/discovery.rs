@@ -108,6 +108,14 @@ impl Discovery {
         self.trust.as_ref().map(|trust| trust.refused()).unwrap_or_default()
     }
 
+    /// Whoever looked for others has found them: from now on an address that this host gets is noticed within a minute and
+    /// no longer within seconds, which costs a process that announces nothing most of its wake-ups.
+    pub fn settle(&self) {
+        if let Medium::Mdns(mdns) = &self.inner.medium {
+            mdns.settle();
+        }
+    }
+
     /// Announces until the returned value is dropped. A second announcement of the same instance in this
     /// process takes the first one's place.
     ///

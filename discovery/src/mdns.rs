@@ -17,6 +17,10 @@ use crate::hub::Hub;
 use crate::interfaces::Choice;
 use crate::{DiscoveryError, DiscoverySettings, Sighting, Tag};
 
+/// How often a process that has found whom it looked for looks whether it has other network addresses, seconds. Before
+/// that it is every five.
+const SETTLED_LOOK_S: u32 = 60;
+
 /// How long a full queue is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -47,6 +51,13 @@ impl Mdns {
         let taken = IfPredicate::new(move |interface| taken.takes(interface));
         daemon.enable_interface(IfKind::Predicate(taken)).map_err(failed)?;
         Ok(Self { daemon, choice, browsed: Mutex::default() })
+    }
+
+    /// Looks for other network addresses now and then only.
+    pub(crate) fn settle(&self) {
+        if let Err(error) = self.daemon.set_ip_check_interval(SETTLED_LOOK_S) {
+            tracing::debug!(%error, "multicast DNS goes on looking for network addresses every few seconds");
+        }
     }
 
     /// Begins to browse a tag, unless that has begun.

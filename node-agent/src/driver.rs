@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rollcall_alarm::Alarm;
 use rollcall_bus::{Bus, Consumer, Delivery, DownCause, Link, Outbox, Outgoing, packet_of};
 use rollcall_discovery::{Sighting, Watch};
 use rollcall_model::wire::txt::Announcement;
@@ -50,6 +51,8 @@ pub struct Driver {
     pub dropped: Dropped,
     /// Check-in services over DNS-SD.
     pub sightings: Watch,
+    /// Wakes the loop at the next deadline.
+    pub alarm: Alarm,
     /// Readings.
     pub sampling: Sampling,
     /// How much of the machine is in use.
@@ -113,19 +116,28 @@ pub struct Sampling {
 }
 
 impl Sampling {
-    /// Asks for a sample when it is time, and says when that is next. Another period counts from now, so that nothing
-    /// seems to be late.
+    /// Asks for a sample when it is time, and says by when to ask for the next. Another period counts from now, so that
+    /// nothing seems to be late. It is asked for by whoever is awake around that time: a node that speaks once a second does
+    /// not wake up for its readings as well.
     fn ask(&mut self, now: Tick, period: Millis) -> Tick {
         if period != self.period {
             self.period = period;
             self.next = self.next.min(now + period);
         }
-        if now >= self.next {
-            self.sampler.request(now, self.next);
-            self.next = now + period;
+        let latest = self.next + around(period);
+        if now + around(period) < self.next {
+            return latest;
         }
-        self.next
+        self.sampler.request(now, latest);
+        self.next = now + period;
+        self.next + around(period)
     }
+}
+
+/// How much sooner or later than after a period a sample may be asked for: at the defaults, the two together are as long as
+/// a node is silent.
+const fn around(period: Millis) -> Millis {
+    Millis(period.0 / 10)
 }
 
 enum Woken {
@@ -169,6 +181,7 @@ impl Driver {
         let sample = self.sampling.ask(now, self.core.sample_period());
         let measure = self.measuring.ask(now, self.core.wants_usage());
         let deadline = [self.core.next_deadline(), measure].into_iter().flatten().fold(sample, Tick::min);
+        let deadline = self.clock.instant(deadline);
         let mut deliveries = Vec::new();
         tokio::select! {
             () = shutdown.requested() => Woken::Stop,
@@ -180,7 +193,7 @@ impl Driver {
                 if count == 0 { Woken::Stop } else { Woken::Deliveries(deliveries) }
             }
             question = self.questions.next() => Woken::Asked(question),
-            Some(sample) = self.sampling.sampler.next() => Woken::Event(Event::Sampled(sample)),
+            sample = self.sampling.sampler.next() => Woken::Event(Event::Sampled(sample)),
             measured = self.measuring.next() => Woken::Event(Event::Measured(measured)),
             event = self.runner.next() => Woken::Event(event),
             hardware = next_hardware(&mut self.rereading) => Woken::Event(Event::HardwareChanged(Box::new(hardware))),
@@ -190,7 +203,7 @@ impl Driver {
                 Some(receipt) => Woken::Event(Event::Confirmed(receipt)),
                 None => Woken::Nothing,
             },
-            () = tokio::time::sleep(self.clock.until(deadline)) => Woken::Event(Event::Tick),
+            () = self.alarm.at(Some(deadline)) => Woken::Event(Event::Tick),
         }
     }
 
@@ -302,5 +315,33 @@ async fn next_hardware(rereading: &mut Option<Rereading>) -> HardwareTopology {
     match rereading {
         Some(rereading) => rereading.next().await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulated::Machine;
+
+    #[tokio::test]
+    async fn readings_are_asked_for_by_whoever_is_awake_around_that_time_and_are_then_not_late() {
+        let sampler = Sampler::simulated(Machine::generate(1, 1));
+        let mut sampling = Sampling { sampler, period: Millis(5_000), next: Tick::default() };
+        // (when somebody is awake, whether readings are taken, by when somebody has to be awake)
+        let table = [
+            (0, true, 5_500),
+            (4_400, false, 5_500),
+            (4_600, true, 10_100),
+            (10_100, true, 15_600),
+            (14_599, false, 15_600),
+            (15_101, true, 20_601),
+        ];
+        for (now, taken, latest) in table {
+            assert_eq!(sampling.ask(Tick(now), Millis(5_000)), Tick(latest), "at {now}");
+            let sample = tokio::time::timeout(Duration::from_millis(1), sampling.sampler.next()).await.ok();
+            assert_eq!(sample.as_ref().map(|sample| sample.taken), taken.then_some(Tick(now)));
+            let late = sample.and_then(|sample| sample.readings[crate::probes::bit::AGENT_QUALITY]);
+            assert!(late.is_none_or(|late| late == 0.0), "{late:?}");
+        }
     }
 }

@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rand::random;
+use rollcall_alarm::Alarm;
 use rollcall_bus::{Attachment, ConnectError, Connector, ConsumeError, Outbox};
 use rollcall_discovery::{Discovery, Sighting, Tag, Watch, host_addresses};
 use rollcall_enrolment::{Applicant, EnrolError, Entrance, believing};
@@ -261,6 +262,7 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
         () = shutdown.requested() => return Ok(()),
     };
     drop(step);
+    discovery.settle();
     let complaint = checkin.is_none().then(|| Place::patient_until(clock.now().tick));
     let driver = Driver {
         core,
@@ -271,6 +273,7 @@ pub async fn run(config: Config, body: Body, parts: Parts, shutdown: Shutdown) -
         inbox,
         dropped: Dropped::default(),
         sightings: discovery.watch(Tag::Checkin),
+        alarm: Alarm::new(),
         sampling: Sampling { sampler: body.sampler, period: Millis(config.sample_period_ms), next: Tick::default() },
         measuring: Measuring::new(body.meter),
         runner: Runner::new(body.hands, config.actions, journal, clock),

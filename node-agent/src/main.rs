@@ -25,7 +25,10 @@ struct Arguments {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    finish(daemon(Arguments::parse()).await)
+    rollcall_alarm::spare_wakeups();
+    // As a task: whoever wakes the outermost future goes through the kernel, even from within the runtime.
+    let daemon = tokio::spawn(daemon(Arguments::parse()));
+    finish(daemon.await.unwrap_or_else(|error| Err(Failure::caused_by(Exit::Failed, &error))))
 }
 
 async fn daemon(arguments: Arguments) -> Result<(), Failure> {

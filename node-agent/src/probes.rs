@@ -1,7 +1,7 @@
 //! Probes: the 24 indicators of this machine's health, measured (N4).
 //!
 //! A [`ProbeSet`] holds the probes and knows when each is due; it measures on whatever thread calls it. The
-//! [`Sampler`] gives it threads of its own, so that a probe that hangs (a file system whose server is gone, a
+//! [`Sampler`] gives it a thread of its own, so that a probe that hangs (a file system whose server is gone, a
 //! sensor on a stuck bus) costs its own indicators and nothing else.
 //!
 //! What cannot be measured is a reason, never a zero.
@@ -32,6 +32,7 @@ mod tests;
 mod thermometer;
 mod throttle;
 mod window;
+mod worker;
 
 use std::path::PathBuf;
 

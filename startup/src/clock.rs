@@ -28,6 +28,12 @@ impl Clock {
         }
     }
 
+    /// The moment of `deadline`, as timers count.
+    #[must_use]
+    pub fn instant(&self, deadline: Tick) -> Instant {
+        self.started + Duration::from_millis(deadline.0)
+    }
+
     /// How long until `deadline`; zero if it has passed.
     #[must_use]
     pub fn until(&self, deadline: Tick) -> Duration {

@@ -5,8 +5,10 @@ mod json;
 use std::io::IsTerminal;
 use std::str::FromStr;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Variable that filters the log, e.g. `info,rollcall_bus=debug`.
 const FILTER: &str = "ROLLCALL_LOG";
@@ -70,13 +72,15 @@ pub fn init_logging(format: impl Into<Option<LogFormat>>, default_filter: &str) 
     // Otherwise a log that cannot be written is complained of on stderr, which is the log: that panics, and a daemon whose
     // log reader died would lose one task after the other.
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(loudest(&filter))
         .with_writer(std::io::stderr)
         .with_ansi(colours)
         .log_internal_errors(false);
     let done = match format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.fmt_fields(JsonFields::new()).event_format(json::Lines).try_init(),
+        LogFormat::Text => builder.finish().with(filter).try_init(),
+        LogFormat::Json => {
+            builder.fmt_fields(JsonFields::new()).event_format(json::Lines).finish().with(filter).try_init()
+        }
     };
     done.map_err(|_| LogError::AlreadySetUp)
 }
@@ -85,8 +89,20 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn filter(text: &str) -> Result<EnvFilter, LogError> {
-    EnvFilter::try_new(text).map_err(|error| LogError::Filter { filter: text.to_owned(), message: error.to_string() })
+/// Levels by where messages come from. Not by what a span holds, too: that takes regular expressions, and their machinery
+/// would lie in the memory of every server.
+fn filter(text: &str) -> Result<Targets, LogError> {
+    let refused = |message: String| LogError::Filter { filter: text.to_owned(), message };
+    if text.contains(['[', '{']) {
+        return Err(refused("only levels and targets are told apart, not spans and their fields".into()));
+    }
+    text.parse().map_err(|error: tracing_subscriber::filter::ParseError| refused(error.to_string()))
+}
+
+/// What is not even looked at: all below the most that some target may say.
+fn loudest(filter: &Targets) -> LevelFilter {
+    let default = filter.default_level().unwrap_or(LevelFilter::OFF);
+    filter.iter().map(|(_, level)| level).fold(default, LevelFilter::max)
 }
 
 #[cfg(test)]
@@ -95,7 +111,11 @@ mod tests {
 
     #[test]
     fn wrong_filters_and_formats_are_refused_with_an_example() {
-        assert!(filter("info,rollcall_bus=debug").is_ok());
+        let known = filter("info,rollcall_bus=debug").unwrap();
+        assert_eq!((known.default_level(), loudest(&known)), (Some(LevelFilter::INFO), LevelFilter::DEBUG));
+        assert_eq!(loudest(&filter("warn,lapin=off").unwrap()), LevelFilter::WARN);
+        let said = filter("rollcall[joining{node=1}]=debug").map(drop).unwrap_err().to_string();
+        assert!(said.contains("not spans"), "{said}");
         let said = filter("rollcall=loud").map(drop).unwrap_err().to_string();
         assert!(said.contains("\"rollcall=loud\" is wrong") && said.contains("info,rollcall_bus=debug"), "{said}");
         assert_eq!("json".parse::<LogFormat>().unwrap(), LogFormat::Json);

@@ -2,8 +2,9 @@
 //! service manager but somebody who looks at a file, as in a container, the file is told the same.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rollcall_alarm::Alarm;
 use sd_notify::NotifyState;
 use tokio::task::JoinHandle;
 
@@ -107,11 +108,9 @@ impl ServiceManager {
 }
 
 async fn feed(period: Duration, alive: Option<PathBuf>, healthy: impl Fn() -> bool + Send + 'static) {
-    let mut ticks = tokio::time::interval(period.max(Duration::from_millis(1)));
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut fed = true;
+    let period = period.max(Duration::from_millis(1));
+    let (mut fed, mut alarm) = (true, Alarm::new());
     loop {
-        ticks.tick().await;
         let healthy = healthy();
         if healthy {
             tell(&[NotifyState::Watchdog]);
@@ -124,6 +123,7 @@ async fn feed(period: Duration, alive: Option<PathBuf>, healthy: impl Fn() -> bo
             tracing::warn!("not healthy: the service manager's watchdog is no longer fed");
         }
         fed = healthy;
+        alarm.at(Some(Instant::now() + period)).await;
     }
 }
 

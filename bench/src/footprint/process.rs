@@ -13,6 +13,8 @@ pub struct Snapshot {
     at: Instant,
     /// Resident memory, KiB.
     pub rss_kib: u64,
+    /// Of that, pages of files: programs and libraries, KiB.
+    pub file_kib: u64,
     /// The most it ever was, KiB.
     pub peak_kib: u64,
     /// The same with shared pages divided among who shares them, KiB.
@@ -44,6 +46,11 @@ pub struct Used {
 }
 
 impl Used {
+    /// What one thread and another have used in the same time.
+    pub fn and(self, other: Self) -> Self {
+        Self { on_cpu: self.on_cpu + other.on_cpu, wakeups: self.wakeups + other.wakeups, ..self }
+    }
+
     /// Processor time, percent of one core.
     pub fn percent(&self) -> f64 {
         100.0 * self.on_cpu.as_secs_f64() / self.span.as_secs_f64()
@@ -72,6 +79,7 @@ impl Snapshot {
         Ok(Self {
             at: Instant::now(),
             rss_kib: number(&status, "VmRSS:"),
+            file_kib: number(&status, "RssFile:"),
             peak_kib: number(&status, "VmHWM:"),
             pss_kib: number(&smaps, "Pss:"),
             private_dirty_kib: number(&smaps, "Private_Dirty:"),
@@ -84,11 +92,7 @@ impl Snapshot {
     pub fn since(&self, earlier: &Self) -> Used {
         let span = self.at - earlier.at;
         let all = Used { span, ticks: self.ticks.saturating_sub(earlier.ticks), ..Used::default() };
-        self.threads_since(earlier).fold(all, |all, (_, used)| Used {
-            on_cpu: all.on_cpu + used.on_cpu,
-            wakeups: all.wakeups + used.wakeups,
-            ..all
-        })
+        self.threads_since(earlier).fold(all, |all, (_, used)| all.and(used))
     }
 
     /// What each thread that still lives has used since an earlier one.

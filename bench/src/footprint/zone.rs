@@ -31,6 +31,22 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    /// Starts a program that ends with this one, its output in a file beside what else belongs to the benchmark.
+    pub fn start(directory: &Path, name: &str, program: &Path, words: &[&str]) -> anyhow::Result<Self> {
+        let log = directory.join(format!("{name}.log"));
+        let output = File::create(&log)?;
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program).args(words);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("ROLLCALL_") {
+                command.env_remove(name);
+            }
+        }
+        command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        Ok(Self { name: name.to_owned(), child, log })
+    }
+
     /// What it is called here.
     pub fn name(&self) -> &str {
         &self.name
@@ -226,7 +242,11 @@ impl Zone {
             self.edges,
             self.site.identity("bench-node")
         );
-        start_at(&self.site.directory, &shipped_agent()?, "bench-node", &config)
+        let (program, file) =
+            (shipped_agent()?.display().to_string(), write(&self.site.directory, "bench-node", &config)?);
+        // As its unit starts it.
+        let words = ["MALLOC_ARENA_MAX=1", &program, "--config", &file];
+        Daemon::start(&self.site.directory, "bench-node", Path::new("/usr/bin/env"), &words)
     }
 }
 
@@ -257,22 +277,12 @@ fn shipped_agent() -> anyhow::Result<PathBuf> {
 fn start(directory: &Path, program: &str, name: &str, config: &str) -> anyhow::Result<Daemon> {
     let path = std::env::current_exe()?.with_file_name(program);
     ensure!(path.exists(), "{} is not there: build it with `cargo build --release --workspace --bins`", path.display());
-    start_at(directory, &path, name, config)
+    Daemon::start(directory, name, &path, &["--config", &write(directory, name, config)?])
 }
 
-fn start_at(directory: &Path, path: &Path, name: &str, config: &str) -> anyhow::Result<Daemon> {
-    let program = path.file_name().context("a program has a name")?.to_string_lossy();
-    let (file, log) = (directory.join(format!("{name}.toml")), directory.join(format!("{name}.log")));
+/// Writes a daemon's configuration; says where.
+fn write(directory: &Path, name: &str, config: &str) -> anyhow::Result<String> {
+    let file = directory.join(format!("{name}.toml"));
     fs::write(&file, config)?;
-    let output = File::create(&log)?;
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]).arg(path).arg("--config").arg(file);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("ROLLCALL_") {
-            command.env_remove(name);
-        }
-    }
-    command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
-    let child = command.spawn().with_context(|| format!("cannot start {program}"))?;
-    Ok(Daemon { name: name.to_owned(), child, log })
+    Ok(file.display().to_string())
 }

@@ -43,9 +43,11 @@ pub(super) async fn run(shared: &Shared, session: &Session, echo: &Echo) -> Stri
     let period = Duration::from_millis(shared.settings.echo_period_ms);
     let deadline = Duration::from_millis(shared.settings.echo_deadline_ms);
     let mut number = 0;
+    // Together with what goes out anyway, and never later than promised.
+    let slack = period.mul_f64(0.12);
     loop {
         number += 1;
-        tokio::time::sleep(period).await;
+        rollcall_alarm::roughly(period - slack, slack).await;
         let sent = Instant::now();
         if let Err(why) = once(shared, session, echo, number, deadline).await {
             return why;

@@ -1,4 +1,4 @@
-//! The only task that publishes on its channel.
+//! The only task that publishes on its channel, and has the broker confirm what it takes.
 //!
 //! One task, because the client library counts confirms in the order of calls: two tasks on one channel
 //! could have theirs exchanged. It also hands a returned message to whichever confirm comes next, so
@@ -23,9 +23,9 @@ use super::session::Wire;
 use crate::{Assurance, Outgoing, PublishError};
 
 /// Most messages sent and not yet confirmed.
-const WINDOW: usize = 1024;
+pub(super) const WINDOW: usize = 1024;
 /// Most messages waiting for a place in the window.
-const BACKLOG: usize = 256;
+pub(super) const BACKLOG: usize = 256;
 
 /// A message to publish and whom to tell.
 pub(super) struct Job {
@@ -50,22 +50,20 @@ pub(super) struct Extra {
 pub(super) type Publisher = mpsc::Sender<Job>;
 
 /// Opens the channel and starts the task; it ends with the connection or with its [`Publisher`].
-pub(super) async fn start(wire: Arc<Wire>, confirming: bool) -> Result<Publisher, Error> {
-    let channel = open(&wire, confirming).await?;
+pub(super) async fn start(wire: Arc<Wire>) -> Result<Publisher, Error> {
+    let channel = open(&wire).await?;
     let (publisher, jobs) = mpsc::channel(BACKLOG);
-    tokio::spawn(run(wire, confirming, channel, jobs));
+    tokio::spawn(run(wire, channel, jobs));
     Ok(publisher)
 }
 
-async fn open(wire: &Wire, confirming: bool) -> Result<Channel, Error> {
+async fn open(wire: &Wire) -> Result<Channel, Error> {
     let channel = wire.connection.create_channel().await?;
-    if confirming {
-        channel.confirm_select(ConfirmSelectOptions::default()).await?;
-    }
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
     Ok(channel)
 }
 
-async fn run(wire: Arc<Wire>, confirming: bool, mut channel: Channel, mut jobs: mpsc::Receiver<Job>) {
+async fn run(wire: Arc<Wire>, mut channel: Channel, mut jobs: mpsc::Receiver<Job>) {
     let mut over = wire.over();
     let mut flight = FuturesUnordered::new();
     let mut returned = BTreeSet::new();
@@ -79,13 +77,13 @@ async fn run(wire: Arc<Wire>, confirming: bool, mut channel: Channel, mut jobs: 
                     tokio::select! {
                         () = over.wait() => return,
                         // On failure the old channel stays and answers every job with an error.
-                        opened = open(&wire, confirming) => if let Ok(opened) = opened { channel = opened },
+                        opened = open(&wire) => if let Ok(opened) = opened { channel = opened },
                     }
                 }
                 let mut next = Some(first);
                 while let Some(job) = next.take() {
                     number += 1;
-                    flight.push(fly(channel.clone(), number, confirming, job));
+                    flight.push(fly(channel.clone(), number, job));
                     if flight.len() < WINDOW {
                         next = jobs.try_recv().ok();
                     }
@@ -107,29 +105,34 @@ struct Flown {
     fate: Result<Confirmation, Error>,
 }
 
-async fn fly(channel: Channel, number: u64, confirming: bool, mut job: Job) -> Flown {
-    let fate = send(&channel, number, confirming, &mut job).await;
+async fn fly(channel: Channel, number: u64, mut job: Job) -> Flown {
+    let fate = send(&channel, Some(number), &mut job.message, &mut job.extra).await;
     Flown { number, job, fate }
 }
 
-async fn send(channel: &Channel, number: u64, confirming: bool, job: &mut Job) -> Result<Confirmation, Error> {
-    let message = &mut job.message;
-    let kind = job.extra.kind.take();
+/// Publishes. With a number the message can be told apart when it is returned; the channel is then a confirming one.
+pub(super) async fn send(
+    channel: &Channel,
+    number: Option<u64>,
+    message: &mut Outgoing,
+    extra: &mut Extra,
+) -> Result<Confirmation, Error> {
+    let kind = extra.kind.take();
     let mut properties = BasicProperties::default()
-        .with_user_id((&*job.extra.user).into())
+        .with_user_id((&*extra.user).into())
         .with_type(kind.map_or_else(|| message.kind.into(), Into::into));
     if let Some(id) = message.message_id.take() {
         properties = properties.with_message_id(id.into());
     }
-    if confirming {
+    if let Some(number) = number {
         // Confirmed means: on disk where the queue is on disk.
         properties = properties.with_delivery_mode(2).with_correlation_id(number.to_string().into());
     }
-    if let Some(expires) = job.extra.expires_ms {
+    if let Some(expires) = extra.expires_ms {
         properties = properties.with_expiration(expires.to_string().into());
     }
-    if !job.extra.headers.is_empty() || message.trace.is_some() {
-        properties = properties.with_headers(table(&job.extra.headers, message.trace));
+    if !extra.headers.is_empty() || message.trace.is_some() {
+        properties = properties.with_headers(table(&extra.headers, message.trace));
     }
     let options = BasicPublishOptions { mandatory: message.assurance == Assurance::Confirmed, immediate: false };
     let body = std::mem::take(&mut message.body);

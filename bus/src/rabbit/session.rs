@@ -9,6 +9,7 @@ use tokio::sync::{OnceCell, oneshot, watch};
 use tokio::time::Instant;
 
 use super::echo::Echo;
+use super::lossy;
 use super::publisher::{self, Extra, Job, Publisher};
 use super::socket::Cutter;
 use crate::{Assurance, Outgoing, PublishError};
@@ -74,8 +75,8 @@ pub(super) struct Session {
 
 impl Session {
     pub async fn start(wire: Arc<Wire>, echo: Arc<Echo>, user: Arc<str>, deadline: Duration) -> Result<Self, Error> {
-        let confirmed = publisher::start(Arc::clone(&wire), true).await?;
-        let lossy = publisher::start(Arc::clone(&wire), false).await?;
+        let confirmed = publisher::start(Arc::clone(&wire)).await?;
+        let lossy = lossy::start(Arc::clone(&wire)).await?;
         Ok(Self { wire, echo, confirmed, announced: OnceCell::new(), lossy, user, deadline })
     }
 
@@ -120,7 +121,7 @@ impl Session {
         let publisher = match message.assurance {
             Assurance::Confirmed => &self.confirmed,
             Assurance::Announced => {
-                let opened = self.announced.get_or_try_init(|| publisher::start(Arc::clone(&self.wire), true));
+                let opened = self.announced.get_or_try_init(|| publisher::start(Arc::clone(&self.wire)));
                 opened.await.map_err(|_| PublishError::Disconnected)?
             }
             Assurance::Lossy => &self.lossy,

@@ -8,11 +8,13 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lapin::tcp::{AMQPUriTcpExt, RustlsConnector};
-use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::tcp::RustlsConnector;
+use lapin::uri::AMQPUri;
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
 use rustls::ClientConfig;
 use tokio::sync::watch;
+
+use super::runtime::Kit;
 
 /// Cuts a connection off; on drop, too.
 #[derive(Clone, Debug, Default)]
@@ -56,15 +58,15 @@ pub(super) async fn connect(
     steps: watch::Sender<()>,
 ) -> lapin::Result<Connection> {
     let properties = ConnectionProperties::default().with_connection_name(client_name.into());
-    let runtime = lapin::runtime::default_runtime()?;
+    let runtime = async_rs::Runtime::new(Kit::current());
     Connection::connector(
         uri,
         runtime,
         async move |uri: AMQPUri, runtime| {
             // The library's own way to TLS would trust whom the operating system trusts.
-            let plain = AMQPUri { scheme: AMQPScheme::AMQP, ..uri.clone() };
+            let address = runtime.to_socket_addrs((uri.authority.host.clone(), uri.authority.port));
             // In the library's own thread, which nobody else would end.
-            let stream = match tokio::time::timeout(timeout, plain.connect_async(&runtime)).await {
+            let stream = match tokio::time::timeout(timeout, AsyncTcpStream::connect(&runtime, address)).await {
                 Ok(stream) => stream?,
                 Err(_) => return Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
             };

@@ -100,20 +100,22 @@ impl Agent {
         })
     }
 
-    /// The readings, if they are due.
+    /// The readings, if they are due; a little early, if the node speaks anyway.
     pub(super) fn tell_metrics(&mut self, now: Now, effects: &mut Vec<Effect>) {
         if !self.speaks() {
             return;
         }
-        let due = match self.next_metrics {
-            Some(due) => due,
-            None => now.tick + self.some_of(FIRST_METRICS),
+        let period = self.judge.obeyed().metrics_period;
+        let speaks_anyway = self.voice.said_at() == Some(now.tick);
+        let (due, early) = match self.next_metrics {
+            Some(due) if speaks_anyway => (due, Millis(period.0 / 10)),
+            Some(due) => (due, Millis(0)),
+            None => (now.tick + self.some_of(FIRST_METRICS), Millis(0)),
         };
         self.next_metrics = Some(due);
-        if now.tick < due {
+        if now.tick + early < due {
             return;
         }
-        let period = self.judge.obeyed().metrics_period;
         // The phase stays, unless the process was away for longer than a period.
         let next = due + period;
         self.next_metrics = Some(if next > now.tick { next } else { now.tick + period });

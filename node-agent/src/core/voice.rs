@@ -14,6 +14,7 @@ const ANNOUNCEMENTS: u8 = 3;
 #[derive(Debug, Default)]
 pub(super) struct Voice {
     told: Option<Health>,
+    said_at: Option<Tick>,
     next: Tick,
     sequence: u32,
     /// Packets since the start.
@@ -52,6 +53,11 @@ impl Voice {
         self.sequence
     }
 
+    /// When something was said last.
+    pub(super) const fn said_at(&self) -> Option<Tick> {
+        self.said_at
+    }
+
     /// How many packets were counted since the start.
     pub(super) const fn total(&self) -> u64 {
         self.total
@@ -65,6 +71,7 @@ impl Voice {
     /// A packet was said that announces the silence of this pace.
     pub(super) fn said(&mut self, now: Tick, health: Option<Health>, keep_alive: Millis) {
         self.told = health;
+        self.said_at = Some(now);
         self.announced = match self.pace {
             Some(pace) if pace < keep_alive => self.announced + 1,
             _ => ANNOUNCEMENTS,

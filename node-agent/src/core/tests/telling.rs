@@ -14,6 +14,11 @@ fn metrics(effects: &[(u64, Effect)]) -> Vec<(u64, usize)> {
     effects.iter().filter_map(told).collect()
 }
 
+fn statuses_at(effects: &[(u64, Effect)]) -> Vec<u64> {
+    let is_status = |effect: &Effect| matches!(effect, Effect::Publish(message) if message.kind == status::KIND);
+    effects.iter().filter(|(_, effect)| is_status(effect)).map(|(at, _)| *at).collect()
+}
+
 #[test]
 fn metrics_begin_soon_after_joining_and_come_at_their_period() {
     let mut agent = member();
@@ -21,7 +26,9 @@ fn metrics_begin_soon_after_joining_and_come_at_their_period() {
     let told = metrics(&effects);
     assert!(told[0].0 <= 1_000, "{told:?}");
     let pauses: Vec<u64> = told.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
-    assert_eq!(pauses, [10_000, 10_000, 10_000]);
+    assert!((9_000..=10_000).contains(&pauses[0]), "the second ones go out with a keep-alive: {pauses:?}");
+    assert_eq!(pauses[1..], [10_000, 10_000]);
+    assert!(told[1..].iter().all(|(at, _)| statuses_at(&effects).contains(at)), "{told:?}");
     assert_eq!(told[0].1, 24);
     let (key, _, receipt) =
         effects.iter().find_map(|(_, effect)| packets(from_ref(effect), "metrics").pop()).expect("metrics");
@@ -48,7 +55,7 @@ fn another_period_and_what_is_switched_off_are_followed() {
     agent.step(at(2_000), delivered(policy));
     let told = metrics(&until(&mut agent, 9_000));
     assert!(told[0].0 <= 3_500, "{told:?}");
-    assert!(told.windows(2).all(|pair| pair[1].0 - pair[0].0 == 1_500), "{told:?}");
+    assert!(told.windows(2).all(|pair| (1_350..=1_650).contains(&(pair[1].0 - pair[0].0))), "{told:?}");
     assert!(told.iter().all(|(_, readings)| *readings == 23), "{told:?}");
 }
 
