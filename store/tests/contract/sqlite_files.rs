@@ -171,6 +171,7 @@ async fn the_sqlite3_program_reads_the_views_beside_a_running_store() {
     store.commit(&[crate::trusted::audited("ada", 1)]).await.unwrap();
     let down = changed(2, 1_001, NodeState::Down, bits(&[]), "silent");
     store.commit(&[changed(1, 1_000, NodeState::Degraded, bits(&["link", "fan"]), "status"), down]).await.unwrap();
+    store.take(&crate::lease::replica("zc-a"), None).await.unwrap();
     for view in crate::views::names(&store).await {
         assert!(!sqlite3(&path, &format!("SELECT * FROM {view}")).is_empty(), "{view}");
     }
