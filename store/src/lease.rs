@@ -170,8 +170,8 @@ impl Fence {
     }
 }
 
-/// How long one renewal may take: several fit into a lease.
-const PATIENCE: Duration = Duration::from_millis(800);
+/// How long one renewal may take, the making of a connection included: two fit into a lease.
+const PATIENCE: Duration = Duration::from_millis(1_500);
 
 impl Store {
     /// The tenure in which this store writes; `None` where nobody took the lease, and nothing is fenced.
@@ -209,13 +209,21 @@ impl Store {
     /// When the database does not answer. [`CommitError::Fenced`] when somebody else took it.
     pub async fn take_again(&self, me: &Replica) -> Result<Option<Tenure>, CommitError> {
         let Some(own) = self.tenure() else { return Ok(None) };
-        let stored = self.lease().await?;
-        let taken = match &stored {
-            Some(lease) if lease.generation == own.generation => self.take(me, Some(lease)).await?,
-            _ => None,
+        let again = async {
+            let stored = self.lease().await?;
+            let taken = match &stored {
+                Some(lease) if lease.generation == own.generation => self.take(me, Some(lease)).await?,
+                _ => None,
+            };
+            let stored = stored.map_or(0, |lease| lease.generation);
+            taken.ok_or(CommitError::Fenced { own: own.generation, stored })
         };
-        let stored = stored.map_or(0, |lease| lease.generation);
-        taken.map_or(Err(CommitError::Fenced { own: own.generation, stored }), |tenure| Ok(Some(tenure)))
+        let (tenure, done) = match again.await {
+            Ok(tenure) => (Some(tenure), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        self.tell(&done);
+        done.map(|()| tenure)
     }
 
     /// The lease as it stands; `None` before anybody ever took it.
@@ -229,7 +237,7 @@ impl Store {
         }
     }
 
-    /// Renews the lease, over a connection of its own; takes a second at most.
+    /// Renews the lease, over a connection of its own; takes a second and a half at most.
     ///
     /// # Errors
     /// When the database does not answer in time: whether the lease is still one's own is not known.

@@ -11,7 +11,7 @@ use super::{PostgresStore, within};
 use crate::{LoadError, OpenError, Replica, Sight, sql};
 
 /// How long one look may take.
-const LOOK: Duration = Duration::from_millis(800);
+const LOOK: Duration = Duration::from_millis(1_500);
 /// How long a connection that is told to end may take.
 const ENDING: Duration = Duration::from_secs(2);
 const ENDING_LOOK: Duration = Duration::from_millis(10);

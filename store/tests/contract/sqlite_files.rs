@@ -131,7 +131,7 @@ async fn a_database_from_the_future_is_refused_with_its_version() {
     let error = open(&path).await.unwrap_err();
     assert!(matches!(error, OpenError::Future { version: 99, .. }), "{error}");
     let text = error.to_string();
-    assert!(text.contains("schema version 99, this program knows up to 11"), "{text}");
+    assert!(text.contains("schema version 99, this program knows up to 12"), "{text}");
     assert!(text.contains("upgrade Rollcall"), "{text}");
     sqlite3(&path, "DELETE FROM _sqlx_migrations WHERE version = 99; UPDATE _sqlx_migrations SET checksum = x'00'");
     let error = open(&path).await.unwrap_err();
