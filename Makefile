@@ -19,16 +19,8 @@ demo: ## a whole zone on this machine; DEMO="--racks 4 --nodes 200 --for 30s" fo
 needs: ## install what the tests need (Debian packages; wants root)
 	@scripts/needs
 
-test: needs ## every test: unit, property, contract, simulation, end to end, packages, the compose cluster
-	@tests/compose/roots >/dev/null 2>&1 & $(CARGO) build --workspace --bins; built=$$?; wait; exit $$built
-	$(CARGO) test --workspace --no-fail-fast
-	RUSTFLAGS="--cfg loom" $(CARGO) test -p rollcall-placement --target-dir target/loom --lib loom & loom=$$!; \
-	ROLLCALL_TEST_RABBITMQ_ROOT=$$(scripts/rabbitmq4) $(CARGO) test -p rollcall-bus --test rights; rights=$$?; \
-	wait $$loom && exit $$rights
-	discovery/tests/avahi.sh
-	tests/packages/run
-	store/tests/postgres17
-	tests/compose/run
+test: needs ## every test and every lint: unit, property, contract, simulation, end to end, packages, the compose cluster
+	scripts/test
 
 test-api: ## the API from outside: the examples of its guide, and thousands of requests made up from docs/openapi.json
 	scripts/needs rabbitmq-server curl jq python3-venv

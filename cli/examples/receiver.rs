@@ -4,13 +4,13 @@
 //! receiver amqps://broker:5671/<vhost> <user> <directory> <policy.toml> [<group id>]
 //! ```
 //!
-//! `<user>` is the common name of the user's certificate, such as `user.ci@1a2b3c4d`; the directory holds `chain.pem`, `key.pem`
-//! and `roots.pem`; the policy is what `rollcall policy show` prints, so that this program knows k, l and min. With `amqp://` there
-//! is no certificate and nobody proves who speaks: for tests.
+//! `<user>` is the common name of the user's certificate, such as `user.ci@1a2b3c4d`, and the directory what `rollcall user add ci
+//! --certificate DIR` made: `cert.pem`, `key.pem` and `site.pem`. The policy is what `rollcall policy get` prints, so that this
+//! program knows k, l and min. With `amqp://` there is no certificate and nobody proves who speaks: for tests.
 //!
 //! It hears all that a node says to everybody: RA messages, capacities, and status packets that an RA message rides on. From the
-//! latter it knows how a node is. It does not know what only the zone knows, such as an order to drain a node: whoever has to
-//! respect that asks the zone for targets (docs/placement.md).
+//! latter it knows how a node is. A node that is drained falls silent. It does not know what only the zone knows, such as who was
+//! thrown out: whoever has to respect that asks the zone for targets (docs/placement.md).
 
 #![allow(clippy::print_stdout, reason = "what it finds is for people")]
 
@@ -113,7 +113,7 @@ fn connector(url: &str, user: &str, directory: &Path) -> anyhow::Result<Connecto
         let path = directory.join(name);
         std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))
     };
-    let (chain, key, roots) = (read("chain.pem")?, read("key.pem")?, read("roots.pem")?);
+    let (chain, key, roots) = (read("cert.pem")?, read("key.pem")?, read("site.pem")?);
     let identity = TlsIdentity::new(Credentials { user, chain: &chain, key: &key, roots: &roots })?;
     Ok(Connector::Secure { settings, identity })
 }

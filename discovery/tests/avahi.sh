@@ -70,9 +70,12 @@ look _zone._sub._rollcall._tcp 1
 '
 
 install_missing
-cargo build --quiet --manifest-path "$crate/Cargo.toml" --example announce
-target=$(cargo metadata --format-version 1 --no-deps --manifest-path "$crate/Cargo.toml" |
-    sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+announce=${ROLLCALL_ANNOUNCE:-}
+if [ -z "$announce" ]; then
+    cargo build --quiet --manifest-path "$crate/Cargo.toml" --example announce
+    announce=$(cargo metadata --format-version 1 --no-deps --manifest-path "$crate/Cargo.toml" |
+        sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/examples/announce
+fi
 
 ip netns add "$speaker"
 ip netns add "$browser"
@@ -82,7 +85,7 @@ ip -n "$browser" addr add 10.77.0.2/24 dev hear0
 ip -n "$speaker" link set say0 up
 ip -n "$browser" link set hear0 up
 
-ip netns exec "$speaker" "$target/debug/examples/announce" say0 10.77.0.1 >"$work/announce.log" 2>&1 &
+ip netns exec "$speaker" "$announce" say0 10.77.0.1 >"$work/announce.log" 2>&1 &
 announcer=$!
 ip netns exec "$browser" unshare --mount --pid --fork --kill-child sh -c "$browse" sh "$work" || {
     cat "$work/announce.log" >&2

@@ -159,6 +159,8 @@ pub struct Agent {
     /// How free it says it is; `None` unless a policy has it speak.
     speech: Option<Speech>,
     spoken: Spoken,
+    /// The order that drains it, if it did not come to nothing.
+    drain: Option<ActionId>,
     next_metrics: Option<Tick>,
     obedience: Obedience,
     acknowledgements: u64,
@@ -199,6 +201,7 @@ impl Agent {
             voice: Voice::default(),
             speech: None,
             spoken: Spoken::default(),
+            drain: None,
             next_metrics: None,
             obedience: Obedience::default(),
             acknowledgements: 0,

@@ -224,6 +224,9 @@ impl Agent {
     pub(super) fn on_ended(&mut self, now: Now, outcome: ActionOutcome, effects: &mut Vec<Effect>) {
         tracing::info!(action = %outcome.action_id, state = %outcome.state, "action {}: {}", outcome.state, outcome.message);
         self.orders.end(outcome.clone());
+        if outcome.state != ActionState::Done && self.drain == Some(outcome.action_id) {
+            self.drain = None;
+        }
         self.owe_outcome(now, outcome);
         // Those that wait and can no longer be carried out do not hold up the others.
         loop {
@@ -242,7 +245,12 @@ impl Agent {
             Reaction::Wait => {}
             Reaction::Repeat(outcome) => self.owe_outcome(now, outcome),
             Reaction::Settle(outcome) => effects.push(Effect::Record(outcome)),
-            Reaction::Begin(order) => effects.push(Effect::Act(order)),
+            Reaction::Begin(order) => {
+                if order.action == Action::Drain {
+                    self.drain = Some(order.action_id);
+                }
+                effects.push(Effect::Act(order));
+            }
         }
     }
 }

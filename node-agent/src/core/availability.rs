@@ -1,7 +1,8 @@
 //! How free this node says it is, by how often it speaks (A1, A2, A7): what `placement` decides becomes messages.
 //!
 //! An RA message rides on a status packet that leaves anyway, else it goes alone. A node says nothing without a policy that
-//! has it speak, without a session and a rack, and while it cannot tell how much of it is in use.
+//! has it speak, without a session and a rack, while it cannot tell how much of it is in use, and from an order to drain it on
+//! until the agent is started anew.
 
 use rand::RngExt;
 use rand::rngs::SmallRng;
@@ -123,17 +124,23 @@ impl Agent {
     /// Whether somebody is to be told how free this node is, so that it must be measured.
     #[must_use]
     pub fn wants_usage(&self) -> bool {
-        self.speech.is_some() && self.linked && !self.left && self.speaks()
+        self.speech.is_some() && self.linked && !self.left && self.offers_itself()
+    }
+
+    /// Whether it says how free it is: one that is drained asks for no work, so that also those who know nothing of the order
+    /// give it none.
+    fn offers_itself(&self) -> bool {
+        self.speaks() && self.drain.is_none()
     }
 
     /// How free it says it is, for whoever asks; `None` while it says nothing.
     pub(super) fn availability_sent(&self) -> Option<AvailabilitySent> {
-        self.speech.as_ref().filter(|_| self.speaks())?.sent()
+        self.speech.as_ref().filter(|_| self.offers_itself())?.sent()
     }
 
     /// When an RA message is due.
     pub(super) fn speech_due(&self) -> Option<Tick> {
-        self.speech.as_ref().filter(|_| self.speaks())?.due()
+        self.speech.as_ref().filter(|_| self.offers_itself())?.due()
     }
 
     /// Speaks by this plan from now on. One that is the same changes nothing: its phases go on.
@@ -166,6 +173,9 @@ impl Agent {
 
     /// The kinds that ride on a status packet that leaves now.
     pub(super) fn riding(&mut self, now: Tick) -> AvailabilityKinds {
+        if !self.offers_itself() {
+            return AvailabilityKinds::EMPTY;
+        }
         let Some(speech) = &mut self.speech else { return AvailabilityKinds::EMPTY };
         speech.forget_stale(now);
         let chance = &mut self.chance;
@@ -176,7 +186,7 @@ impl Agent {
 
     /// RA and capacity messages that are due.
     pub(super) fn tell_availability(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if !self.speaks() {
+        if !self.offers_itself() {
             return;
         }
         let (Some(speech), Some(assigned), Some(membership)) = (&mut self.speech, &self.assigned, &self.membership)

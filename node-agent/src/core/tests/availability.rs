@@ -1,6 +1,6 @@
 //! How free a node says it is: alone, riding on status packets, within its policy, and not at all.
 
-use rollcall_model::packet::ReadingsRequest;
+use rollcall_model::packet::{Action, ReadingsRequest};
 use rollcall_model::policy::{self, AvailabilitySettings, SchedulePoint, SentKinds};
 use rollcall_model::wire::availability::{CAPACITY_KIND, CapacityMessage, KIND, RaMessage};
 use rollcall_model::{AvailabilityKind, AvailabilityKinds};
@@ -116,6 +116,29 @@ fn a_node_that_cannot_tell_how_much_is_in_use_falls_silent_within_seconds() {
     agent.step(at(60_000), Event::Measured(blind));
     assert!(heard(&said(&mut agent, 60_000, 90_000, |_| None)).is_empty());
     assert!(!heard(&said(&mut agent, 90_000, 99_000, |_| Some(0.1))).is_empty());
+}
+
+#[test]
+fn a_node_that_is_drained_asks_for_no_work_unless_the_order_came_to_nothing() {
+    let mut agent =
+        joined(Agent::new(Settings { allowed: Allowed { drain: true, ..Allowed::default() }, ..settings() }));
+    let (group, node) = (GroupId::derived_from("rack-a"), agent.settings.identifier.node);
+    let settings = policy::Settings { availability: Some(speaking(SentKinds::Balance)), ..policy::Settings::default() };
+    let allowed_actions = vec![ActionKind::Drain];
+    agent.step(at(0), delivered(Packet::NodePolicy(NodePolicy { group, version: 1, settings, allowed_actions })));
+    let drained = |agent: &mut Agent, at_ms: u64, id: &str, ends: ActionState| {
+        let action_id = ActionId::derived_from(id);
+        let (automatic, deadline, time_limit_ms) = (false, UnixMillis(u64::MAX), 1_000);
+        let order = ActionOrder { action_id, group, node, action: Action::Drain, automatic, deadline, time_limit_ms };
+        agent.step(at(at_ms), delivered(Packet::ActionOrder(order)));
+        assert!(!agent.wants_usage() && heard(&said(agent, at_ms, at_ms + 10_000, |_| Some(0.1))).is_empty());
+        let outcome = ActionOutcome { action_id, node, state: ends, message: String::new(), at: UnixMillis(1) };
+        agent.step(at(at_ms + 10_000), Event::ActionEnded(outcome));
+        heard(&said(agent, at_ms + 10_000, at_ms + 20_000, |_| Some(0.1))).len()
+    };
+    assert!(!heard(&said(&mut agent, 0, 10_000, |_| Some(0.1))).is_empty());
+    assert!(drained(&mut agent, 10_000, "fails", ActionState::Failed) > 0);
+    assert_eq!(drained(&mut agent, 30_000, "succeeds", ActionState::Done), 0);
 }
 
 #[test]
