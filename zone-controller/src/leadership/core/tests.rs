@@ -113,7 +113,7 @@ fn faults() -> impl Strategy<Value = Vec<Fault>> {
 /// Runs three replicas for a minute of the world, a step of 10 ms at a time; checks every step. Says how often the lease was
 /// taken, and how long nobody acted in the end.
 fn run(speeds: [u64; 3], faults: &[Fault], delays: &[u64]) -> Result<(u64, u64), TestCaseError> {
-    let name = |index: usize| Name::new(&format!("zc-{index}")).unwrap();
+    let name = |index: usize| Name::new(format!("zc-{index}")).unwrap();
     let mut row = Row { generation: 0, beats: 0, holder: 0 };
     let mut replicas: Vec<Replica> = (0..3)
         .map(|index| Replica {
