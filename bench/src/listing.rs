@@ -145,6 +145,7 @@ async fn shared(store: &Store, shutdown: &Shutdown) -> anyhow::Result<Shared> {
         reads: Arc::default(),
         notices: Arc::default(),
         is_up: Arc::default(),
+        took_over: false,
         shutdown: shutdown.clone(),
     })
 }

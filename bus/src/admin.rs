@@ -218,6 +218,18 @@ impl Admin {
         }
     }
 
+    /// Ends a user's connections, and leaves the user. What was exclusively theirs, and what they had not acknowledged, is free
+    /// at once, even where nobody is left to answer the broker.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn cut_off(&self, user: &str) -> Result<(), AdminError> {
+        for connection in self.connections_of(user).await? {
+            self.remove(&["connections", &connection]).await?;
+        }
+        Ok(())
+    }
+
     /// Waits until a user has no connections; returns those that stay.
     async fn gone(&self, user: &str) -> Result<Vec<String>, AdminError> {
         let until = Instant::now() + CLOSING;

@@ -11,6 +11,7 @@ use crate::message::{Assurance, Outgoing};
 pub struct Sender {
     inbox: String,
     instance: InstanceId,
+    generation: Option<u64>,
     count: u64,
 }
 
@@ -18,7 +19,13 @@ impl Sender {
     /// A sender whose messages come from `inbox`; `instance` makes the message ids of this run its own.
     #[must_use]
     pub fn new(inbox: impl Into<String>, instance: InstanceId) -> Self {
-        Self { inbox: inbox.into(), instance, count: 0 }
+        Self { inbox: inbox.into(), instance, generation: None, count: 0 }
+    }
+
+    /// The same, of a zone in this generation: receivers obey no older one.
+    #[must_use]
+    pub fn in_generation(self, generation: u64) -> Self {
+        Self { generation: Some(generation), ..self }
     }
 
     /// The inbox answers come to.
@@ -48,7 +55,9 @@ impl Sender {
         self.count += 1;
         let id = MessageId::derived_from(&format!("{} {} {}", self.inbox, self.instance, self.count));
         let kind = packet.kind();
-        let body = Envelope::new(id, self.inbox.as_str(), now.wall, packet).encode();
+        let mut envelope = Envelope::new(id, self.inbox.as_str(), now.wall, packet);
+        envelope.generation = self.generation;
+        let body = envelope.encode();
         Outgoing { exchange, routing_key, body, kind, message_id: Some(id.to_string()), assurance, trace: None }
     }
 }

@@ -22,7 +22,9 @@ use rollcall_model::packet::{
 };
 use rollcall_model::wire::txt::{BrokerEndpoint, CheckinAnnouncement};
 use rollcall_model::wire::v1::Envelope;
-use rollcall_model::{CheckinId, InstanceId, Millis, Name, NodeId, Now, Purpose, SessionEpoch, Tick, ZoneId};
+use rollcall_model::{
+    CheckinId, InstanceId, Millis, Name, NodeId, Now, Purpose, SessionEpoch, Tick, ZoneFence, ZoneId,
+};
 use rollcall_model::{name, route};
 
 use self::alone::{Contact, Repeat};
@@ -122,6 +124,7 @@ impl Pending {
 pub struct Checkin {
     settings: Settings,
     sender: Sender,
+    fence: ZoneFence,
     memory: Memory,
     /// Whether the memory outlives this process: nothing is granted otherwise.
     durable: bool,
@@ -163,6 +166,7 @@ impl Checkin {
         Self {
             settings,
             sender,
+            fence: ZoneFence::default(),
             next_look: (!repeats.is_empty()).then(Tick::default),
             memory,
             durable,
@@ -226,19 +230,30 @@ impl Checkin {
             Event::Tick => self.on_tick(now, &mut effects),
             Event::Undecodable { reason } => self.count(reason, "a message was no control packet".into()),
             Event::Unentitled(error) => self.count(error.reason(), error.to_string()),
-            Event::Delivered(envelope) => match envelope.packet {
-                Packet::NodeSubscription(subscription) => self.on_subscription(now, *subscription, &mut effects),
-                Packet::JoinDecision(decision) => self.on_decision(now, decision, &mut effects),
-                Packet::GroupTable(table) => self.on_table(now, table, &mut effects),
-                Packet::Hello(_) => self.ask_for_table(now, &mut effects),
-                other => {
-                    self.count("unexpected_kind", format!("a {} packet came", other.kind()));
-                    effects.push(Effect::Park(format!("a check-in service takes no {} packet", other.kind())));
-                }
-            },
+            Event::Delivered(envelope) => self.on_packet(now, envelope, &mut effects),
         }
         self.announce(now, &mut effects);
         effects
+    }
+
+    fn on_packet(&mut self, now: Now, envelope: Envelope, effects: &mut Vec<Effect>) {
+        // Tables have a rule of their own, by which a zone that was set up anew is taken up.
+        let is_table = matches!(envelope.packet, Packet::GroupTable(_));
+        if let Err(old) = self.fence.admit(&envelope)
+            && !is_table
+        {
+            return self.count("old_zone", format!("a packet of the zone is not obeyed: {old}"));
+        }
+        match envelope.packet {
+            Packet::NodeSubscription(subscription) => self.on_subscription(now, *subscription, effects),
+            Packet::JoinDecision(decision) => self.on_decision(now, decision, effects),
+            Packet::GroupTable(table) => self.on_table(now, table, effects),
+            Packet::Hello(_) => self.ask_for_table(now, effects),
+            other => {
+                self.count("unexpected_kind", format!("a {} packet came", other.kind()));
+                effects.push(Effect::Park(format!("a check-in service takes no {} packet", other.kind())));
+            }
+        }
     }
 
     fn on_tick(&mut self, now: Now, effects: &mut Vec<Effect>) {

@@ -36,7 +36,7 @@ use rollcall_model::packet::{Ack, Packet, Presence, ZoneSubscriber};
 use rollcall_model::wire::status::NodeStatus;
 use rollcall_model::wire::txt::Hello;
 use rollcall_model::wire::v1::Envelope;
-use rollcall_model::{GroupId, InstanceId, Millis, Name, NodeId, NodeState, Now, Tick, ZoneId, route};
+use rollcall_model::{GroupId, InstanceId, Millis, Name, NodeId, NodeState, Now, Tick, ZoneFence, ZoneId, route};
 
 use self::availability::Availability;
 pub use self::availability::AvailabilityHeard;
@@ -187,6 +187,7 @@ pub enum Effect {
 pub struct Group {
     settings: Settings,
     sender: Sender,
+    fence: ZoneFence,
     /// The zone and its generation, once its hello was heard.
     zone: Option<(ZoneId, u64)>,
     next_ack: Option<Tick>,
@@ -229,6 +230,7 @@ impl Group {
         Self {
             settings,
             sender,
+            fence: ZoneFence::default(),
             zone: None,
             next_ack: None,
             subscription: None,
@@ -354,6 +356,10 @@ impl Group {
     }
 
     fn on_packet(&mut self, now: Now, envelope: Envelope, effects: &mut Vec<Effect>) {
+        if let Err(old) = self.fence.admit(&envelope) {
+            tracing::warn!(kind = envelope.packet.kind(), "a packet of the zone is not obeyed: {old}");
+            return self.refuse("old_zone");
+        }
         match envelope.packet {
             Packet::Presence(presence) => self.on_presence(now, presence, effects),
             Packet::ZoneSubscriber(subscriber) => self.on_subscriber(now, subscriber, effects),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::ZoneId;
+use crate::wire::v1::Envelope;
+use crate::{ZoneId, route};
 
 /// The latest generation of each zone that was heard. As text: a line `<zone id> <generation>` for each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +42,40 @@ impl GenerationGate {
                 self.0.insert(zone, told);
                 Ok(true)
             }
+        }
+    }
+}
+
+/// The generation of its zone that a receiver heard of last: what a zone controller says in an older one is not obeyed, however
+/// late it comes. One that was paused while another took over stands here, whatever it was in the middle of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ZoneFence(Option<(ZoneId, u64)>);
+
+impl ZoneFence {
+    /// A hello that is believed, or a packet, tells a generation.
+    ///
+    /// # Errors
+    /// [`OldGeneration`], of the same zone; nothing changed. Of another zone than the first nothing is kept.
+    pub fn heard(&mut self, zone: ZoneId, told: u64) -> Result<(), OldGeneration> {
+        match self.0 {
+            Some((own, known)) if own == zone && told < known => Err(OldGeneration { zone, told, known }),
+            Some((own, _)) if own != zone => Ok(()),
+            _ => {
+                self.0 = Some((zone, told));
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets a message pass, unless it comes from a zone controller of an older generation. One that tells no generation is of
+    /// an older version, and passes.
+    ///
+    /// # Errors
+    /// [`OldGeneration`].
+    pub fn admit(&mut self, envelope: &Envelope) -> Result<(), OldGeneration> {
+        match (route::zone_of_inbox(&envelope.from), envelope.generation) {
+            (Some(zone), Some(told)) => self.heard(zone, told),
+            _ => Ok(()),
         }
     }
 }
@@ -87,5 +122,26 @@ mod tests {
             assert!(text.parse::<GenerationGate>().is_err(), "{text:?}");
         }
         assert_eq!("".parse(), Ok(GenerationGate::default()));
+    }
+
+    #[test]
+    fn what_an_older_zone_controller_says_is_not_obeyed_however_late_it_comes() {
+        let (zone, other) = (ZoneId::derived_from("z"), ZoneId::derived_from("other"));
+        let said = |zone: ZoneId, generation: Option<u64>| {
+            let packet =
+                crate::packet::Packet::HelloRequest(crate::packet::HelloRequest { name: "a".parse().unwrap() });
+            let id = crate::MessageId::derived_from("m");
+            let mut envelope = Envelope::new(id, route::zone_inbox(zone), crate::UnixMillis(1), packet);
+            envelope.generation = generation;
+            Envelope::decode(&envelope.encode()).unwrap()
+        };
+        let mut fence = ZoneFence::default();
+        assert_eq!(fence.admit(&said(zone, Some(4))), Ok(()));
+        assert_eq!(fence.admit(&said(zone, Some(4))), Ok(()));
+        assert_eq!(fence.heard(zone, 6), Ok(()));
+        assert_eq!(fence.admit(&said(zone, Some(5))), Err(OldGeneration { zone, told: 5, known: 6 }));
+        assert_eq!(fence.admit(&said(zone, None)), Ok(()), "an older version tells none");
+        assert_eq!(fence.admit(&said(other, Some(1))), Ok(()), "another zone is judged elsewhere");
+        assert_eq!(fence.heard(zone, 5).unwrap_err().known, 6);
     }
 }

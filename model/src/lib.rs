@@ -30,7 +30,7 @@ pub mod wire;
 pub use availability::{AvailabilityKind, AvailabilityKinds};
 pub use capability::{Capability, CapabilityDigest};
 pub use figures::{Durations, LinkFigures};
-pub use generation::{GenerationGate, OldGeneration};
+pub use generation::{GenerationGate, OldGeneration, ZoneFence};
 pub use hardware::HardwareTopology;
 pub use health::{Health, HealthBits};
 pub use id::{ActionId, CheckinId, GroupId, InstanceId, JoinId, MessageId, NodeId, SessionEpoch, ZoneId};

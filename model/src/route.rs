@@ -59,6 +59,12 @@ pub fn zone_inbox(zone: ZoneId) -> String {
     format!("inbox.zone.{zone}")
 }
 
+/// The zone whose inbox this is; `None` for any other queue.
+#[must_use]
+pub fn zone_of_inbox(queue: &str) -> Option<ZoneId> {
+    queue.strip_prefix("inbox.zone.")?.parse().ok()
+}
+
 /// Inbox of a group controller.
 #[must_use]
 pub fn group_inbox(group: GroupId) -> String {

@@ -26,7 +26,7 @@ use rollcall_model::policy::Resolved;
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{
     ActionId, AvailabilityKinds, CapabilityDigest, CheckinId, HardwareTopology, InstanceId, Millis, Name,
-    NodeIdentifier, Now, SessionEpoch, Tick, route,
+    NodeIdentifier, Now, SessionEpoch, Tick, ZoneFence, route,
 };
 
 use self::actions::{Allowed, Orders};
@@ -141,6 +141,7 @@ pub enum Receipt {
 pub struct Agent {
     settings: Settings,
     sender: Sender,
+    fence: ZoneFence,
     chance: SmallRng,
     linked: bool,
     checkin: Option<CheckinId>,
@@ -187,6 +188,7 @@ impl Agent {
             orders: Orders::new(std::mem::take(&mut settings.allowed), remembered),
             settings,
             sender,
+            fence: ZoneFence::default(),
             linked: false,
             checkin: None,
             subscription: Question::now(Tick::default()),
@@ -315,6 +317,9 @@ impl Agent {
     }
 
     fn on_packet(&mut self, now: Now, envelope: Envelope, effects: &mut Vec<Effect>) {
+        if let Err(old) = self.fence.admit(&envelope) {
+            return effects.push(Effect::Drop(format!("a packet of the zone is not obeyed: {old}")));
+        }
         match envelope.packet {
             Packet::Assignment(assignment) => self.on_assignment(now, assignment, effects),
             Packet::Membership(membership) => self.on_membership(now, membership),

@@ -20,6 +20,8 @@ pub enum Exit {
     Unreachable,
     /// 4: what was waited for did not come true in time; the command line alone.
     TimedOut,
+    /// 5: another took over meanwhile; the zone controller alone, which stands by once it is started again.
+    Superseded,
 }
 
 impl Exit {
@@ -32,6 +34,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Unreachable => 3,
             Self::TimedOut => 4,
+            Self::Superseded => 5,
         }
     }
 }

@@ -216,6 +216,17 @@ pub enum CommitError {
         /// What was to be written.
         got: u64,
     },
+    /// Another zone controller acts for the zone by now.
+    #[error(
+        "another zone controller acts for this zone since generation {stored}; this one is of generation {own}, and nothing was \
+         written"
+    )]
+    Fenced {
+        /// The generation of this store.
+        own: u64,
+        /// The generation that may write.
+        stored: u64,
+    },
     /// The database belongs to another zone.
     #[error(
         "this database belongs to zone {stored}, not to zone {got}: the zone id follows from the machine and the \
@@ -276,6 +287,12 @@ pub enum CommitError {
 }
 
 impl CommitError {
+    /// Whether another zone controller took over: this one must end.
+    #[must_use]
+    pub const fn is_fenced(&self) -> bool {
+        matches!(self, Self::Fenced { .. })
+    }
+
     /// Whether the same batch may be written later as it is: the disk is full, the server is away. See
     /// [`Writable`](crate::Writable).
     #[must_use]

@@ -20,6 +20,7 @@ mod built;
 mod change;
 mod committed;
 mod error;
+mod lease;
 mod plan;
 mod postgres;
 mod prune;
@@ -46,6 +47,7 @@ pub use crate::audit::{AuditMark, AuditStep};
 pub use crate::built::Sql;
 pub use crate::change::{Change, GroupKind, GroupRule, IssuedBy, TrustChange};
 pub use crate::error::{AskError, AuditError, CommitError, Damaged, LoadError, OpenError, QueryError};
+pub use crate::lease::{Contest, Lease, Renewal, Replica, Sight, Tenure};
 pub use crate::prune::{HistoryPruned, Pruning};
 pub use crate::record::{
     ActionRecord, AlertState, CertificateRecord, GroupRecord, HeldRecord, JoinRecord, JoinState, NodeRecord,

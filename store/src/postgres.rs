@@ -6,6 +6,7 @@
 //! API. Every wait is bounded.
 
 mod answer;
+mod contest;
 pub(crate) mod failure;
 mod link;
 mod migrate;
@@ -24,14 +25,16 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, SqlStr};
 use tokio::sync::Mutex;
 
+pub(crate) use self::contest::Contest;
 pub(crate) use self::place::Place;
 use self::writer::Writer;
+use crate::lease::Fence;
 use crate::prune::{Pruned, Step};
 use crate::readers::{Lent, Readers};
 use crate::topology::Topology;
 use crate::{
-    AskError, AskLimits, Asker, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, OpenError,
-    QueryError, Snapshot, Table, audit, sql,
+    AskError, AskLimits, Asker, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, Lease, LoadError,
+    OpenError, QueryError, Replica, Snapshot, Table, audit, sql,
 };
 
 /// How many of the program's own questions, and of other people's, are answered at once.
@@ -47,6 +50,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(crate) struct PostgresStore {
     writer: Mutex<Writer>,
+    /// For the lease alone, so that it is renewed whatever is being written.
+    renewing: Mutex<Option<PgConnection>>,
+    place: Place,
+    fence: Fence,
     /// For the program's own statements.
     select: Readers<PgConnectOptions>,
     /// The same, where the zone itself waits.
@@ -58,12 +65,22 @@ pub(crate) struct PostgresStore {
 impl PostgresStore {
     /// Opens, checks, migrates.
     pub(crate) async fn open(place: Place) -> Result<Self, OpenError> {
-        let opened = open::open(&place).await?;
+        let connection = open::locked(&place).await?;
+        Self::with(place, connection).await
+    }
+
+    /// With a connection that has the lock.
+    async fn with(place: Place, connection: PgConnection) -> Result<Self, OpenError> {
+        let opened = open::open(&place, connection).await?;
+        let fence = Fence::default();
         Ok(Self {
-            writer: Mutex::new(Writer::new(place.clone(), opened.connection)),
+            writer: Mutex::new(Writer::new(place.clone(), opened.connection, fence.clone())),
+            renewing: Mutex::new(None),
+            fence,
             select: Readers::new(place.selecting(), SELECTING),
             zone: Readers::new(place.selecting(), OF_ZONE),
             ask: Readers::new(place.reading(opened.reader.as_deref()), ASKING),
+            place,
         })
     }
 
@@ -101,6 +118,49 @@ impl PostgresStore {
     }
 }
 
+impl PostgresStore {
+    pub(crate) const fn fence(&self) -> &Fence {
+        &self.fence
+    }
+
+    pub(crate) async fn take(&self, me: &Replica, seen: Option<&Lease>) -> Result<Option<u64>, sqlx::Error> {
+        self.writer.lock().await.take(me, seen).await
+    }
+
+    pub(crate) async fn lease(&self) -> Result<Option<Lease>, sqlx::Error> {
+        let read =
+            self.read(&self.zone, PATIENCE, async |connection: &mut PgConnection| sql::lease::lease(connection).await);
+        read.await?
+    }
+
+    pub(crate) async fn renew(&self, generation: u64, patience: Duration) -> Result<Option<u64>, sqlx::Error> {
+        self.renewing(patience, async |connection| sql::lease::renew(connection, generation).await).await
+    }
+
+    pub(crate) async fn release(&self, generation: u64, patience: Duration) -> Result<(), sqlx::Error> {
+        self.renewing(patience, async |connection| sql::lease::release(connection, generation).await).await
+    }
+
+    /// Whoever fails, or is cancelled half-way, leaves no connection behind.
+    async fn renewing<T>(
+        &self,
+        patience: Duration,
+        what: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
+        within(patience, async {
+            let mut place = self.renewing.lock().await;
+            let mut connection = match place.take() {
+                Some(connection) => connection,
+                None => open::connect(&self.place).await?,
+            };
+            let done = what(&mut connection).await?;
+            *place = Some(connection);
+            Ok(done)
+        })
+        .await
+    }
+}
+
 /// Ends in an error when it takes too long.
 async fn within<T>(patience: Duration, what: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
     tokio::time::timeout(patience, what).await.unwrap_or_else(|_| Err(failure::silent()))
@@ -108,7 +168,7 @@ async fn within<T>(patience: Duration, what: impl Future<Output = Result<T, sqlx
 
 impl Topology for PostgresStore {
     async fn close(self) {
-        let Self { writer, select, zone, ask } = self;
+        let Self { writer, select, zone, ask, .. } = self;
         for readers in [select, zone, ask] {
             readers.close().await;
         }

@@ -8,6 +8,7 @@ pub(crate) mod copy;
 pub(crate) mod count;
 mod dialect;
 mod fetch;
+pub(crate) mod lease;
 mod link;
 mod prune;
 mod restored;

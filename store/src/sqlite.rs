@@ -21,13 +21,14 @@ use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) use self::open::{APPLICATION_ID, NEWEST};
 pub(crate) use self::place::Place;
+use crate::lease::Fence;
 use crate::prune::{Pruned, Step};
 use crate::readers::Readers;
 use crate::sql::TOUCH;
 use crate::topology::Topology;
 use crate::{
-    AskError, AskLimits, Asker, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, LoadError, OpenError,
-    QueryError, Snapshot, Table, audit, plan, sql,
+    AskError, AskLimits, Asker, AuditError, AuditMark, AuditStep, Bind, Change, CommitError, Lease, LoadError,
+    OpenError, QueryError, Replica, Snapshot, Table, audit, plan, sql,
 };
 
 /// An open database.
@@ -36,6 +37,7 @@ pub(crate) struct SqliteStore {
     writer: Mutex<SqliteConnection>,
     /// How the writer of a file is opened.
     writing: Option<SqliteConnectOptions>,
+    fence: Fence,
     /// Whether the writer was last seen in trouble: SQLite itself ends a transaction when the disk is full, which the
     /// driver does not notice. Another connection is made then.
     is_doubtful: AtomicBool,
@@ -107,8 +109,41 @@ impl SqliteStore {
         let stored = sql::stored(&mut *transaction, &subjects).await?;
         let writes = plan::plan(stored, changes)?;
         sql::all(&mut *transaction, &writes).await?;
+        self.judge(&mut transaction).await?;
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// Whether this store may still write.
+    async fn judge(&self, connection: &mut SqliteConnection) -> Result<(), CommitError> {
+        if self.fence.is_up() {
+            self.fence.judge(sql::lease::fence(connection).await?)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) const fn fence(&self) -> &Fence {
+        &self.fence
+    }
+
+    pub(crate) async fn take(&self, me: &Replica, seen: Option<&Lease>) -> Result<Option<u64>, sqlx::Error> {
+        let mut connection = self.writer().await?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let taken = sql::lease::take(&mut *transaction, me, seen).await?;
+        transaction.commit().await?;
+        Ok(taken)
+    }
+
+    pub(crate) async fn lease(&self) -> Result<Option<Lease>, sqlx::Error> {
+        sql::lease::lease(&mut *self.writer().await?).await
+    }
+
+    pub(crate) async fn renew(&self, generation: u64) -> Result<Option<u64>, sqlx::Error> {
+        sql::lease::renew(&mut *self.writer().await?, generation).await
+    }
+
+    pub(crate) async fn release(&self, generation: u64) -> Result<(), sqlx::Error> {
+        sql::lease::release(&mut *self.writer().await?, generation).await
     }
 
     fn doubt<T>(&self, done: &Result<T, CommitError>) {
@@ -152,6 +187,7 @@ impl Topology for SqliteStore {
             let mut connection = self.writer().await?;
             let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
             let pruned = sql::prune(&mut *transaction, step, now).await?;
+            self.judge(&mut transaction).await?;
             transaction.commit().await?;
             Ok(pruned)
         };

@@ -6,6 +6,7 @@ mod brokers;
 mod daemon;
 mod namespace;
 mod outsider;
+mod postgres;
 mod process;
 mod programs;
 mod site;
@@ -30,6 +31,7 @@ pub use brokers::{Broker, Brokers};
 pub use daemon::Daemon;
 pub use namespace::Namespace;
 pub use outsider::Outsider;
+pub use postgres::Postgres;
 pub use process::Process;
 pub use programs::program;
 pub use site::{Certified, Login, Site, now};
@@ -220,7 +222,11 @@ impl Stage {
     /// Starts a zone of so many racks and agents (agent `i` in rack `i mod racks`) and waits until everybody is in.
     pub async fn fleet(&self, racks: usize, agents: usize) -> Fleet {
         // The zone first: it gives the others their tokens.
-        let zone = self.zone().started();
+        self.fleet_of(self.zone().started(), racks, agents).await
+    }
+
+    /// The same with a zone controller that was started.
+    pub async fn fleet_of(&self, zone: Daemon, racks: usize, agents: usize) -> Fleet {
         let fleet = Fleet {
             racks: (0..racks).map(|index| self.rack(&rack_name(index)).started()).collect(),
             agents: (0..agents).map(|index| self.agent(index, &rack_name(index % racks)).started()).collect(),

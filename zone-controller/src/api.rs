@@ -120,6 +120,8 @@ pub struct Shared {
     pub notices: Arc<Notices>,
     /// How free nodes are, as the zone hears it.
     pub availability: Availability,
+    /// Whether it took over from another zone controller when it started.
+    pub took_over: bool,
     /// Whether the zone is up, and takes commands.
     pub is_up: Arc<AtomicBool>,
     /// Asked for when the zone controller ends.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use rollcall_bus::RabbitSettings;
 use rollcall_discovery::DiscoverySettings;
 use rollcall_model::capability::Attribute;
+use rollcall_model::name::NameError;
 use rollcall_model::{Capability, Millis, Name, Purpose};
 use rollcall_startup::traces::TracesConfig;
 use rollcall_store::Retention;
@@ -62,6 +63,9 @@ pub struct Config {
     /// Check-in services the zone has run.
     #[serde(default)]
     pub checkin: CheckinConfig,
+    /// What this zone controller is called, where several stand by for one zone.
+    #[serde(default)]
+    pub replica: ReplicaConfig,
     /// How long history is kept.
     #[serde(default)]
     pub retention: Retention,
@@ -76,6 +80,25 @@ pub struct Config {
 pub struct IdentityConfig {
     /// The zone directory that `rollcall ca init` made.
     pub directory: PathBuf,
+}
+
+/// A zone controller among several of one zone.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReplicaConfig {
+    /// Its name, which no other zone controller of the zone has; that of this machine where it is not said.
+    pub name: Option<Name>,
+}
+
+impl ReplicaConfig {
+    /// Its name.
+    ///
+    /// # Errors
+    /// When it has none, and what this machine is called cannot stand for it.
+    pub fn name(&self) -> Result<Name, NameError> {
+        let host = || Name::new(rustix::system::uname().nodename().to_string_lossy());
+        self.name.clone().map_or_else(host, Ok)
+    }
 }
 
 /// How the broker's users are made: through RabbitMQ's management API.

@@ -23,6 +23,7 @@ mod policies;
 mod readings;
 mod refusals;
 mod rules;
+mod succession;
 #[cfg(test)]
 mod tests;
 mod unplaced;
@@ -58,6 +59,7 @@ pub use self::policies::PolicyProgress;
 use self::readings::Asked;
 use self::refusals::Refusals;
 use self::rules::{Rules, SavedRules};
+pub use self::succession::Succession;
 use self::unplaced::Unplaced;
 
 /// What a zone is told once, at its start.
@@ -87,6 +89,8 @@ pub struct Settings {
     pub places: Vec<CheckinPlace>,
     /// How certificates are issued.
     pub trust: TrustSettings,
+    /// The lease it acts under, where several zone controllers could.
+    pub succession: Option<Succession>,
 }
 
 /// What happens to a zone.
@@ -191,8 +195,9 @@ impl Zone {
     /// call the groups that are already members.
     #[must_use]
     pub fn start(now: Now, settings: Settings, saved: Snapshot) -> (Self, Vec<Effect>) {
-        let generation = saved.zone.as_ref().map_or(0, |zone| zone.generation) + 1;
-        let sender = Sender::new(route::zone_inbox(settings.zone), settings.instance);
+        let next = saved.zone.as_ref().map_or(0, |zone| zone.generation) + 1;
+        let generation = settings.succession.as_ref().map_or(next, |succession| succession.tenure.generation);
+        let sender = Sender::new(route::zone_inbox(settings.zone), settings.instance).in_generation(generation);
         let mut members: BTreeMap<GroupId, BTreeSet<NodeId>> = BTreeMap::new();
         for node in &saved.nodes {
             if let Some(group) = node.physical {
@@ -238,6 +243,9 @@ impl Zone {
             generation: self.generation,
             at: now.wall,
         })];
+        if let Some(succession) = &self.settings.succession {
+            effects.extend(succession.effects(now, &self.settings.zone.to_string()));
+        }
         self.overview.places = self.places.reports();
         for node in self.nodes.values().filter(|node| node.physical.is_none() && node.instance.is_some()) {
             self.unplaced.wait_for(now.tick, node.node);

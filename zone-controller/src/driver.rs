@@ -30,6 +30,7 @@ pub use self::saving::keep_trying;
 use crate::RunError;
 use crate::availability::Committed;
 use crate::core::{Command, Effect, Event, Overview, PolicyProgress, Rejection, Settings, Zone};
+use crate::leadership::Office;
 use crate::trust::Trust;
 
 /// Why a command was not carried out, or is not known to have been.
@@ -78,6 +79,8 @@ pub struct Driver {
     pub clock: Clock,
     /// Who waits for the answer to a command.
     pub waiting: Waiting,
+    /// Whether it may act.
+    pub office: Office,
     /// What signs the hello, where the zone has an identity.
     pub trust: Option<Arc<Trust>>,
     /// Questions and commands from the API.
@@ -134,6 +137,10 @@ impl Driver {
         loop {
             let deadline = self.zone.next_deadline();
             let woken = wait(&mut inputs, &mut self.asks, deadline, self.clock, &self.shutdown).await;
+            // What is decided while the lease has lapsed would be decided of what may not be so any more.
+            if !self.until_entitled().await? {
+                break;
+            }
             match woken {
                 Woken::Deliveries(which, deliveries) => self.handle(&mut inputs.consumers[which], deliveries).await?,
                 Woken::Sighted(sighting) => self.sighted(sighting).await?,
@@ -267,12 +274,15 @@ impl Driver {
         let effects = self.zone.command(self.clock.now(), request, command);
         let batch = Batch::of(effects);
         if let Err(error) = self.try_to_save(&batch.changes).await {
+            if error.is_fenced() {
+                return Err(RunError::unsaved(error));
+            }
             tracing::error!("a command could not be saved: {error}; the zone starts anew from what is saved");
             self.waiting.answer(request, Err(CommandError::NotSaved(error.to_string())));
             self.start_anew().await?;
             return Ok(Restarted::Yes);
         }
-        let (unroutable, failed) = self.publish(batch.messages).await;
+        let (unroutable, failed) = self.publish(batch.messages).await?;
         let untaken = unroutable.first().map(|routing_key| PublishError::Unroutable {
             exchange: route::ZONE.into(),
             routing_key: routing_key.clone(),
@@ -287,6 +297,7 @@ impl Driver {
 
     async fn start_anew(&mut self) -> Result<(), RunError> {
         let saved = self.saved().await?;
+        self.next_generation().await?;
         let (mut zone, first) = Zone::start(self.clock.now(), self.settings.clone(), saved);
         zone.recall_places(crate::placed(&self.store).await?);
         self.zone = zone;
@@ -308,8 +319,9 @@ impl Driver {
         let batch = Batch::of(effects);
         let (is_saved, is_said) = (!batch.changes.is_empty(), !batch.messages.is_empty());
         let (saved, saving) = Stretch::until(self.save(&batch.changes)).await;
-        saved.map_err(RunError::Commit)?;
-        let ((unroutable, _), saying) = Stretch::until(self.publish(batch.messages)).await;
+        saved.map_err(RunError::unsaved)?;
+        let (said, saying) = Stretch::until(self.publish(batch.messages)).await;
+        let (unroutable, _) = said?;
         traced.iter().filter(|_| is_saved).for_each(|it| it.part("save", Kind::Internal, saving));
         traced.iter().filter(|_| is_said).for_each(|it| it.part("publish", Kind::Producer, saying));
         self.answer_all(batch.answers);
@@ -317,10 +329,16 @@ impl Driver {
     }
 
     /// Publishes; says which messages nobody takes, and the first of any other failure.
-    async fn publish(&self, messages: Vec<Outgoing>) -> (Vec<String>, Option<PublishError>) {
+    ///
+    /// # Errors
+    /// When the zone may not act any more: nothing was published.
+    async fn publish(&mut self, messages: Vec<Outgoing>) -> Result<(Vec<String>, Option<PublishError>), RunError> {
         let (mut unroutable, mut failed) = (Vec::new(), None);
         if messages.is_empty() {
-            return (unroutable, failed);
+            return Ok((unroutable, failed));
+        }
+        if !self.until_entitled().await? {
+            return Ok((unroutable, Some(PublishError::Disconnected)));
         }
         let keys: Vec<String> = messages.iter().map(|message| message.routing_key.clone()).collect();
         let results = pin!(self.bus.publish_all(messages)).await;
@@ -335,7 +353,7 @@ impl Driver {
                 }
             }
         }
-        (unroutable, failed)
+        Ok((unroutable, failed))
     }
 
     fn answer_all(&mut self, answers: Vec<(u64, Result<Value, Rejection>)>) {
@@ -351,8 +369,8 @@ impl Driver {
         let events = unroutable.into_iter().map(|routing_key| Event::Unroutable { routing_key });
         let effects: Vec<Effect> = events.flat_map(|event| self.zone.step(now, event)).collect();
         let batch = Batch::of(effects);
-        self.save(&batch.changes).await.map_err(RunError::Commit)?;
-        let (unroutable, _) = self.publish(batch.messages).await;
+        self.save(&batch.changes).await.map_err(RunError::unsaved)?;
+        let (unroutable, _) = self.publish(batch.messages).await?;
         if !unroutable.is_empty() {
             tracing::debug!(?unroutable, "nobody takes these, either");
         }

@@ -7,9 +7,10 @@ use rollcall_bus::{ConnectError, ConsumeError, DeclareError};
 use rollcall_discovery::DiscoveryError;
 use rollcall_identity::files::FileError;
 use rollcall_model::ZoneId;
+use rollcall_model::name::NameError;
 use rollcall_startup::traces::TracesError;
 use rollcall_startup::{Exit, Failure};
-use rollcall_store::{CommitError, LoadError, QueryError};
+use rollcall_store::{CommitError, LoadError, OpenError, QueryError};
 
 use crate::trust::{AdministratorError, TrustError};
 use crate::zone_id;
@@ -20,6 +21,21 @@ pub enum RunError {
     /// The zone id cannot be made.
     #[error(transparent)]
     ZoneId(#[from] zone_id::ZoneIdError),
+    /// What this machine is called is no name.
+    #[error("replica.name is missing, and what this machine is called cannot stand for it: {0}")]
+    ReplicaName(#[from] NameError),
+    /// There is no thread to renew the zone's lease on.
+    #[error("the zone's lease cannot be kept: {0}")]
+    Keeper(#[source] std::io::Error),
+    /// The topology cannot be opened.
+    #[error(transparent)]
+    Open(OpenError),
+    /// Another zone controller acts for the zone by now.
+    #[error(
+        "another zone controller acts for this zone since generation {0}: this one has ended, and nothing of it was obeyed \
+         or saved since; started again it stands by"
+    )]
+    Superseded(u64),
     /// The database belongs to another zone.
     #[error(
         "the database belongs to zone {stored}, but machine and secret make zone {derived}: restore the secret file, or \
@@ -77,14 +93,38 @@ pub enum RunError {
     Commit(#[source] CommitError),
 }
 
+impl RunError {
+    /// What a change that could not be saved means.
+    pub(crate) fn unsaved(error: CommitError) -> Self {
+        match error {
+            CommitError::Fenced { stored, .. } => Self::Superseded(stored),
+            error => Self::Commit(error),
+        }
+    }
+}
+
 impl From<RunError> for Failure {
     /// What trying again would not change is a wrong use of the program.
     fn from(error: RunError) -> Self {
         let exit = match &error {
+            RunError::Superseded(_) => Exit::Superseded,
+            RunError::Open(error) => opened(error),
             RunError::ZoneId(_) | RunError::OtherZone { .. } | RunError::Connect(_) | RunError::Trust(_) => Exit::Usage,
-            RunError::Admin(_) | RunError::AdminPassword(_) | RunError::Traces(_) => Exit::Usage,
+            RunError::Admin(_) | RunError::AdminPassword(_) | RunError::Traces(_) | RunError::ReplicaName(_) => {
+                Exit::Usage
+            }
             _ => Exit::Unreachable,
         };
         Self::caused_by(exit, &error)
+    }
+}
+
+/// A database that cannot be had now may be later; what trying again would not change is a wrong use of the program.
+pub(crate) const fn opened(error: &OpenError) -> Exit {
+    match error {
+        OpenError::InUse { .. } | OpenError::Folder { .. } | OpenError::File { .. } => Exit::Unreachable,
+        OpenError::Database { .. } | OpenError::Migration { .. } => Exit::Unreachable,
+        OpenError::Unreachable { .. } | OpenError::Held { .. } => Exit::Unreachable,
+        _ => Exit::Usage,
     }
 }

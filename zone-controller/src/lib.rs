@@ -8,6 +8,7 @@ pub mod core;
 mod driver;
 mod error;
 pub mod feed;
+pub mod leadership;
 pub mod topology;
 pub mod trust;
 mod web;
@@ -27,36 +28,30 @@ use rollcall_identity::files::read_secret;
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{GroupId, InstanceId, Name, Principal, ZoneId, route};
 use rollcall_startup::traces::Tracer;
-use rollcall_startup::{Clock, Exit, Failure, Pulse, Shutdown};
-use rollcall_store::{OpenError, QueryError, Store};
+use rollcall_startup::{Clock, Failure, Pulse, Shutdown};
+use rollcall_store::{QueryError, Store};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 pub use crate::error::RunError;
 
 use crate::config::Config;
-use crate::core::{Admission, Settings, TablePolicy, Zone};
+use crate::core::{Admission, Settings, Succession, TablePolicy, Zone};
 use crate::driver::{Driver, Inputs, Waiting};
 use crate::feed::Feed;
+use crate::leadership::core::Standing;
+use crate::leadership::{Keeper, Office};
 use crate::trust::{Administrator, BrokerUsers, Trust, TrustError};
 
 /// How long the zone waits for its own user at the broker before it tries to log in all the same.
 const ADMISSION: Duration = Duration::from_secs(1);
 
-/// Opens the topology.
+/// Opens the topology for a zone that has one controller; see [`leadership::open`] for one that has several.
 ///
 /// # Errors
 /// When it cannot be had, and when it is not this program's: the latter is a wrong configuration.
 pub async fn open_store(url: &str) -> Result<Store, Failure> {
-    Store::open(url).await.map_err(|error| {
-        let exit = match &error {
-            OpenError::InUse { .. } | OpenError::Folder { .. } | OpenError::File { .. } => Exit::Unreachable,
-            OpenError::Database { .. } | OpenError::Migration { .. } => Exit::Unreachable,
-            OpenError::Unreachable { .. } | OpenError::Held { .. } => Exit::Unreachable,
-            _ => Exit::Usage,
-        };
-        Failure::caused_by(exit, &error)
-    })
+    Store::open(url).await.map_err(|error| RunError::Open(error).into())
 }
 
 /// What a running zone controller tells whoever started it in-process.
@@ -96,6 +91,9 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let Parts { connector, endpoint, store, mut discovery, pulse } = parts;
     let (zone, clock) = (identify(&config)?, Clock::start());
+    // Renewed from the first moment on.
+    let office = Office::of(&store, clock);
+    let keeper = Keeper::start(&office, &store, &shutdown).map_err(RunError::Keeper)?;
     let tracer = Tracer::of_process(&config.traces, env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))?;
     let listen = config.api.listen;
     let listener = TcpListener::bind(listen).await.map_err(|source| RunError::Listen { address: listen, source })?;
@@ -114,14 +112,20 @@ pub async fn run(
     let users = broker_users(&config, &connector, trust.as_deref(), &store, &shutdown)?;
 
     // Its own user first, or its first login is refused. A broker that does not answer must not keep the API away.
-    let _ = tokio::time::timeout(ADMISSION, users.admit(&Principal::Zone(zone), &Principal::Zone(zone).user_in(zone)))
-        .await;
+    let own = Principal::Zone(zone);
+    let _ = tokio::time::timeout(ADMISSION, users.admit(&own, &own.user_in(zone))).await;
+    let from = store.tenure().filter(|_| store.is_shared()).and_then(|tenure| tenure.from);
+    if from.is_some_and(|from| !from.is_released) {
+        // Of one that was paused the broker would wait for heartbeats; it holds the zone's inbox and messages meanwhile.
+        let _ = tokio::time::timeout(ADMISSION, users.cut_off(&own.user_in(zone))).await;
+    }
     let inbox = route::zone_inbox(zone);
     let client_name = format!("rollcall zone-controller {}", config.name);
     let attachment = Attachment { principal: Principal::Zone(zone), inbox: inbox.clone(), client_name, endpoint: None };
     let bus = connector.attach(attachment).await?;
     pulse.follow(bus.proven());
-    let settings = settings(&config, zone, endpoint, api);
+    let succession = succession(&config, &store)?;
+    let settings = Settings { succession, ..settings(&config, zone, endpoint, api) };
     let (ear, availability, committed) = availability::open(zone, clock, (bus.clone(), store.for_zone()), &saved);
     let (mut core, first) = Zone::start(clock.now(), settings.clone(), saved);
     core.recall_places(placed(&store).await?);
@@ -153,6 +157,7 @@ pub async fn run(
         notices: Arc::default(),
         availability,
         is_up: Arc::clone(&is_up),
+        took_over: settings.succession.as_ref().is_some_and(Succession::is_takeover),
         sessions: trust::session_key(trust.as_deref())?,
         ended: Arc::default(),
         paced: Arc::new(api::Paced::new(config.api.paces())),
@@ -171,7 +176,9 @@ pub async fn run(
     let trying = tokio::spawn(driver::keep_trying(store.clone(), shutdown.clone()));
     let pruning = tokio::spawn(driver::keep_pruning(store.clone(), config.retention.clone(), clock, shutdown.clone()));
     let (waiting, shutdown_of) = (Waiting::default(), shutdown.clone());
+    let (leaving, held, leased) = (bus.clone(), office.clone(), store.clone());
     let driver = Driver {
+        office,
         zone: core,
         settings,
         bus,
@@ -195,6 +202,9 @@ pub async fn run(
     };
     let ended = opening.run(&config, &shutdown, running).await;
     shutdown.request();
+    // From here on nothing is said or done in the zone's name: another may begin.
+    leaving.close().await;
+    keeper.leave().await;
     // A panic of the server was logged; the zone's own end is what counts.
     let _ = server.await;
     let _ = reading.await;
@@ -204,7 +214,10 @@ pub async fn run(
     if let Some(keepers) = keepers {
         let _ = keepers.await;
     }
-    ended
+    match held.standing() {
+        Standing::Over => Err(leadership::superseded(&leased).await),
+        _ => ended,
+    }
 }
 
 /// A zone controller that waits for its broker.
@@ -335,13 +348,23 @@ fn own_machine(config: &Config) -> api::Credentials {
     api::Credentials::OwnMachine(api::OwnMachine::called(names.dns))
 }
 
-fn settings(config: &Config, zone: ZoneId, broker: BrokerEndpoint, api: SocketAddr) -> Settings {
-    let addresses = addresses(config);
-    let api = match (&config.api.announce, api.ip().is_unspecified(), addresses.first()) {
+/// Where others reach the API.
+fn api_address(config: &Config, listening: SocketAddr) -> String {
+    match (&config.api.announce, listening.ip().is_unspecified(), addresses(config).first()) {
         (Some(announced), ..) => announced.clone(),
-        (None, true, Some(address)) => SocketAddr::new(*address, api.port()).to_string(),
-        _ => api.to_string(),
-    };
+        (None, true, Some(address)) => SocketAddr::new(*address, listening.port()).to_string(),
+        _ => listening.to_string(),
+    }
+}
+
+/// The lease that a store was opened under.
+fn succession(config: &Config, store: &Store) -> Result<Option<Succession>, RunError> {
+    let Some(tenure) = store.tenure() else { return Ok(None) };
+    Ok(Some(Succession { tenure, name: config.replica.name()? }))
+}
+
+fn settings(config: &Config, zone: ZoneId, broker: BrokerEndpoint, api: SocketAddr) -> Settings {
+    let (addresses, api) = (addresses(config), api_address(config, api));
     let groups = &config.logical_groups;
     Settings {
         zone,
@@ -359,6 +382,7 @@ fn settings(config: &Config, zone: ZoneId, broker: BrokerEndpoint, api: SocketAd
         },
         keep_alive: config.keep_alive(),
         places: config.checkin.places.iter().map(config::PlaceConfig::place).collect(),
+        succession: None,
         trust: core::TrustSettings { required: config.identity.is_some(), ..core::TrustSettings::default() },
     }
 }

@@ -8,8 +8,8 @@ use rollcall_bus::Connector;
 use rollcall_discovery::Discovery;
 use rollcall_startup::{Exit, Failure, LogFormat, Pulse, ServiceManager, Shutdown, finish, init_logging, load};
 use rollcall_zone_controller::config::Config;
-use rollcall_zone_controller::{Parts, Running, open_store};
-use tokio::sync::oneshot;
+use rollcall_zone_controller::{Parts, Running, leadership};
+use tokio::sync::{mpsc, oneshot};
 
 /// Manages one zone: announces it, admits groups, keeps its topology, serves its API.
 #[derive(Parser)]
@@ -36,22 +36,26 @@ async fn daemon(arguments: Arguments) -> Result<(), Failure> {
         return Ok(());
     }
     let shutdown = Shutdown::on_signals()?;
-    let store = open_store(&config.database).await?;
+    let (pulse, stands) = (Pulse::default(), config.broker.proof_stands());
+    let (running, up) = oneshot::channel::<Running>();
+    let ((told, mut lines), felt, manager) = (mpsc::channel(2), pulse.clone(), ServiceManager::from_environment());
+    let (status, is_up) = (manager.clone(), told.clone());
+    tokio::spawn(async move {
+        // Otherwise it ended before it was up.
+        if let Ok(up) = up.await {
+            let line = format!("zone {} generation {}, API on {}", up.zone, up.generation, up.api);
+            status.status(&line);
+            let _ = is_up.try_send(line);
+        }
+    });
+    // Ready is who acts, and who stands by.
+    let ready = async move { lines.recv().await.unwrap_or_default() };
+    let _told = manager.attend(ready, move || felt.is_felt(stands), shutdown.clone());
+    let Some(store) = leadership::open(&config, &pulse, &told, &shutdown).await? else { return Ok(()) };
     let discovery =
         Discovery::start(&config.discovery).map_err(|error| Failure::caused_by(Exit::Unreachable, &error))?;
     let endpoint = config.broker.endpoint().map_err(|error| Failure::caused_by(Exit::Usage, &error))?;
-    let (pulse, stands) = (Pulse::default(), config.broker.proof_stands());
     let connector = Connector::Rabbit(config.broker.clone());
-    let parts = Parts { connector, endpoint, store, discovery, pulse: pulse.clone() };
-    let (running, up) = oneshot::channel::<Running>();
-    let ready = async move {
-        match up.await {
-            Ok(up) => format!("zone {} generation {}, API on {}", up.zone, up.generation, up.api),
-            // It ended before it was up.
-            Err(_) => std::future::pending().await,
-        }
-    };
-    let healthy = move || pulse.is_felt(stands);
-    let _told = ServiceManager::from_environment().attend(ready, healthy, shutdown.clone());
+    let parts = Parts { connector, endpoint, store, discovery, pulse };
     Ok(rollcall_zone_controller::run(config, parts, shutdown, running).await?)
 }

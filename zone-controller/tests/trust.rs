@@ -49,6 +49,7 @@ fn settings() -> Settings {
         keep_alive: Millis(1_000),
         places: vec![],
         trust: TrustSettings::default(),
+        succession: None,
     }
 }
 

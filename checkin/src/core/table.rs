@@ -2,7 +2,7 @@
 
 use rollcall_model::packet::{GroupTable, Packet, TableRequest};
 use rollcall_model::wire::txt::CheckinAnnouncement;
-use rollcall_model::{Millis, Now, route};
+use rollcall_model::{Millis, Now, ZoneFence, route};
 
 use super::{Checkin, Effect, Settings, TABLE_PERIOD};
 use crate::memory::Record;
@@ -38,7 +38,10 @@ impl Checkin {
             }
         }
         self.zone_spoke(now);
-        self.doubted = None;
+        if self.doubted.take() == Some(table.version) {
+            // The zone counts anew, so its generations do, too.
+            self.fence = ZoneFence::default();
+        }
         self.confirmed = true;
         if self.memory.table() != Some(&table) {
             self.save(Record::Table(Box::new(table)), effects);

@@ -166,3 +166,27 @@ fn refusals_are_answered_counted_and_reported() {
             .all(|(_, packet)| !matches!(packet, Packet::CheckinReport(_)))
     );
 }
+
+/// An event of the zone's, in a generation.
+fn said(generation: u64, event: Event) -> Event {
+    let Event::Delivered(envelope) = event else { return event };
+    let inbox = route::zone_inbox(ZoneId::derived_from("z"));
+    let mut envelope = Envelope::new(envelope.id, inbox, envelope.sent, envelope.packet);
+    envelope.generation = Some(generation);
+    Event::Delivered(envelope)
+}
+
+#[test]
+fn an_older_zone_controller_is_not_obeyed_and_a_zone_that_counts_anew_is() {
+    let mut service = service();
+    service.step(at(0), said(5, delivered(table(5 << 32))));
+    service.step(at(0), ask("run1", [10, 1, 0, 9]));
+    assert!(service.step(at(5), said(4, accepted("run1", 3))).is_empty());
+    assert_eq!(service.report().refused.get("old_zone"), Some(&1));
+    assert_eq!(sent(&service.step(at(6), said(5, accepted("run1", 4)))).len(), 1);
+    // Its database is a new one: the table comes twice.
+    service.step(at(10), said(1, delivered(table(1 << 32))));
+    service.step(at(20), said(1, delivered(table(1 << 32))));
+    service.step(at(30), ask("run2", [10, 1, 0, 9]));
+    assert_eq!(sent(&service.step(at(35), said(1, accepted("run2", 5)))).len(), 1);
+}

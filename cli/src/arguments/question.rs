@@ -20,7 +20,7 @@ Views: v_zones, v_nodes, v_groups, v_group_health, v_node_health_bits,
 v_health_history, v_assignments, v_hardware, v_channels, v_checkins, v_alerts,
 v_group_alerts, v_events, v_capabilities, v_indicators, v_policies,
 v_rule_groups, v_memberships, v_rule_history, v_actions, v_channel_messages,
-v_analytics, v_group_metrics, v_combinations. To see the columns of one:
+v_analytics, v_group_metrics, v_combinations, v_controllers. To see the columns of one:
 `SELECT * FROM v_nodes LIMIT 1`. Nothing can be changed this way.
 
 Examples:

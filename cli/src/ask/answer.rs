@@ -30,6 +30,9 @@ pub struct Status {
     pub groups: Vec<KindCount>,
     /// Open alerts per severity.
     pub alerts: Vec<SeverityCount>,
+    /// Its controllers; none from a zone that has one only and keeps no lease.
+    #[serde(default)]
+    pub controllers: Vec<Controller>,
     /// Version of the policy in force; 0 for none.
     #[serde(default)]
     pub policy_version: u64,
@@ -44,6 +47,19 @@ pub struct Status {
     pub summaries: BTreeMap<String, Summary>,
     /// Other zones heard, by id: name and addresses.
     pub neighbours: BTreeMap<String, String>,
+}
+
+/// A zone controller, of which a zone may have several.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Controller {
+    /// Its name.
+    pub name: String,
+    /// Where its API is.
+    pub address: String,
+    /// `active`, `standby`, or `ended`.
+    pub role: String,
+    /// When it was last heard of.
+    pub last_seen_at: String,
 }
 
 /// A zone.

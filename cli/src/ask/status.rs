@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use rollcall_model::NodeState;
 
-use super::answer::{Checkin, CheckinReport, Group, Status, Summary};
+use super::answer::{Checkin, CheckinReport, Controller, Group, Status, Summary};
 use super::grid::{Column, Grid, Text};
 use super::look::{Look, Tone, clean, counted, short};
 
@@ -19,6 +19,11 @@ pub fn render(status: &Status, groups: &[Group], checkins: &[Checkin], look: &Lo
     };
     let zone = &status.zone;
     line("zone", format!("{}  {}  generation {}", clean(&zone.name), clean(&zone.id), zone.generation));
+    for Controller { name, address, role, last_seen_at } in &status.controllers {
+        let state = if role == "active" { clean(role) } else { format!("last seen {}", clean(last_seen_at)) };
+        let title = if role == "standby" { "standby" } else { "controller" };
+        line(title, format!("{}  {}  {state}", clean(name), clean(address)));
+    }
     line("broker", footing(&status.broker, look));
     if !status.database.is_empty() {
         line("database", footing(&status.database, look));

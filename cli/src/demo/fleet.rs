@@ -170,6 +170,7 @@ impl Fleet {
             },
             logical_groups: LogicalGroupsConfig::default(),
             checkin: CheckinConfig { places: vec![self.checkin_place()] },
+            replica: rollcall_zone_controller::config::ReplicaConfig::default(),
             retention: Retention::default(),
             traces: TracesConfig::default(),
         };

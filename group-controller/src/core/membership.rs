@@ -32,6 +32,8 @@ impl Group {
             }
             _ => {}
         }
+        // Not older than what is known, as was just seen.
+        let _ = self.fence.heard(hello.zone, hello.generation);
         self.zone = Some((hello.zone, hello.generation));
         effects.push(Effect::Announce(self.ack(hello.zone, hello.generation)));
         // If the announcement is not heard (no multicast here), the broker carries the ACK a little later.

@@ -11,6 +11,7 @@ mod mending;
 mod obeying;
 mod orders;
 mod sealed;
+mod superseded;
 mod told;
 
 fn at(ms: u64) -> Now {

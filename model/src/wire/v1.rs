@@ -26,6 +26,10 @@ pub struct Envelope {
     pub from: String,
     /// Sender's wall clock.
     pub sent: UnixMillis,
+    /// The generation a zone controller speaks in; nobody else, and no zone controller before 0.9, has one. A receiver that
+    /// heard of a later one does not obey ([`crate::ZoneFence`]).
+    #[serde(default, rename = "gen", skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
     /// The packet.
     #[serde(flatten)]
     pub packet: Packet,
@@ -86,7 +90,7 @@ impl Envelope {
     /// Wraps a packet.
     #[must_use]
     pub fn new(id: MessageId, from: impl Into<String>, sent: UnixMillis, packet: Packet) -> Self {
-        Self { v: VERSION, id, from: from.into(), sent, packet }
+        Self { v: VERSION, id, from: from.into(), sent, generation: None, packet }
     }
 
     /// The bytes.

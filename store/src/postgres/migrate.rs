@@ -7,7 +7,7 @@ use super::place::Place;
 use crate::OpenError;
 
 /// Every migration, oldest first. A released one is never edited; a new one gets the next number, the same as in SQLite.
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (5, "topology", include_str!("../../../migrations/postgres/0005_topology.sql")),
     (6, "views", include_str!("../../../migrations/postgres/0006_views.sql")),
     (7, "retention", include_str!("../../../migrations/postgres/0007_retention.sql")),
@@ -15,6 +15,7 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
     (9, "questions", include_str!("../../../migrations/postgres/0009_questions.sql")),
     (10, "serials", include_str!("../../../migrations/postgres/0010_serials.sql")),
     (11, "user_entries", include_str!("../../../migrations/postgres/0011_user_entries.sql")),
+    (12, "lease", include_str!("../../../migrations/postgres/0012_lease.sql")),
 ];
 
 pub(super) async fn migrate(connection: &mut PgConnection, place: &Place) -> Result<(), OpenError> {

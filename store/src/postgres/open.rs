@@ -35,14 +35,25 @@ pub(super) struct Opened {
     pub reader: Option<String>,
 }
 
-pub(super) async fn open(place: &Place) -> Result<Opened, OpenError> {
+/// A connection to a database that is ours, or will be.
+pub(super) async fn connected(place: &Place) -> Result<PgConnection, OpenError> {
     let mut connection = connect(place).await.map_err(|source| refused(place, source))?;
     check_server(&mut connection, place).await?;
     refuse_what_is_not_ours(&mut connection, place).await?;
+    Ok(connection)
+}
+
+/// The same, with the lock.
+pub(super) async fn locked(place: &Place) -> Result<PgConnection, OpenError> {
+    let mut connection = connected(place).await?;
     match lock(&mut connection).await.map_err(says(place, "taking the writer's lock"))? {
-        None => {}
-        Some(holder) => return Err(OpenError::Held { place: place.shown().into(), holder }),
+        None => Ok(connection),
+        Some(holder) => Err(OpenError::Held { place: place.shown().into(), holder }),
     }
+}
+
+/// Makes it ready with a connection that has the lock.
+pub(super) async fn open(place: &Place, mut connection: PgConnection) -> Result<Opened, OpenError> {
     migrate(&mut connection, place).await?;
     sql::tell_indicators(&mut connection).await.map_err(says(place, "writing the dictionary of indicators"))?;
     let reader = reader_role(&mut connection, place).await.map_err(says(place, "making the role for readers"))?;

@@ -7,8 +7,9 @@ use sqlx::{Connection, PgConnection};
 
 use super::place::Place;
 use super::{failure, open, within};
+use crate::lease::Fence;
 use crate::prune::{Pruned, Step};
-use crate::{Change, CommitError, plan, sql};
+use crate::{Change, CommitError, Lease, Replica, plan, sql};
 
 /// How long a batch may take.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -23,6 +24,7 @@ struct Unsettled {
 #[derive(Debug)]
 pub(super) struct Writer {
     place: Place,
+    fence: Fence,
     connection: Option<PgConnection>,
     /// The server's process of the last connection: it may hold the lock still.
     process: Option<i32>,
@@ -32,8 +34,25 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(place: Place, connection: PgConnection) -> Self {
-        Self { place, connection: Some(connection), process: None, ending: None, unsettled: None }
+    pub(super) fn new(place: Place, connection: PgConnection, fence: Fence) -> Self {
+        Self { place, connection: Some(connection), fence, process: None, ending: None, unsettled: None }
+    }
+
+    /// Takes the lease; what is written from now on is written in its generation.
+    pub(super) async fn take(&mut self, me: &Replica, seen: Option<&Lease>) -> Result<Option<u64>, sqlx::Error> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.relocked().await?,
+        };
+        let taken = within(PATIENCE, async {
+            let mut transaction = connection.begin().await?;
+            let taken = sql::lease::take(&mut *transaction, me, seen).await?;
+            transaction.commit().await?;
+            Ok(taken)
+        });
+        let taken = taken.await?;
+        self.connection = Some(connection);
+        Ok(taken)
     }
 
     pub(super) async fn close(self) {
@@ -69,7 +88,12 @@ impl Writer {
         self.ending = None;
         let tried = tokio::time::timeout(PATIENCE, self.attempt(&mut connection, changes)).await;
         let done = tried.unwrap_or_else(|_| Err(failure::silent().into()));
-        let is_lost = matches!(&done, Err(CommitError::Database(error)) if failure::is_lost(error));
+        // Whoever is fenced off gives up its connection, and the lock with it.
+        let is_lost = match &done {
+            Err(CommitError::Database(error)) => failure::is_lost(error),
+            Err(error) => error.is_fenced(),
+            Ok(()) => false,
+        };
         if !is_lost {
             self.connection = Some(connection);
         } else if let Some(transaction) = self.ending.take() {
@@ -98,10 +122,15 @@ impl Writer {
         let tried = async {
             let mut transaction = connection.begin().await?;
             let pruned = sql::prune(&mut *transaction, step, now).await?;
+            let stored = sql::lease::fence(&mut *transaction).await?;
+            if self.fence.judge(stored).is_err() {
+                return Ok((pruned, stored));
+            }
             transaction.commit().await?;
-            Ok(pruned)
+            Ok((pruned, stored))
         };
-        let pruned = within(PATIENCE, tried).await?;
+        let (pruned, stored) = within(PATIENCE, tried).await?;
+        self.fence.judge(stored)?;
         self.connection = Some(connection);
         Ok(pruned)
     }
@@ -112,16 +141,27 @@ impl Writer {
         let stored = sql::stored(&mut *transaction, &subjects).await?;
         let writes = plan::plan(stored, changes)?;
         sql::all(&mut *transaction, &writes).await?;
-        let number = "SELECT pg_current_xact_id()::text, pg_backend_pid()";
-        let (number, process) = sqlx::query_as::<_, (String, i32)>(number).fetch_one(&mut *transaction).await?;
+        let number = "SELECT pg_current_xact_id()::text, pg_backend_pid(), (SELECT generation FROM zone_lease)";
+        let row = sqlx::query_as::<_, (String, i32, Option<i64>)>(number).fetch_one(&mut *transaction).await?;
+        let (number, process, generation) = row;
         self.process = Some(process);
+        // The lock is ours, and nobody takes the lease without it: what stands there now stands there at the end, too.
+        self.fence.judge(generation.and_then(|generation| u64::try_from(generation).ok()))?;
         // From here on it may be written although nobody says so.
         self.ending = Some(number);
         Ok(transaction.commit().await?)
     }
 
-    /// Another connection, with the lock.
-    async fn connect(&mut self) -> Result<PgConnection, sqlx::Error> {
+    /// Another connection, with the lock; none for who is fenced off, so that the lock is left to the one who may write.
+    async fn connect(&mut self) -> Result<PgConnection, CommitError> {
+        let mut connection = self.relocked().await?;
+        if self.fence.is_up() {
+            self.fence.judge(within(PATIENCE, sql::lease::fence(&mut connection)).await?)?;
+        }
+        Ok(connection)
+    }
+
+    async fn relocked(&mut self) -> Result<PgConnection, sqlx::Error> {
         let mut connection = open::connect(&self.place).await?;
         let Some(holder) = within(PATIENCE, open::lock(&mut connection)).await? else {
             tracing::info!("connected to the database again");

@@ -75,7 +75,7 @@ const fn numbered(name: &'static str, key: &'static [Key]) -> Table {
 use Key::{Number, Text};
 
 /// In an order in which each refers to earlier ones only.
-pub(crate) static TABLES: [Table; 29] = [
+pub(crate) static TABLES: [Table; 31] = [
     table("zone", &[Text("zone_id")]),
     Table { is_filled: true, ..table("indicators", &[Number("bit")]) },
     table("capabilities", &[Text("capability")]),
@@ -105,6 +105,8 @@ pub(crate) static TABLES: [Table; 29] = [
     table("api_users", &[Text("name")]),
     table("audit", &[Number("seq")]),
     table("prunings", &[Text("history")]),
+    Table { flags: &["is_released"], ..table("zone_lease", &[Number("one")]) },
+    table("zone_standbys", &[Text("instance")]),
 ];
 
 /// Kept by the database itself from others, which are written before them.

@@ -15,6 +15,7 @@ use sqlx::{ConnectOptions, Connection, SqlSafeStr, SqliteConnection};
 use tokio::sync::Mutex;
 
 use super::{FileReaders, SqliteStore};
+use crate::lease::Fence;
 use crate::readers::Readers;
 use crate::{OpenError, sql};
 
@@ -22,7 +23,7 @@ use crate::{OpenError, sql};
 pub(crate) const APPLICATION_ID: i64 = 0x526F_6C6C;
 
 /// Every migration, oldest first. A released one is never edited; a new one gets the next number.
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 12] = [
     (1, "topology", include_str!("../../../migrations/sqlite/0001_topology.sql")),
     (2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
     (3, "health_and_groups", include_str!("../../../migrations/sqlite/0003_health_and_groups.sql")),
@@ -34,6 +35,7 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
     (9, "questions", include_str!("../../../migrations/sqlite/0009_questions.sql")),
     (10, "serials", include_str!("../../../migrations/sqlite/0010_serials.sql")),
     (11, "user_entries", include_str!("../../../migrations/sqlite/0011_user_entries.sql")),
+    (12, "lease", include_str!("../../../migrations/sqlite/0012_lease.sql")),
 ];
 
 /// The newest version this program knows.
@@ -59,6 +61,7 @@ pub(super) async fn memory() -> Result<SqliteStore, OpenError> {
     Ok(SqliteStore {
         writer: Mutex::new(connection),
         writing: None,
+        fence: Fence::default(),
         is_doubtful: AtomicBool::new(false),
         readers: None,
         _lock: None,
@@ -103,6 +106,7 @@ pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
     Ok(SqliteStore {
         writer: Mutex::new(writer),
         writing: Some(writing),
+        fence: Fence::default(),
         is_doubtful: AtomicBool::new(false),
         readers: Some(readers),
         _lock: Some(lock),

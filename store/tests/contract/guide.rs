@@ -38,6 +38,7 @@ pub async fn fleet(store: &Store) {
     store.commit(&everything_wanted()).await.unwrap();
     store.commit(&good_for_ever()).await.unwrap();
     store.commit(&[changed(1, 901, NodeState::Healthy, no_fan, "status"), acknowledged(1, 1_100)]).await.unwrap();
+    store.take(&crate::lease::replica("zc-a"), None).await.unwrap();
 }
 
 pub async fn every_example_of_the_sql_guide_runs(store: &Store) {

@@ -10,10 +10,12 @@ mod groups;
 mod guards;
 mod guide;
 mod health;
+mod lease;
 mod nodes;
 mod orders;
 mod policies;
 mod postgres_columns;
+mod postgres_lease;
 mod postgres_people;
 mod postgres_server;
 mod postgres_upgrade;
@@ -164,6 +166,9 @@ contract! {
     trust::a_long_audit_log_is_walked_in_steps,
     trust::nothing_of_a_batch_that_fails_is_in_the_log,
     guards::everything_that_is_wanted_may_be_committed_again,
+    lease::each_tenure_is_greater_than_any_before_and_than_the_zones_generation,
+    lease::a_lease_that_does_not_stand_as_it_was_seen_is_not_taken,
+    lease::a_lease_is_renewed_given_back_and_taken_again,
     asking::columns_are_named_when_no_row_is,
     asking::values_keep_their_kind,
     asking::the_row_limit_cuts_and_says_so,

@@ -86,7 +86,7 @@ async fn a_database_from_the_future_or_of_another_build_is_refused() {
     server().psql(&database, sql);
     let (error, text) = refused(&url).await;
     assert!(matches!(error, OpenError::Future { version: 99, .. }), "{text}");
-    assert!(text.contains("schema version 99, this program knows up to 11"), "{text}");
+    assert!(text.contains("schema version 99, this program knows up to 12"), "{text}");
     server().psql(&database, "DELETE FROM _sqlx_migrations WHERE version = 99");
     server().psql(&database, "UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 5");
     let (error, text) = refused(&url).await;

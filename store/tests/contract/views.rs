@@ -58,6 +58,7 @@ pub async fn every_view_answers_on_an_empty_and_a_full_store(store: &Store) {
     changes.extend(everything_wanted());
     changes.push(crate::trusted::audited("ada", 1));
     store.commit(&changes).await.unwrap();
+    store.take(&crate::lease::replica("zc-a"), None).await.unwrap().unwrap();
     for view in &views {
         assert!(!rows(store, &format!("SELECT * FROM {view}")).await.is_empty(), "{view}");
     }

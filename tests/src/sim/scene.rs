@@ -141,6 +141,7 @@ impl Scene {
             keep_alive: Millis(1_000),
             places: Vec::new(),
             trust: TrustSettings::default(),
+            succession: None,
         }
     }
 

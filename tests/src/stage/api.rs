@@ -114,6 +114,18 @@ impl Api {
         self.send(method, path, body.to_string(), "application/json").await
     }
 
+    /// The same of a zone that may not answer.
+    ///
+    /// # Errors
+    /// When nobody answers, or not in JSON.
+    pub async fn try_command(&self, method: &str, path: &str, body: Value) -> Result<(u16, Value), String> {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).map_err(|error| error.to_string())?;
+        let request = self.client()?.request(method, format!("https://{}{path}", self.address)).json(&body);
+        let answer = request.send().await.map_err(|error| error.to_string())?;
+        let code = answer.status().as_u16();
+        Ok((code, answer.json().await.map_err(|error| error.to_string())?))
+    }
+
     /// Sets a policy; the status code and the JSON answer.
     ///
     /// # Panics

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Daemon, Namespace, Stage, Wish, ZONE, node_name};
+use super::{Api, Daemon, Namespace, Stage, Wish, ZONE, node_name};
 
 /// The check-in service of a stage.
 pub const CHECKIN: &str = "checkin-1";
@@ -45,6 +45,12 @@ impl Stage {
         let api = self.api();
         let (address, identity) = (api.address(), api.identity().to_owned());
         Wish { api: address, identity, kind, name: joins_as.to_owned(), file: self.token_of(name) }
+    }
+
+    /// A token for a daemon, asked of this API.
+    #[must_use]
+    pub fn wish_of(&self, api: &Api, kind: &'static str, name: &str) -> Wish {
+        Wish { api: api.address(), ..self.wish(kind, name, name) }
     }
 
     /// The zone controller.

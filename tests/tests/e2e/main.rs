@@ -21,6 +21,7 @@ mod restarts;
 mod simulation;
 mod starting;
 mod strangers;
+mod takeover;
 mod tracing;
 mod trust;
 
@@ -87,6 +88,9 @@ fn main() -> ExitCode {
         events::a_program_of_a_user_hears_every_event_in_order_and_can_say_nothing,
         monitoring::every_daemon_tells_its_figures_and_rules_dashboard_and_guide_name_no_others,
         tracing::one_trace_of_a_join_shows_every_hop_and_a_dead_collector_holds_up_nobody,
+        takeover::a_killed_zone_controller_is_taken_over_from_within_five_seconds,
+        takeover::a_zone_controller_that_ends_in_order_is_taken_over_from_within_a_second,
+        takeover::a_zone_controller_that_was_paused_is_refused_everywhere_and_ends,
         places::a_checkin_service_is_run_where_the_zone_wants_it_and_replaced,
         places::known_nodes_check_in_while_the_zone_is_away,
         strangers::acks_that_do_not_count_are_ignored_and_counted_by_reason,

@@ -69,6 +69,7 @@ async fn serve() -> SocketAddr {
         channels: Default::default(),
         logical_groups: Default::default(),
         checkin: Default::default(),
+        replica: Default::default(),
         retention: Default::default(),
         traces: Default::default(),
     };

@@ -36,6 +36,7 @@ pub async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> R
         zone: shared.name.to_string(),
         generation: shared.generation,
         is_up: shared.is_up.load(Ordering::Acquire),
+        took_over: shared.took_over,
         link: shared.bus.figures(),
         database_is_writable,
         counted,

@@ -64,7 +64,11 @@ pub async fn status(State(shared): State<Arc<Shared>>) -> Answer {
     let alerts = counted::alerts(&shared).await?;
     let policy_version = counted::policy_version(&shared).await?;
     let waiting = rows(&shared, "SELECT COUNT(*) AS waiting FROM v_combinations WHERE state = 'waiting'", &[]).await?;
+    let controllers =
+        "SELECT name, address, role, generation, since, last_seen_at FROM v_controllers ORDER BY role, name";
+    let controllers = rows(&shared, controllers, &[]).await?;
     Ok(Json(json!({
+        "controllers": controllers,
         "zone": { "id": shared.zone, "name": shared.name, "generation": shared.generation },
         "broker": broker,
         "database": database,

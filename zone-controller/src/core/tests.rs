@@ -26,6 +26,7 @@ mod places;
 mod policies;
 mod refusals;
 mod rules;
+mod succession;
 
 const NOW: Now = Now { tick: Tick(0), wall: UnixMillis(1_700_000_000_000) };
 
@@ -47,6 +48,7 @@ fn settings(create_unknown: bool) -> Settings {
         keep_alive: Millis(1_000),
         places: vec![],
         trust: TrustSettings::default(),
+        succession: None,
     }
 }
 

@@ -7,6 +7,8 @@ use rollcall_startup::Shutdown;
 use rollcall_store::{Change, CommitError, LoadError, Snapshot, Store, Writable};
 
 use super::{Ask, CommandError, Driver};
+use crate::leadership::core::Standing;
+use crate::{RunError, leadership};
 
 /// How long is waited before the database is tried again: by chance up to the first, then up to twice as much …
 const FIRST: Duration = Duration::from_millis(200);
@@ -98,6 +100,50 @@ impl Driver {
                     Ask::Command(_, asker) => {
                         let reason = possible(&self.store).err().unwrap_or_else(|| "try again".into());
                         drop(asker.send(Err(CommandError::NotSaved(reason))));
+                    }
+                    ask => self.tell(ask),
+                },
+            }
+        }
+    }
+
+    /// The next generation, for a core that starts anew; waits as [`Self::save`] does.
+    ///
+    /// # Errors
+    /// As [`Self::save`].
+    pub(super) async fn next_generation(&mut self) -> Result<(), RunError> {
+        loop {
+            match leadership::anew(&self.store, &mut self.settings).await {
+                Err(error) if error.is_passing() => {
+                    if !self.until_writable().await {
+                        return Err(RunError::Commit(error));
+                    }
+                }
+                ended => return ended.map_err(RunError::unsaved),
+            }
+        }
+    }
+
+    /// Waits while the lease has lapsed, answering the API meanwhile as one does that waits for its database. Says whether the
+    /// zone may act; else the end has come first.
+    ///
+    /// # Errors
+    /// When another zone controller has the lease by now.
+    pub(super) async fn until_entitled(&mut self) -> Result<bool, RunError> {
+        loop {
+            match self.office.standing() {
+                Standing::Acting => return Ok(true),
+                Standing::Over => return Err(leadership::superseded(&self.store).await),
+                Standing::Lapsed => {}
+            }
+            let office = self.office.clone();
+            tokio::select! {
+                _ = office.entitled() => {}
+                () = self.shutdown.requested() => return Ok(false),
+                Some(ask) = self.asks.recv() => match ask {
+                    Ask::Command(_, asker) => {
+                        let why = "the zone's lease could not be renewed in time: try again".into();
+                        drop(asker.send(Err(CommandError::NotSaved(why))));
                     }
                     ask => self.tell(ask),
                 },

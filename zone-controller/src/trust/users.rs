@@ -110,6 +110,17 @@ impl BrokerUsers {
     }
 }
 
+impl BrokerUsers {
+    /// Ends the connections of a user, who may come back.
+    ///
+    /// # Errors
+    /// When the broker cannot be administered.
+    pub async fn cut_off(&self, user: &str) -> Result<(), UsersError> {
+        let Self::RabbitMq(Keeper(shared)) = self else { return Ok(()) };
+        shared.admin.cut_off(user).await.map_err(|error| UsersError::Admin(Arc::new(error)))
+    }
+}
+
 impl Shared {
     /// A set is whole after every call, also where somebody panicked.
     fn waits(&self) -> MutexGuard<'_, BTreeSet<String>> {

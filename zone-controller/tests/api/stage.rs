@@ -96,6 +96,7 @@ pub fn config(directory: &std::path::Path) -> Config {
                 ranges: vec!["10.9.0.0/16".parse().expect("a range")],
             }],
         },
+        replica: rollcall_zone_controller::config::ReplicaConfig::default(),
         retention: Retention::default(),
         traces: rollcall_startup::traces::TracesConfig::default(),
     }

@@ -12,6 +12,10 @@ const ZONE: &str = "5d0c8bfe-5d7a-8a2e-b1f0-3a2b1c0d9e8f";
 fn a_zone_fits_one_screen() {
     let status: Status = serde_json::from_value(json!({
         "zone": { "id": ZONE, "name": "site-a", "generation": 4 },
+        "controllers": [
+            { "name": "zc-a", "address": "https://10.1.0.10:7655", "role": "active", "last_seen_at": "2026-11-20T08:00:00.000Z" },
+            { "name": "zc-b", "address": "https://10.1.0.11:7655", "role": "standby", "last_seen_at": "2026-11-20T08:00:00.000Z" },
+        ],
         "broker": "up",
         "database": "up",
         "policy_version": 4,
@@ -41,6 +45,8 @@ fn a_zone_fits_one_screen() {
     }];
     let expected = "\
 zone        site-a  5d0c8bfe-5d7a-8a2e-b1f0-3a2b1c0d9e8f  generation 4
+controller  zc-a  https://10.1.0.10:7655  active
+standby     zc-b  https://10.1.0.11:7655  last seen 2026-11-20T08:00:00.000Z
 broker      up
 database    up
 nodes       5: 3 healthy, 1 degraded, 1 down

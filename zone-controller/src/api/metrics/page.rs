@@ -20,6 +20,8 @@ pub struct Facts {
     pub generation: u64,
     /// Whether the zone takes commands.
     pub is_up: bool,
+    /// Whether it took over from another zone controller when it started.
+    pub took_over: bool,
     /// The way to the broker.
     pub link: LinkFigures,
     /// Whether the topology takes changes.
@@ -86,6 +88,10 @@ fn of_zone(facts: &Facts, page: &mut Page) {
     let info = [zone.clone(), vec![("version", env!("CARGO_PKG_VERSION").to_owned())]].concat();
     page.gauges("rollcall_zone_info", "The zone and its version", [(info, 1)]);
     page.gauge("rollcall_zone_generation", "Grows with every start of the zone controller", facts.generation);
+    let active = "Whether this zone controller acts for the zone; 0 for one that stands by";
+    page.gauge("rollcall_zone_active", active, 1_u64);
+    let takeovers = "Times this zone controller took over from another since it started";
+    page.counters("rollcall_zone_takeovers", takeovers, [(Labels::new(), u64::from(facts.took_over))]);
     page.gauge("rollcall_zone_up", "Whether the zone takes commands", u64::from(facts.is_up));
     let writable = facts.database_is_writable;
     page.gauge("rollcall_database_writable", "Whether the topology takes changes", u64::from(writable));
@@ -208,6 +214,7 @@ mod tests {
             zone: "hall \"1\"\n".into(),
             generation: 4,
             is_up: true,
+            took_over: true,
             link: LinkFigures { is_up: true, ..LinkFigures::default() },
             database_is_writable: false,
             counted: Some(Counted {
@@ -234,6 +241,8 @@ mod tests {
         for line in [
             "rollcall_zone_generation 4",
             "rollcall_zone_up 1",
+            "rollcall_zone_active 1",
+            "rollcall_zone_takeovers_total 1",
             "rollcall_database_writable 0",
             "rollcall_policy_version 9",
             "rollcall_streams 3",

@@ -18,7 +18,16 @@ macro_rules! pages {
 pub(super) use pages;
 
 const COUNTS: Shape = Map(&Integer);
+const CONTROLLER: Shape = Object(&[
+    ("name", Name),
+    ("address", Text),
+    ("role", Words(&["active", "standby", "ended"])),
+    ("generation", Or(&Integer)),
+    ("since", Time),
+    ("last_seen_at", Time),
+]);
 const STATUS: Shape = Object(&[
+    ("controllers", List(&CONTROLLER)),
     ("zone", Object(&[("id", Uuid), ("name", Name), ("generation", Integer)])),
     ("broker", Text),
     ("database", Text),
