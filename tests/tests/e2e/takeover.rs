@@ -1,4 +1,5 @@
 //! Two zone controllers of one zone on one PostgreSQL: one acts, the other takes over.
+#![allow(clippy::print_stdout, reason = "what was measured is a test's output")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
