@@ -130,6 +130,37 @@ fn no_work_is_left_lying_about() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
+/// Tests, and the harnesses that measure, may keep what they hear.
+fn is_of_a_test(path: &Path) -> bool {
+    let path = path.strip_prefix(root()).unwrap_or(path).to_string_lossy().into_owned();
+    ["tests/", "bench/"].iter().any(|of| path.starts_with(of))
+        || ["/tests/", "/tests.rs", "/private_broker/"].iter().any(|part| path.contains(part))
+}
+
+#[test]
+fn no_channel_grows_without_bound() {
+    let unbounded = [
+        concat!("unbounded", "_channel"),
+        concat!("unbounded", "("),
+        concat!("mpsc::chan", "nel()"),
+        concat!("sync::mpsc::chan", "nel::<"),
+    ];
+    let mut found = Vec::new();
+    for path in sources() {
+        if is_of_a_test(&path) {
+            continue;
+        }
+        let text = path.display();
+        let source = fs::read_to_string(&path).expect("a source");
+        let code = source.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
+        found.extend(
+            code.filter(|(_, line)| unbounded.iter().any(|word| line.contains(word)))
+                .map(|(at, line)| format!("{text}:{}: {}", at + 1, line.trim())),
+        );
+    }
+    assert!(found.is_empty(), "give each channel room for so many: {found:#?}");
+}
+
 #[test]
 fn every_crate_keeps_the_lints_of_the_workspace() {
     for member in members() {

@@ -104,7 +104,7 @@ impl LastWords {
     /// Listens on a thread, which ends when everybody who could write has ended.
     fn listen(mut output: PipeReader) -> Self {
         let kept = Arc::new(Mutex::new(Vec::new()));
-        let (done, closed) = mpsc::channel();
+        let (done, closed) = mpsc::sync_channel(1);
         let end = Arc::clone(&kept);
         let listening = thread::Builder::new().name("action-output".into()).spawn(move || {
             let mut buffer = [0; 4 * 1024];
