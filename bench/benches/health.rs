@@ -1,14 +1,12 @@
 //! Pure code on the way of health, in nanoseconds: readings become bits, scopes of a policy become one, and a roster takes a
 //! status that says something new.
 
+mod section;
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::time::Duration;
 
 use criterion::Criterion;
-use rollcall_bench::estimates::estimates;
-use rollcall_bench::machine::{Machine, load};
-use rollcall_bench::report::{Section, publish};
 use rollcall_bench::statuses;
 use rollcall_group_controller::core::Roster;
 use rollcall_model::indicator::{INDICATORS, Side};
@@ -112,22 +110,5 @@ fn roster(criterion: &mut Criterion) {
 }
 
 fn main() -> std::io::Result<()> {
-    let load_before = load();
-    let directory = tempfile::tempdir()?;
-    let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1))
-        .output_directory(directory.path())
-        .configure_from_args();
-    judging(&mut criterion);
-    policies(&mut criterion);
-    roster(&mut criterion);
-    criterion.final_summary();
-    let rows = estimates(directory.path());
-    // With a filter or `--test` there is not everything, and nothing is written down.
-    if rows.len() < BENCHMARKS {
-        Ok(())
-    } else {
-        publish("health", Section { machine: Machine::this(), load_before, rows })
-    }
+    section::measure("health", BENCHMARKS, &[judging, policies, roster])
 }

@@ -1,12 +1,10 @@
 //! Pure code, in nanoseconds: wire forms, the roster's hot path, capability, and routing on the in-process bus.
 
+mod section;
+
 use std::hint::black_box;
-use std::time::Duration;
 
 use criterion::Criterion;
-use rollcall_bench::estimates::estimates;
-use rollcall_bench::machine::{Machine, load};
-use rollcall_bench::report::{Section, publish};
 use rollcall_bench::statuses;
 use rollcall_bus::local::Broker;
 use rollcall_bus::{Assurance, ExchangeKind, Outgoing, Overflow, Queue, QueueClass, Topology};
@@ -103,22 +101,5 @@ fn routing(criterion: &mut Criterion) {
 }
 
 fn main() -> std::io::Result<()> {
-    let load_before = load();
-    let directory = tempfile::tempdir()?;
-    let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1))
-        .output_directory(directory.path())
-        .configure_from_args();
-    wire_forms(&mut criterion);
-    roster(&mut criterion);
-    routing(&mut criterion);
-    criterion.final_summary();
-    let rows = estimates(directory.path());
-    // With a filter or `--test` there is not everything, and nothing is written down.
-    if rows.len() < BENCHMARKS {
-        Ok(())
-    } else {
-        publish("pure code", Section { machine: Machine::this(), load_before, rows })
-    }
+    section::measure("pure code", BENCHMARKS, &[wire_forms, roster, routing])
 }

@@ -55,7 +55,6 @@ async fn daemon(arguments: Arguments) -> Result<(), Failure> {
     let discovery =
         Discovery::start(&config.discovery).map_err(|error| Failure::caused_by(Exit::Unreachable, &error))?;
     let endpoint = config.broker.endpoint().map_err(|error| Failure::caused_by(Exit::Usage, &error))?;
-    let connector = Connector::Rabbit(config.broker.clone());
-    let parts = Parts { connector, endpoint, store, discovery, pulse };
+    let parts = Parts { connector: Connector::Rabbit(config.broker.clone()), endpoint, store, discovery, pulse };
     Ok(rollcall_zone_controller::run(config, parts, shutdown, running).await?)
 }

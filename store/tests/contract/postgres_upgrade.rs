@@ -15,7 +15,7 @@ pub fn made_version_five(server: &Server, database: &str) {
     server.psql(database, every);
     server.psql(
         database,
-        "DROP TABLE group_sums, group_bits, group_policies, node_seen; \
+        "DROP TABLE zone_lease, zone_standbys; DROP TABLE group_sums, group_bits, group_policies, node_seen; \
          DROP TABLE prunings; DROP INDEX alerts_by_end, assignments_by_end, memberships_by_end, hardware_by_end, actions_by_end, \
          channel_messages_by_age, groups_by_name, health_history_of_group, alerts_by_kind, assignments_by_kind_and_end, \
          open_alerts_by_severity, nodes_by_concern, newest_certificates, nodes_by_board_serial, hardware_by_chassis_serial; ALTER TABLE certificates DROP COLUMN newest; \
