@@ -8,11 +8,10 @@ use std::hint::black_box;
 
 use criterion::Criterion;
 use rollcall_bench::statuses;
-use rollcall_group_controller::core::Roster;
 use rollcall_model::indicator::{INDICATORS, Side};
 use rollcall_model::policy::{IndicatorSetting, Override, PolicyDocument, Settings};
 use rollcall_model::threshold::{Evaluator, Readings};
-use rollcall_model::{InstanceId, Name, Now, Tick, UnixMillis};
+use rollcall_model::{Name, Now, Tick, UnixMillis};
 
 /// How many there are below.
 const BENCHMARKS: usize = 5;
@@ -85,13 +84,7 @@ fn policies(criterion: &mut Criterion) {
 
 fn roster(criterion: &mut Criterion) {
     let nodes: Vec<_> = (0..statuses::NODES).map(statuses::node).collect();
-    let mut roster = Roster::default();
-    for node in &nodes {
-        roster.place(NOW, *node, None, InstanceId::derived_from("bench"), statuses::EPOCH);
-        roster.hear(NOW, &statuses::status(*node, 1, statuses::healthy()));
-    }
-    let mut number = 0;
-    while !roster.take_changes(&mut number, statuses::NODES).is_empty() {}
+    let (mut roster, mut number) = section::settled_roster(NOW, &nodes);
     let (mut index, mut sequence) = (0, 1_u32);
     criterion.bench_function(
         "roster of 1,000 nodes: a status that changes something, and its word to the zone",

@@ -8,7 +8,6 @@ use criterion::Criterion;
 use rollcall_bench::statuses;
 use rollcall_bus::local::Broker;
 use rollcall_bus::{Assurance, ExchangeKind, Outgoing, Overflow, Queue, QueueClass, Topology};
-use rollcall_group_controller::core::Roster;
 use rollcall_model::packet::{Packet, Presence};
 use rollcall_model::wire::status::NodeStatus;
 use rollcall_model::wire::v1::Envelope;
@@ -50,14 +49,7 @@ fn wire_forms(criterion: &mut Criterion) {
 
 fn roster(criterion: &mut Criterion) {
     let nodes: Vec<_> = (0..statuses::NODES).map(statuses::node).collect();
-    let mut roster = Roster::default();
-    for node in &nodes {
-        roster.place(NOW, *node, None, InstanceId::derived_from("bench"), statuses::EPOCH);
-        roster.hear(NOW, &statuses::status(*node, 1, statuses::healthy()));
-    }
-    // As if the zone had been told: from here on nothing changes.
-    let mut number = 0;
-    while !roster.take_changes(&mut number, statuses::NODES).is_empty() {}
+    let (mut roster, _) = section::settled_roster(NOW, &nodes);
     let mut sequence = 1_u32;
     let mut index = 0;
     criterion.bench_function("roster of 1,000 nodes: hear a status", |bencher| {

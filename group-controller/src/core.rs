@@ -3,8 +3,8 @@
 //! A [`Group`] answers hellos with ACKs, finds the nodes at its place, keeps the roster and judges
 //! silence, and tells the zone what changed: each change until it is confirmed, and nothing else but a
 //! summary now and then. It hands the zone's policy and its orders down to the nodes and their answers up. It
-//! keeps nothing on disk but its id, and words on channels while the broker is away: after a restart the zone sends the roster and the policy back, and the
-//! first status packets tell the rest.
+//! keeps nothing on disk but its id, and words on channels while the broker is away: after a restart the zone sends the
+//! roster and the policy back, and the first status packets tell the rest.
 
 mod actions;
 mod availability;

@@ -1,18 +1,18 @@
 //! Each daemon killed, and started again.
 
-use rollcall_tests::stage::{Brokers, Fleet, PATIENCE, Stage, node_name, until};
+use rollcall_tests::stage::{Api, Brokers, Fleet, PATIENCE, Stage, node_name, until};
 
-struct Before {
-    dump: rollcall_tests::stage::Dump,
-    epochs: std::collections::BTreeMap<String, i64>,
-    change: i64,
-    generation: i64,
+/// How a zone stood before something happened to it.
+pub struct Before {
+    pub dump: rollcall_tests::stage::Dump,
+    pub epochs: std::collections::BTreeMap<String, i64>,
+    pub change: i64,
+    pub generation: i64,
 }
 
-const GENERATION: &str = "SELECT generation FROM v_zones";
+pub const GENERATION: &str = "SELECT generation FROM v_zones";
 
-async fn before(stage: &Stage) -> Before {
-    let api = stage.api();
+pub async fn before(api: &Api) -> Before {
     Before {
         dump: api.dump().await,
         epochs: api.epochs().await,
@@ -36,7 +36,7 @@ async fn as_it_was(stage: &Stage, fleet: &mut Fleet, before: &Before) {
 pub async fn a_killed_zone_controller_comes_back_to_what_it_knew(brokers: &Brokers) {
     let stage = Stage::new(brokers.main().await).await;
     let mut fleet = stage.fleet(2, 3).await;
-    let before = before(&stage).await;
+    let before = before(stage.api()).await;
     fleet.zone.restart().await;
     until("the next generation", PATIENCE, async || {
         (stage.api().number(GENERATION).await.ok()? > before.generation).then_some(())
@@ -54,7 +54,7 @@ pub async fn a_killed_zone_controller_comes_back_to_what_it_knew(brokers: &Broke
 pub async fn a_killed_checkin_service_comes_back_and_lets_nodes_in(brokers: &Brokers) {
     let stage = Stage::new(brokers.main().await).await;
     let mut fleet = stage.fleet(1, 2).await;
-    let before = before(&stage).await;
+    let before = before(stage.api()).await;
     fleet.checkin.restart().await;
     as_it_was(&stage, &mut fleet, &before).await;
     assert_eq!(stage.api().number("SELECT COUNT(*) FROM v_checkins").await, Ok(1));
@@ -64,7 +64,7 @@ pub async fn a_killed_group_controller_comes_back_and_blames_nobody(brokers: &Br
     const SESSION: &str = "SELECT session FROM v_groups WHERE name = 'rack-a'";
     let stage = Stage::new(brokers.main().await).await;
     let mut fleet = stage.fleet(2, 4).await;
-    let before = before(&stage).await;
+    let before = before(stage.api()).await;
     fleet.racks[0].restart().await;
     until("the rack's second membership", PATIENCE, async || {
         (stage.api().number(SESSION).await == Ok(2)).then_some(())
@@ -76,7 +76,7 @@ pub async fn a_killed_group_controller_comes_back_and_blames_nobody(brokers: &Br
 pub async fn a_killed_agent_comes_back_as_the_same_node_with_the_next_epoch(brokers: &Brokers) {
     let stage = Stage::new(brokers.main().await).await;
     let mut fleet = stage.fleet(1, 3).await;
-    let before = before(&stage).await;
+    let before = before(stage.api()).await;
     let api = stage.api();
     fleet.agents[0].restart().await;
     let name = node_name(0);

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use rollcall_tests::stage::{Api, Brokers, Daemon, Fleet, PATIENCE, Postgres, Stage, ZONE, free_tcp_port, until};
 use serde_json::{Value, json};
 
+use crate::restarts::{Before, GENERATION, before};
+
 /// What is promised after `kill -9`, and after an orderly end.
 const KILLED: Duration = Duration::from_secs(5);
 const ENDED: Duration = Duration::from_secs(1);
@@ -19,15 +21,6 @@ struct Pair {
     other: Api,
     _database: Postgres,
 }
-
-struct Before {
-    dump: rollcall_tests::stage::Dump,
-    epochs: std::collections::BTreeMap<String, i64>,
-    change: i64,
-    generation: i64,
-}
-
-const GENERATION: &str = "SELECT generation FROM v_zones";
 
 /// The first acts, the second stands by, everybody is in.
 async fn pair(brokers: &Brokers, agents: usize) -> Pair {
@@ -54,15 +47,6 @@ async fn pair(brokers: &Brokers, agents: usize) -> Pair {
 fn copy(from: &Path, to: &Path) {
     let copied = std::process::Command::new("cp").arg("-a").arg(from).arg(to).status();
     assert!(copied.expect("cp runs").success(), "the zone directory is copied");
-}
-
-async fn before(api: &Api) -> Before {
-    Before {
-        dump: api.dump().await,
-        epochs: api.epochs().await,
-        change: api.latest_change().await,
-        generation: api.number(GENERATION).await.expect("a generation"),
-    }
 }
 
 /// Waits until it acts; how long that took.
