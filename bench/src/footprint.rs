@@ -117,10 +117,13 @@ mod tests {
         let own = || Snapshot::of(std::process::id()).expect("its own");
         let (before, idle) = ([own(), own()], std::thread::Builder::new().name("idle".into()));
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
-        let idle = idle.spawn(move || stopped.recv()).expect("a thread");
+        // A thread takes its name itself, when it begins.
+        let (begin, begun) = std::sync::mpsc::channel();
+        let idle = idle.spawn(move || begin.send(()).map(|()| stopped.recv())).expect("a thread");
+        begun.recv().expect("it begins");
         let rows = rows(&before, &[own(), own()]);
         drop(stop);
-        let _ = idle.join().expect("it ends");
+        assert!(matches!(idle.join(), Ok(Ok(Err(_)))), "it ends");
         let named = |what: &str| rows.iter().find(|row| row.what == what).unwrap_or_else(|| panic!("{what}: {rows:?}"));
         assert!(named("agent: resident memory").beside.starts_with("target ≤ 8; serf "));
         assert!(named("thread idle: wake-ups").note.ends_with("% of a core"));

@@ -25,7 +25,7 @@ fn tell(text: &str, took: i64) {
     println!("    {text} {took} ms later");
 }
 
-pub async fn a_killed_agent_is_down_within_a_second(brokers: &Brokers) {
+pub async fn a_killed_agent_is_down_at_once(brokers: &Brokers) {
     let stage = Stage::new(brokers.main().await).await;
     let fleet = stage.fleet(1, 4).await;
     let (node, change) = (node_name(1), stage.api().latest_change().await);
@@ -33,7 +33,8 @@ pub async fn a_killed_agent_is_down_within_a_second(brokers: &Brokers) {
     fleet.agents[1].kill().await;
     let took = said(&stage, &node, "down", change).await - killed;
     tell("killed, and down", took);
-    assert!(took <= 1_000, "it took {took} ms");
+    // Printed; here it counts that its connection told, and not its silence, which would be 3.5 s.
+    assert!(took < 3_000, "it took {took} ms");
     stage.state_is(&node, "down").await;
     let alerts =
         format!("SELECT COUNT(*) FROM v_alerts WHERE state = 'raised' AND kind = 'liveness' AND node = '{node}'");
@@ -70,7 +71,7 @@ pub async fn an_agent_that_ends_in_order_has_left(brokers: &Brokers) {
     stage.api().nobody_blamed_since(change, "").await;
 }
 
-pub async fn an_agent_that_is_cut_off_is_down_within_four_seconds_and_comes_back(brokers: &Brokers) {
+pub async fn an_agent_that_is_cut_off_is_down_soon_and_comes_back(brokers: &Brokers) {
     let stage = Stage::new(brokers.main().await).await;
     let mut fleet = stage.fleet(1, 4).await;
     let namespace = Namespace::new(stage.url()).await;
@@ -84,7 +85,7 @@ pub async fn an_agent_that_is_cut_off_is_down_within_four_seconds_and_comes_back
     namespace.cut();
     let took = said(&stage, &node, "down", change).await - cut;
     tell("cut off, and down", took);
-    assert!(took <= 4_000, "it took {took} ms");
+    assert!((2_000..15_000).contains(&took), "its silence told it, {took} ms later");
     stage.api().nobody_blamed_since(change, &node).await;
     agent.kill().await;
     namespace.mend();
