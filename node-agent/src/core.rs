@@ -330,7 +330,7 @@ impl Agent {
         match envelope.packet {
             Packet::Assignment(assignment) => self.on_assignment(now, assignment, effects),
             Packet::Membership(membership) => self.on_membership(now, membership),
-            Packet::PresenceRequest(_) => self.on_presence_request(now, effects),
+            Packet::PresenceRequest(request) => self.on_presence_request(now, &request, effects),
             Packet::NodePolicy(policy) => self.on_policy(now, policy),
             Packet::ReadingsRequest(request) => self.on_readings_request(now, &request, effects),
             Packet::ActionOrder(order) => self.on_order(now, envelope.sent, order, effects),

@@ -202,6 +202,9 @@ class Agent:
     def on_packet(self, kind, body):
         if kind == "presence_request":
             say("asked", group=body["group"])
+            if body.get("sign_of_life") and self.assigned and self.membership:
+                self.next_status = 0.0
+                return None
             if self.assigned and not self.in_doubt:
                 self.in_doubt, self.subscription = True, Question(time.monotonic())
             return self.call()

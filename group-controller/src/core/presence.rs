@@ -133,14 +133,8 @@ impl Group {
         }
     }
 
-    /// A node in doubt: an inbox that is gone says that it is, a node that is there calls.
-    pub(super) fn probe(&mut self, now: Now, node: NodeId, effects: &mut Vec<Effect>) {
-        if self.may_ask(now, node) {
-            effects.push(self.request_presence(now, node, Token::Probe(node)));
-        }
-    }
-
-    fn may_ask(&mut self, now: Now, node: NodeId) -> bool {
+    /// Whether it was not asked a moment ago.
+    pub(super) fn may_ask(&mut self, now: Now, node: NodeId) -> bool {
         if self.asked.get(&node).is_some_and(|asked| now.tick.since(*asked) < ASK_PERIOD) {
             return false;
         }
@@ -151,8 +145,18 @@ impl Group {
         true
     }
 
+    /// I do not know you: say where you are.
     pub(super) fn request_presence(&mut self, now: Now, node: NodeId, token: Token) -> Effect {
-        let request = Packet::PresenceRequest(PresenceRequest { group: self.settings.group });
+        self.request(now, node, token, false)
+    }
+
+    /// I have not heard you: say anything. An inbox that is gone says that the node is.
+    pub(super) fn request_sign_of_life(&mut self, now: Now, node: NodeId, token: Token) -> Effect {
+        self.request(now, node, token, true)
+    }
+
+    fn request(&mut self, now: Now, node: NodeId, token: Token, sign_of_life: bool) -> Effect {
+        let request = Packet::PresenceRequest(PresenceRequest { group: self.settings.group, sign_of_life });
         Effect::Publish(token, self.sender.confirmed(now, route::DIRECT, route::node_inbox(node), request))
     }
 }

@@ -6,6 +6,7 @@ use rollcall_model::{AvailabilityKinds, Health, HealthBits, MessageId, NodeState
 
 use super::*;
 
+mod asking;
 mod hearing;
 mod mending;
 mod obeying;
@@ -86,6 +87,14 @@ fn status(number: u32, sequence: u32, bits: u32) -> NodeStatus {
         tag: None,
         availability: AvailabilityKinds::EMPTY,
     }
+}
+
+fn packets(effects: &[Effect]) -> Vec<Packet> {
+    let published = |effect: &Effect| match effect {
+        Effect::Publish(_, message) => Some(Envelope::decode(&message.body).unwrap().packet),
+        _ => None,
+    };
+    effects.iter().filter_map(published).collect()
 }
 
 /// A subscribed group with so many healthy nodes whose changes the zone has confirmed, at 1 s.

@@ -8,8 +8,20 @@ use super::liveness::{self, JOINING_SPAN, Verdict};
 use super::roster::Taken;
 use super::{Effect, Group, JUDGE_PERIOD, Token};
 
+/// Most nodes that are asked whether they are there in one judgement. Where thousands are late the broker is, and questions to all of
+/// them would keep it so; their silence tells of the others.
+const MOST_ASKED: usize = 32;
 /// How often what nobody waits for any more is forgotten.
 const SWEEP_PERIOD: Millis = Millis(10_000);
+
+/// What a node in doubt is asked.
+#[derive(Clone, Copy, Debug)]
+enum Question {
+    /// To say something; and whether it has an inbox.
+    SignOfLife,
+    /// To call, and to doubt its assignment.
+    WhereAreYou,
+}
 
 impl Group {
     pub(super) fn on_status(&mut self, now: Now, status: &NodeStatus, effects: &mut Vec<Effect>) {
@@ -42,7 +54,7 @@ impl Group {
     /// the node to come back and say something. Its inbox is asked for, which only the connection it has now can hold.
     pub(super) fn on_told_closed(&mut self, now: Now, node: NodeId, effects: &mut Vec<Effect>) {
         if self.on_connection_closed(now, node) {
-            effects.push(self.request_presence(now, node, Token::Return(node)));
+            effects.push(self.request_sign_of_life(now, node, Token::Return(node)));
         }
     }
 
@@ -146,16 +158,27 @@ impl Group {
             self.roster.set_quiet(quiet_until);
         }
         verdicts.sort_unstable_by_key(|(node, ..)| *node);
+        let mut asked = 0;
         for (node, state, verdict) in verdicts {
-            if let Some(next) = liveness::follow(state, verdict, dark) {
-                self.carry_out(now, node, next, verdict, effects);
-            } else if state == NodeState::Unknown && matches!(verdict, Verdict::Silent(_)) {
-                self.probe(now, node, effects);
+            let question = if let Some(next) = liveness::follow(state, verdict, dark) {
+                self.carry_out(now, node, next, verdict)
+            } else if state == NodeState::Unknown && matches!(verdict, Verdict::Silent(_)) && self.may_ask(now, node) {
+                Some(Question::SignOfLife)
+            } else {
+                None
+            };
+            if let Some(question) = question.filter(|_| asked < MOST_ASKED) {
+                asked += 1;
+                effects.push(match question {
+                    Question::SignOfLife => self.request_sign_of_life(now, node, Token::Probe(node)),
+                    Question::WhereAreYou => self.request_presence(now, node, Token::None),
+                });
             }
         }
     }
 
-    fn carry_out(&mut self, now: Now, node: NodeId, next: NodeState, verdict: Verdict, effects: &mut Vec<Effect>) {
+    /// Sets the state, and says what to ask the node.
+    fn carry_out(&mut self, now: Now, node: NodeId, next: NodeState, verdict: Verdict) -> Option<Question> {
         let closed = self.roster.get(node).is_some_and(|member| member.voice.closed.is_some());
         let cause = match (next, verdict) {
             (NodeState::Suspect, _) if !closed => "overdue".to_owned(),
@@ -166,9 +189,12 @@ impl Group {
         *self.verdicts.entry(next).or_default() += 1;
         self.roster.set_state(now, node, next, &cause);
         self.show_node(now.tick, node);
-        if next == NodeState::Suspect && !closed {
+        match next {
             // A broker without the event exchange cannot tell that a connection closed; an inbox that is gone can.
-            effects.push(self.request_presence(now, node, Token::Probe(node)));
+            NodeState::Suspect if !closed => Some(Question::SignOfLife),
+            // Should it live and speak where nobody hears it, it learns its place anew.
+            NodeState::Down if !closed => Some(Question::WhereAreYou),
+            _ => None,
         }
     }
 }

@@ -78,9 +78,18 @@ pub struct Membership {
     pub seal: Option<SealKey>,
 }
 
-/// Group controller → node: I do not know you; say "here I am" again.
+/// Group controller → node: I do not know you, say "here I am" again; or: I have not heard you, are you there?
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PresenceRequest {
     /// The group that asks.
     pub group: GroupId,
+    /// The group knows the node and has not heard it for a while: a status packet is the whole answer. An agent of a version that
+    /// does not know the field answers as to a group that does not know it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sign_of_life: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a function of a reference")]
+const fn is_false(it: &bool) -> bool {
+    !*it
 }

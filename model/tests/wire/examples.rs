@@ -289,7 +289,11 @@ fn placing() -> Vec<(&'static str, Packet)> {
         ),
         ("arrival_decision_refused", arrival_decision(refused())),
         ("membership", Packet::Membership(membership())),
-        ("presence_request", Packet::PresenceRequest(PresenceRequest { group: group() })),
+        ("presence_request", Packet::PresenceRequest(PresenceRequest { group: group(), sign_of_life: false })),
+        (
+            "presence_request_sign_of_life",
+            Packet::PresenceRequest(PresenceRequest { group: group(), sign_of_life: true }),
+        ),
         ("table_request", Packet::TableRequest(request)),
         ("group_table", Packet::GroupTable(table)),
     ]

@@ -1,7 +1,7 @@
 //! How a node comes to its logical group, its epoch and its rack, and how it comes to doubt them.
 
 use rollcall_bus::Outgoing;
-use rollcall_model::packet::{Assignment, Decision, Membership, NodeSubscription, Packet, Presence};
+use rollcall_model::packet::{Assignment, Decision, Membership, NodeSubscription, Packet, Presence, PresenceRequest};
 use rollcall_model::{HardwareTopology, Millis, Now, Tick, route};
 
 use super::question::LAST_PAUSE;
@@ -44,8 +44,12 @@ impl Agent {
     }
 
     /// Somebody does not know this node as it knows itself: perhaps a former run's join came late and overtook its
-    /// epoch. The check-in service answers the same again, or with a new epoch.
-    pub(super) fn on_presence_request(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    /// epoch. The check-in service answers the same again, or with a new epoch. Whoever only has not heard it hears it now: were
+    /// all of that done for each node that a slow broker makes late, the broker would not get any faster.
+    pub(super) fn on_presence_request(&mut self, now: Now, request: &PresenceRequest, effects: &mut Vec<Effect>) {
+        if request.sign_of_life && self.speaks() {
+            return self.voice.speak_up(now.tick);
+        }
         let presence = self.presence_message(now);
         effects.push(Effect::Publish(presence));
         if self.assigned.is_some() && self.doubt.is_none() {

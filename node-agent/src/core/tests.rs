@@ -245,7 +245,7 @@ fn after_a_lost_link_the_node_keeps_its_epoch_and_speaks_at_once() {
 fn a_rack_that_does_not_know_the_node_is_told_again_and_the_epoch_is_asked_for_once() {
     let mut agent = member();
     let epoch = agent.assigned().unwrap().epoch;
-    let request = || delivered(Packet::PresenceRequest(PresenceRequest { group: GroupId::derived_from("rack-a") }));
+    let request = || asked(false);
     // A former run's join may have overtaken this one's epoch: only the zone knows.
     assert_eq!(kinds(&agent.step(at(10), request())), ["presence", "node_subscription"]);
     assert_eq!(kinds(&agent.step(at(20), request())), ["presence"]);
@@ -256,6 +256,23 @@ fn a_rack_that_does_not_know_the_node_is_told_again_and_the_epoch_is_asked_for_o
     let newer = assignment(&agent, "run", epoch.0 + 2);
     agent.step(at(50), newer);
     assert_eq!(agent.assigned().unwrap().epoch, SessionEpoch(epoch.0 + 2));
+}
+
+#[test]
+fn a_rack_that_only_has_not_heard_it_for_a_while_hears_it_and_nobody_else_is_asked() {
+    let mut agent = member();
+    agent.step(at(10), Event::Tick);
+    let answer = agent.step(at(20), asked(true));
+    assert_eq!((kinds(&answer), statuses(&answer).len()), (vec!["status"], 1));
+    assert!(agent.doubt.is_none());
+    // Who has nothing to say yet, since no rack has answered it, says where it is.
+    let mut newcomer = super::tests::agent();
+    newcomer.step(at(0), Event::LinkUp);
+    assert!(kinds(&newcomer.step(at(5), asked(true))).contains(&"presence"));
+}
+
+fn asked(sign_of_life: bool) -> Event {
+    delivered(Packet::PresenceRequest(PresenceRequest { group: GroupId::derived_from("rack-a"), sign_of_life }))
 }
 
 #[test]

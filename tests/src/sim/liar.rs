@@ -173,7 +173,7 @@ fn bad_word(group: GroupId, node: NodeId) -> Outgoing {
 
 fn membership(group: GroupId, node: NodeId, instance: InstanceId) -> Packet {
     if node.as_bytes()[0].is_multiple_of(2) {
-        return Packet::PresenceRequest(PresenceRequest { group });
+        return Packet::PresenceRequest(PresenceRequest { group, sign_of_life: false });
     }
     Packet::Membership(Membership {
         node,

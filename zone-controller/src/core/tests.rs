@@ -371,8 +371,10 @@ fn a_flood_of_strangers_writes_few_events() {
 #[test]
 fn a_packet_that_is_none_of_the_zones_business_is_parked() {
     let mut zone = zone();
-    let presence_request =
-        Packet::PresenceRequest(rollcall_model::packet::PresenceRequest { group: GroupId::derived_from("g") });
+    let presence_request = Packet::PresenceRequest(rollcall_model::packet::PresenceRequest {
+        group: GroupId::derived_from("g"),
+        sign_of_life: false,
+    });
     let effects = zone.step(NOW, delivered(presence_request));
     assert!(matches!(&effects[..], [Effect::Park(reason)] if reason.contains("presence_request")));
 }

@@ -48,15 +48,10 @@ fn called(group: &mut Group, ms: u64, run: &str, capability_digest: Option<Capab
     let decision = Decision::Accepted(ArrivalAccepted { epoch: SessionEpoch(1), capability_digest });
     let answer = ArrivalDecision { group: GroupId::derived_from("rack-a"), node: node(0), instance, decision };
     effects.extend(group.step(at(ms), delivered(Packet::ArrivalDecision(answer))));
-    let key = packets(&effects).find_map(|packet| if let Packet::Membership(it) = packet { it.seal } else { None });
+    let key = packets(&effects)
+        .into_iter()
+        .find_map(|packet| if let Packet::Membership(it) = packet { it.seal } else { None });
     key.expect("a key")
-}
-
-fn packets(effects: &[Effect]) -> impl Iterator<Item = Packet> {
-    effects.iter().filter_map(|effect| match effect {
-        Effect::Publish(_, message) => Some(Envelope::decode(&message.body).unwrap().packet),
-        _ => None,
-    })
 }
 
 fn tagged(sequence: u32, bits: u32, key: &SealKey, digest: CapabilityDigest) -> NodeStatus {
@@ -66,12 +61,13 @@ fn tagged(sequence: u32, bits: u32, key: &SealKey, digest: CapabilityDigest) -> 
 
 fn told(effects: &[Effect]) -> Vec<ChannelMessage> {
     packets(effects)
+        .into_iter()
         .filter_map(|it| if let Packet::ChannelMessage(message) = it { Some(message) } else { None })
         .collect()
 }
 
 fn is_asked(effects: &[Effect]) -> bool {
-    packets(effects).any(|packet| matches!(packet, Packet::PresenceRequest(_)))
+    packets(effects).iter().any(|packet| matches!(packet, Packet::PresenceRequest(_)))
 }
 
 fn bits(group: &Group) -> u32 {

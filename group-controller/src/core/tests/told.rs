@@ -14,14 +14,6 @@ fn metrics(number: u32, epoch: u32, temperature: f64) -> Event {
     delivered(Packet::Metrics(Metrics { node: node(number), epoch: SessionEpoch(epoch), readings }))
 }
 
-fn packets(effects: &[Effect]) -> Vec<Packet> {
-    let published = |effect: &Effect| match effect {
-        Effect::Publish(_, message) => Some(Envelope::decode(&message.body).unwrap().packet),
-        _ => None,
-    };
-    effects.iter().filter_map(published).collect()
-}
-
 fn summary(group: &mut Group, ms: u64) -> Summary {
     group.next_summary = Tick(ms);
     let told = packets(&group.step(at(ms), Event::Tick));
