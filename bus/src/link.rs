@@ -7,7 +7,7 @@ pub enum Link {
     Connecting,
     /// Connected, topology declared, consumers running.
     Up {
-        /// Grows by one with every connection; starts at 1.
+        /// Grows by one with every connection; starts at 1. The same as before after [`DownCause::Blocked`].
         generation: u64,
     },
     /// Not connected; the supervisor tries again by itself.
@@ -51,6 +51,8 @@ pub enum DownCause {
     Lost,
     /// The connection looked alive but the echo through the inbox did not come back.
     EchoSilent,
+    /// The broker takes no messages for now: it is short of memory or disk. The connection is kept, and deliveries go on.
+    Blocked,
     /// This process closed the connection itself.
     Closed,
 }

@@ -6,6 +6,7 @@ mod process;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -182,6 +183,14 @@ impl PrivateBroker {
     /// Lets it go on after [`Self::pause`].
     pub fn resume(&self) {
         self.broker.signal(Signal::CONT);
+    }
+
+    /// A run of `rabbitmqctl` with these arguments. Blocks for some seconds: it is a whole Erlang of its own.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn ctl(&self, arguments: &[&str]) -> io::Result<ExitStatus> {
+        self.plan.ctl().args(arguments).status()
     }
 
     /// Starts it again on the same ports and data, killing it first if it runs.

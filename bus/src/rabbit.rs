@@ -14,6 +14,7 @@ mod consumer;
 mod declare;
 mod echo;
 mod feed;
+mod hold;
 mod lossy;
 mod publisher;
 mod pump;

@@ -16,6 +16,7 @@ mod parcels;
 mod policy;
 mod power;
 mod presence;
+mod proof;
 mod reports;
 mod roster;
 mod seals;
@@ -47,6 +48,7 @@ pub use self::metrics::LatestReadings;
 use self::parcels::Parcels;
 use self::policy::Policy;
 use self::power::Power;
+use self::proof::Proof;
 use self::reports::{Dark, RESEND, Report};
 pub use self::roster::{Member, Roster, Taken};
 pub use self::seals::SealSecret;
@@ -199,6 +201,7 @@ pub struct Group {
     arrivals: HashMap<NodeId, (Presence, Tick)>,
     asked: HashMap<NodeId, Tick>,
     floor: Floor,
+    proof: Proof,
     linked: bool,
     last_step: Option<Tick>,
     next_judgement: Tick,
@@ -240,6 +243,7 @@ impl Group {
             arrivals: HashMap::new(),
             asked: HashMap::new(),
             floor: Floor::default(),
+            proof: Proof::default(),
             linked: false,
             last_step: None,
             next_judgement: Tick::default(),
@@ -302,6 +306,11 @@ impl Group {
     pub fn step(&mut self, now: Now, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.notice_stall(now.tick);
+        if let Some(stood) = self.proof.see(now.tick, &event) {
+            tracing::info!(ms = stood.0, "the broker stood still: every node gets its full span again");
+            self.excuse_all(now.tick, Millis(0));
+            self.availability_held_up(now.tick);
+        }
         match event {
             Event::Status(status) => self.on_status(now, &status, &mut effects),
             Event::Spoken(spoken) => self.on_spoken(now, spoken, &mut effects),
@@ -369,7 +378,7 @@ impl Group {
             Packet::PolicyUpdate(update) => self.on_policy_update(now, update, effects),
             Packet::NodePolicyAck(ack) => self.on_policy_ack(now, ack, effects),
             Packet::Metrics(metrics) => self.on_metrics(&metrics),
-            Packet::ActionOrder(order) => self.on_action_order(now, order, effects),
+            Packet::ActionOrder(order) => self.on_action_order(now, envelope.sent, order, effects),
             Packet::ActionOutcome(outcome) => self.on_action_outcome(now, outcome, effects),
             Packet::CheckinOrder(order) => self.on_checkin_order(now, order, effects),
             other => {

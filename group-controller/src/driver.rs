@@ -177,7 +177,8 @@ impl Session {
 
     fn figures(&self) -> Figures {
         let (zone, spool) = (self.complaint.zone.clone(), self.spooling.standing());
-        Figures { zone, link: self.bus.figures(), standing: self.core.standing(), spool }
+        let spool_is_written = self.spooling.is_written();
+        Figures { zone, link: self.bus.figures(), standing: self.core.standing(), spool, spool_is_written }
     }
 
     /// Runs until asked to stop.

@@ -17,8 +17,10 @@ pub struct Figures {
     pub link: LinkFigures,
     /// How the group stands in it.
     pub standing: Standing,
-    /// Words for the zone on disk, and how many were lost there.
+    /// Words for the zone that wait for the broker, and how many were lost.
     pub spool: (u64, u64),
+    /// Whether the disk took the latest of them.
+    pub spool_is_written: bool,
 }
 
 impl Figures {
@@ -78,6 +80,11 @@ fn of_membership(all: &[Figures], page: &mut Page) {
         "rollcall_spool_messages",
         "Words for the zone on disk, which wait for the broker",
         all.iter().map(|of| (of.labels(), of.spool.0)),
+    );
+    page.gauges(
+        "rollcall_spool_written",
+        "Whether the disk took the latest word for the zone; 0: a restart loses what waits",
+        all.iter().map(|of| (of.labels(), u64::from(of.spool_is_written))),
     );
     page.counters(
         "rollcall_spool_lost",

@@ -40,8 +40,9 @@ pub struct Validity {
 impl Validity {
     /// A certificate lives a day.
     pub const LEAF: u64 = 24 * 60 * 60 * 1000;
-    /// Clocks differ: a certificate is valid a little before it is made.
-    pub const SKEW: u64 = 5 * 60 * 1000;
+    /// Clocks differ: a certificate is valid a while before it is made. A clock that is an hour behind, as after a mistake about summer
+    /// time, locks nobody out.
+    pub const SKEW: u64 = 90 * 60 * 1000;
 
     /// From a little before `now` for so many milliseconds after it.
     #[must_use]

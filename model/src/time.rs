@@ -51,6 +51,18 @@ impl Sub<Millis> for Tick {
 #[serde(transparent)]
 pub struct UnixMillis(pub u64);
 
+impl UnixMillis {
+    /// The same moment by another clock, which shows `ours` when this one shows `theirs`.
+    #[must_use]
+    pub const fn by_another_clock(self, theirs: UnixMillis, ours: UnixMillis) -> UnixMillis {
+        if self.0 >= theirs.0 {
+            UnixMillis(ours.0.saturating_add(self.0 - theirs.0))
+        } else {
+            UnixMillis(ours.0.saturating_sub(theirs.0 - self.0))
+        }
+    }
+}
+
 /// The present, as given to every `step(now, event)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
@@ -58,4 +70,17 @@ pub struct Now {
     pub tick: Tick,
     /// Wall clock: for what is written down.
     pub wall: UnixMillis,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_as_far_away_by_every_clock() {
+        let (theirs, ours) = (UnixMillis(10_000), UnixMillis(3_610_000));
+        assert_eq!(UnixMillis(10_500).by_another_clock(theirs, ours), UnixMillis(3_610_500));
+        assert_eq!(UnixMillis(9_000).by_another_clock(theirs, ours), UnixMillis(3_609_000));
+        assert_eq!(UnixMillis(0).by_another_clock(UnixMillis(9), UnixMillis(5)), UnixMillis(0));
+    }
 }

@@ -10,6 +10,7 @@ mod availability;
 mod joining;
 mod judge;
 mod obedience;
+mod pauses;
 mod question;
 mod standing;
 mod telling;
@@ -35,6 +36,7 @@ pub use self::availability::Spoken;
 use self::joining::Doubt;
 use self::judge::Judge;
 use self::obedience::Obedience;
+use self::pauses::Pauses;
 use self::question::Question;
 pub use self::standing::Standing;
 use self::telling::Untold;
@@ -168,6 +170,7 @@ pub struct Agent {
     untold: VecDeque<Untold>,
     next_clash: Tick,
     started: Option<Tick>,
+    pauses: Pauses,
     left: bool,
 }
 
@@ -208,6 +211,7 @@ impl Agent {
             untold: VecDeque::new(),
             next_clash: Tick::default(),
             started: None,
+            pauses: Pauses::default(),
             left: false,
         };
         for outcome in left_untold {
@@ -264,6 +268,7 @@ impl Agent {
     pub fn step(&mut self, now: Now, event: Event) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.started.get_or_insert(now.tick);
+        self.pauses.see(now.tick);
         match event {
             Event::CheckinFound(checkin) => self.checkin = Some(checkin),
             Event::LinkUp => self.on_link_up(now),
@@ -282,6 +287,8 @@ impl Agent {
             Event::Leave => self.on_leave(now, &mut effects),
         }
         self.speak(now, &mut effects);
+        let due = self.next_deadline();
+        self.pauses.expect(due);
         effects
     }
 
@@ -326,7 +333,7 @@ impl Agent {
             Packet::PresenceRequest(request) => self.on_presence_request(now, &request, effects),
             Packet::NodePolicy(policy) => self.on_policy(now, policy),
             Packet::ReadingsRequest(request) => self.on_readings_request(now, &request, effects),
-            Packet::ActionOrder(order) => self.on_order(now, order, effects),
+            Packet::ActionOrder(order) => self.on_order(now, envelope.sent, order, effects),
             other => effects.push(Effect::Drop(format!("a node agent takes no {} packet", other.kind()))),
         }
     }

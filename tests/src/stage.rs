@@ -10,7 +10,9 @@ mod postgres;
 mod process;
 mod programs;
 mod site;
+mod speaker;
 mod stranger;
+mod tmpfs;
 mod token;
 mod writing;
 
@@ -32,10 +34,12 @@ pub use daemon::Daemon;
 pub use namespace::Namespace;
 pub use outsider::Outsider;
 pub use postgres::Postgres;
-pub use process::Process;
+pub use process::{Holds, Process};
 pub use programs::program;
 pub use site::{Certified, Login, Site, now};
+pub use speaker::Speaker;
 pub use stranger::Stranger;
+pub use tmpfs::Tmpfs;
 pub use token::Wish;
 
 /// Longest wait for something that usually takes a second or two.
@@ -104,6 +108,12 @@ impl Stage {
         site.make_zone(ZONE, &trust);
         let api = Api::on(free_tcp_port(), trust.join("administrator"));
         Self { directory, site, url, management, mdns_port, api, heartbeat_s: 3 }
+    }
+
+    /// Daemons with another heartbeat than the short one of a stage, seconds.
+    #[must_use]
+    pub fn with_heartbeat(self, heartbeat_s: u16) -> Self {
+        Self { heartbeat_s, ..self }
     }
 
     /// The site it plays under.

@@ -11,6 +11,8 @@ use super::{Management, ServerCertificate, StartError, failed};
 
 /// The server's own script: the one in `/usr/sbin` changes the user.
 pub(super) const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+/// Its administration, of the same kind.
+const CTL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 const EPMD: &str = "/usr/bin/epmd";
 const SETPRIV: &str = "/usr/bin/setpriv";
 
@@ -193,6 +195,21 @@ impl Plan {
         let mut command = self.bound_to_us(SERVER);
         let log = File::options().create(true).append(true).open(self.log())?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        self.surround(&mut command);
+        // With a notification socket the script becomes the server itself, so our child's pid is the server's.
+        command.env("NOTIFY_SOCKET", self.seen(&self.notify_socket()));
+        Ok(command)
+    }
+
+    /// `rabbitmqctl` of this broker.
+    pub fn ctl(&self) -> Command {
+        let mut command = self.bound_to_us(CTL);
+        self.surround(&mut command);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command
+    }
+
+    fn surround(&self, command: &mut Command) {
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LANG", "C.UTF-8");
         for (name, value) in [
             ("RABBITMQ_NODENAME", format!("rollcall{}@localhost", self.port)),
@@ -220,10 +237,7 @@ impl Plan {
         ] {
             command.env(name, self.seen(&self.dir.join(file)));
         }
-        // With a notification socket the script becomes the server itself, so our child's pid is the server's.
-        command.env("NOTIFY_SOCKET", self.seen(&self.notify_socket()));
         command.current_dir(&self.dir);
-        Ok(command)
     }
 }
 

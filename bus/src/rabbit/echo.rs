@@ -38,8 +38,14 @@ impl Echo {
     }
 }
 
-/// Sends echoes for ever; returns why the connection cannot be trusted any more.
-pub(super) async fn run(shared: &Shared, session: &Session, echo: &Echo) -> String {
+/// Sends echoes for ever; returns why the connection cannot be trusted any more. None are sent while the broker takes no messages
+/// (`held`): that it does not is its own word, and its heartbeats prove that it is there, else the client library ends the connection.
+pub(super) async fn run(
+    shared: &Shared,
+    session: &Session,
+    echo: &Echo,
+    mut held: watch::Receiver<Option<String>>,
+) -> String {
     let period = Duration::from_millis(shared.settings.echo_period_ms);
     let deadline = Duration::from_millis(shared.settings.echo_deadline_ms);
     let mut number = 0;
@@ -49,10 +55,15 @@ pub(super) async fn run(shared: &Shared, session: &Session, echo: &Echo) -> Stri
         number += 1;
         rollcall_alarm::roughly(period - slack, slack).await;
         let sent = Instant::now();
-        if let Err(why) = once(shared, session, echo, number, deadline).await {
-            return why;
+        tokio::select! {
+            biased;
+            // One that is under way is answered when the broker takes messages again.
+            Ok(_) = held.wait_for(Option::is_some) => {}
+            answer = once(shared, session, echo, number, deadline) => match answer {
+                Ok(()) => shared.tally.echoed(sent.elapsed()),
+                Err(why) => return why,
+            },
         }
-        shared.tally.echoed(sent.elapsed());
         shared.proven();
     }
 }

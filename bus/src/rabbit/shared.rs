@@ -72,10 +72,15 @@ impl Shared {
 
     /// The link is up on this connection.
     pub fn up(&self, session: Arc<Session>) {
+        self.tally.connected();
+        self.proven();
+        self.go_on(session);
+    }
+
+    /// The link is up again on a connection that was kept.
+    pub fn go_on(&self, session: Arc<Session>) {
         let generation = session.wire.generation;
         *lock(&self.session) = Some(session);
-        self.proven();
-        self.tally.connected();
         self.link.send_replace(Link::Up { generation });
     }
 

@@ -1,6 +1,7 @@
 //! The only one who connects.
 //!
-//! connect → declare → start consumers → up → (lost, or echo silent) → wait → connect … until closed.
+//! connect → declare → start consumers → up → (lost, or echo silent) → wait → connect … until closed. While the broker takes no
+//! messages the link is down on a connection that is kept ([`super::hold`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use super::bus::NOT_YET_RETRY;
 use super::classify::{connect_cause, connect_words, words};
 use super::declare::{self, Failure};
 use super::echo::{self, Echo};
+use super::hold::{self, Hold};
 use super::pump::{self, Refusal};
 use super::session::{Session, Wire};
 use super::shared::Shared;
@@ -28,6 +30,9 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 const CONSUME_PATIENCE: Duration = Duration::from_secs(3);
 /// At most one complaint about closed channels in this time.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// What is said of a connection that ended without a word.
+const ENDED: &str = "the connection ended";
 
 /// Why the link is down.
 struct Down {
@@ -125,9 +130,11 @@ async fn one_connection(shared: &Arc<Shared>, generation: u64) -> Down {
     };
     tracing::info!(broker = %shared.address, generation, "connected to the broker");
     shared.up(Arc::clone(&session));
+    let held = Hold::new(None);
     let down = tokio::select! {
-        reason = lost(&wire.connection, events, shared) => Down { reason, cause: DownCause::Lost },
-        reason = echo::run(shared, &session, &echo) => Down { reason, cause: DownCause::EchoSilent },
+        reason = lost(&wire.connection, events, shared, &held) => Down { reason, cause: DownCause::Lost },
+        reason = echo::run(shared, &session, &echo, held.subscribe()) => Down { reason, cause: DownCause::EchoSilent },
+        () = hold::follow(shared, &session, held.subscribe()) => Down { reason: ENDED.into(), cause: DownCause::Lost },
     };
     drop(guard);
     down
@@ -253,8 +260,9 @@ async fn start_feeds(shared: &Shared, wire: &Arc<Wire>, echo: &Arc<Echo>) -> Res
     Ok(())
 }
 
-/// Waits until the connection is lost; complains about channels that the broker closes meanwhile.
-async fn lost(connection: &Connection, events: impl Stream<Item = Event>, shared: &Shared) -> String {
+/// Waits until the connection is lost; complains about channels that the broker closes meanwhile, and tells when the broker takes
+/// no messages.
+async fn lost(connection: &Connection, events: impl Stream<Item = Event>, shared: &Shared, held: &Hold) -> String {
     let mut events = std::pin::pin!(events);
     let mut complained: Option<Instant> = None;
     while let Some(event) = events.next().await {
@@ -267,10 +275,14 @@ async fn lost(connection: &Connection, events: impl Stream<Item = Event>, shared
             }
             Event::ConnectionBlocked(reason) => {
                 tracing::warn!(reason, "the broker takes no messages for now: it is short of memory or disk");
+                held.send_replace(Some(reason));
             }
-            Event::ConnectionUnblocked => tracing::info!("the broker takes messages again"),
+            Event::ConnectionUnblocked => {
+                tracing::info!("the broker takes messages again");
+                held.send_replace(None);
+            }
             _ => {}
         }
     }
-    "the connection ended".into()
+    ENDED.into()
 }

@@ -4,15 +4,32 @@
 //! stays in the group's queue until the zone's broker has it. A crash in between brings it twice, which changes nothing.
 
 use rollcall_model::packet::{ActionOrder, ActionOutcome, ActionState, Packet};
-use rollcall_model::{NodeState, Now, route};
+use rollcall_model::{Millis, NodeState, Now, UnixMillis, route};
 
 use super::parcels::Care;
 use super::{Effect, Group, Token, liveness};
 
+/// So long after a pause of this controller, or of its broker, what comes in may have waited through it.
+const STALE: Millis = Millis(1_000);
+
 impl Group {
-    pub(super) fn on_action_order(&mut self, now: Now, order: ActionOrder, effects: &mut Vec<Effect>) {
+    /// `sent` is the zone's clock when it sent the order.
+    pub(super) fn on_action_order(
+        &mut self,
+        now: Now,
+        sent: UnixMillis,
+        order: ActionOrder,
+        effects: &mut Vec<Effect>,
+    ) {
+        // What is left of its time is the zone's to say; clocks need not agree.
+        let deadline = order.deadline.by_another_clock(sent, now.wall);
+        let order = ActionOrder { deadline, ..order };
         if order.group != self.settings.group {
             return self.refuse("for_another_run");
+        }
+        // How long it waited for this controller nobody knows: the zone repeats the order, if it is still to be begun.
+        if now.tick.since(self.floor.set_at) < STALE {
+            return self.refuse("too_early");
         }
         // Who stands here is not known yet: the zone repeats the order.
         if !self.is_settled() {

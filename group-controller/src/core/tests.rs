@@ -157,6 +157,19 @@ fn changes(effects: &[Effect]) -> Vec<NodeChange> {
         .collect()
 }
 
+/// A tick on a broker that answers at once what is asked of it.
+fn tick(group: &mut Group, ms: u64) -> Vec<Effect> {
+    let mut effects = group.step(at(ms), Event::Tick);
+    let probe = |effect: &Effect| match effect {
+        Effect::Publish(token @ Token::Probe(_), _) => Some(*token),
+        _ => None,
+    };
+    if let Some(token) = effects.iter().find_map(probe) {
+        effects.extend(group.step(at(ms), Event::Published { token, result: Ok(()) }));
+    }
+    effects
+}
+
 /// Lets time pass in steps of the core's own deadlines, confirming what is told; gives all changes told.
 fn pass(group: &mut Group, from: u64, to: u64, speaking: &[u32]) -> Vec<NodeChange> {
     let mut told = Vec::new();
@@ -168,7 +181,7 @@ fn pass(group: &mut Group, from: u64, to: u64, speaking: &[u32]) -> Vec<NodeChan
                 told.extend(changes(&group.step(at(ms), Event::Status(status(*number, sequence, 0)))));
             }
         }
-        told.extend(changes(&group.step(at(ms), Event::Tick)));
+        told.extend(changes(&tick(group, ms)));
         if group.inflight.is_some() {
             told.extend(changes(&confirm(group, ms)));
         }

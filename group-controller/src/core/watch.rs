@@ -122,19 +122,30 @@ impl Group {
         let mut quiet_until = now.tick + JOINING_SPAN;
         let (mut watched, mut silent) = (0_usize, 0_usize);
         let mut verdicts: Vec<(NodeId, NodeState, Verdict)> = Vec::new();
+        let mut in_doubt = None;
         for (node, member) in self.roster.iter() {
             if matches!(member.state, NodeState::Left | NodeState::Down) {
                 continue;
             }
             watched += 1;
-            let verdict = liveness::judge(now.tick, self.floor, member.voice);
             let by_silence = member.voice.closed.is_none();
+            // Nothing came since, of anybody: that proves nothing against this one.
+            let counts_until = if by_silence { self.proof.last().min(now.tick) } else { now.tick };
+            let verdict = liveness::judge(counts_until, self.floor, member.voice);
+            if verdict != liveness::judge(now.tick, self.floor, member.voice) {
+                in_doubt.get_or_insert(node);
+            }
             silent += usize::from(by_silence && matches!(verdict, Verdict::Silent(_) | Verdict::Suspect));
             if verdict == Verdict::Alive {
                 quiet_until = quiet_until.min(liveness::alive_until(self.floor, member.voice));
             } else {
                 verdicts.push((node, member.state, verdict));
             }
+        }
+        if let Some(node) = in_doubt
+            && self.proof.asks(now.tick)
+        {
+            effects.push(self.request_presence(now, node, Token::Probe(node)));
         }
         let anyone_lost = verdicts.iter().any(|(_, _, verdict)| matches!(verdict, Verdict::Silent(_)));
         let dark = anyone_lost && liveness::is_dark(silent, watched);

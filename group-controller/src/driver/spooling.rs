@@ -65,6 +65,11 @@ impl Spooling {
         self.spool.as_ref().map_or((0, 0), |spool| (spool.len() as u64, spool.lost()))
     }
 
+    /// Whether the disk took the latest of them.
+    pub(super) const fn is_written(&self) -> bool {
+        !self.complained
+    }
+
     fn judge(&mut self, written: io::Result<()>) {
         match written {
             Ok(()) => self.complained = false,

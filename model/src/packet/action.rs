@@ -89,7 +89,7 @@ pub struct ActionOrder {
     pub action: Action,
     /// Ordered by a remedy, not by a person: not carried out while the group is dark.
     pub automatic: bool,
-    /// Not begun after this.
+    /// Not begun after this, by the clock of who sends it: what is left is counted from the envelope's `sent`.
     pub deadline: UnixMillis,
     /// How long it may take once begun, milliseconds.
     pub time_limit_ms: u64,

@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use rollcall_model::packet::{Action, ActionKind, ActionOrder, ActionOutcome, ActionState};
-use rollcall_model::{ActionId, Now};
+use rollcall_model::{ActionId, Now, UnixMillis};
 
 use super::{Agent, Effect};
 
@@ -203,7 +203,16 @@ impl Orders {
 }
 
 impl Agent {
-    pub(super) fn on_order(&mut self, now: Now, order: ActionOrder, effects: &mut Vec<Effect>) {
+    /// `sent` is the rack's clock when it sent the order.
+    pub(super) fn on_order(&mut self, now: Now, sent: UnixMillis, order: ActionOrder, effects: &mut Vec<Effect>) {
+        if self.pauses.just_over(now.tick) {
+            let why =
+                format!("action {} may have waited here while this agent was paused; it comes again", order.action_id);
+            return effects.push(Effect::Drop(why));
+        }
+        // What is left of its time is the sender's to say; clocks need not agree.
+        let deadline = order.deadline.by_another_clock(sent, now.wall);
+        let order = ActionOrder { deadline, ..order };
         if order.node != self.settings.identifier.node {
             effects
                 .push(Effect::Drop(format!("action {} is for node {}, not for this one", order.action_id, order.node)));

@@ -27,7 +27,7 @@ fn name(text: &str) -> Name {
 }
 
 fn delivered(packet: Packet) -> Event {
-    Event::Delivered(Envelope::new(MessageId::derived_from("m"), "inbox.x", UnixMillis(0), packet))
+    Event::Delivered(Envelope::new(MessageId::derived_from("m"), "inbox.x", UnixMillis(1_700_000_000_000), packet))
 }
 
 fn settings() -> Settings {

@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use super::outsider::Outsider;
 use super::site::{Login, Site};
+use super::tmpfs::Tmpfs;
 
 /// One broker for most, and one to be killed; all under one site.
 #[derive(Default)]
@@ -27,7 +28,12 @@ pub struct Broker {
     management: Management,
     /// Somebody who may do everything on it, under a name of no zone that plays here.
     janitor: Login,
+    disk: Option<Tmpfs>,
     _directory: TempDir,
+}
+
+fn directory() -> TempDir {
+    tempfile::Builder::new().prefix("rollcall-e2e-rabbitmq-").tempdir().expect("a temporary directory")
 }
 
 impl Brokers {
@@ -45,6 +51,24 @@ impl Brokers {
         self.main.get_or_init(|| Broker::start(site)).await
     }
 
+    /// A broker for one case alone, gone with it.
+    ///
+    /// # Panics
+    /// When RabbitMQ cannot be started.
+    pub async fn own(&self) -> Broker {
+        Broker::start(self.site().await).await
+    }
+
+    /// The same with its data on a disk of this many MiB. Wants root.
+    ///
+    /// # Panics
+    /// When there is no such disk, or RabbitMQ cannot be started.
+    pub async fn on_a_small_disk(&self, mib: u32) -> Broker {
+        let directory = directory();
+        let disk = Tmpfs::mounted(&directory.path().join("disk"), mib);
+        Broker::start_in(self.site().await, directory, Some(disk)).await
+    }
+
     /// The broker that may be killed; whoever does starts it again.
     ///
     /// # Panics
@@ -57,18 +81,20 @@ impl Brokers {
 
 impl Broker {
     async fn start(site: Arc<Site>) -> Self {
-        let directory =
-            tempfile::Builder::new().prefix("rollcall-e2e-rabbitmq-").tempdir().expect("a temporary directory");
+        Self::start_in(site, directory(), None).await
+    }
+
+    async fn start_in(site: Arc<Site>, directory: TempDir, disk: Option<Tmpfs>) -> Self {
+        let data = disk.as_ref().map_or(directory.path(), Tmpfs::path);
         let certificates = site.fresh_directory();
         let certificate = site.broker_certificate(&certificates);
-        let process =
-            PrivateBroker::start_secured(directory.path(), certificate).await.expect("a private RabbitMQ starts");
+        let process = PrivateBroker::start_secured(data, certificate).await.expect("a private RabbitMQ starts");
         let management = process.management().expect("a secured broker is administered");
         let zone = ZoneId::derived_from("the janitor's");
         let principal = Principal::Zone(zone);
         let janitor = site.login(&certificates.join("zone"), &principal, zone);
         let user = janitor.user.clone();
-        let broker = Self { process, site, management, janitor, _directory: directory };
+        let broker = Self { process, site, management, janitor, disk, _directory: directory };
         broker.admin().admit(&[(user, Rights::of(&principal, zone))]).await.expect("the janitor is admitted");
         broker
     }
@@ -111,6 +137,34 @@ impl Broker {
     /// Removes what an earlier zone left on it.
     pub async fn sweep(&self) {
         Outsider::attach(&self.url(), &self.janitor).await.sweep().await;
+    }
+
+    /// The disk it was given.
+    ///
+    /// # Panics
+    /// When it was given none.
+    #[must_use]
+    pub const fn disk(&self) -> &Tmpfs {
+        self.disk.as_ref().expect("a broker on a small disk")
+    }
+
+    /// Halts it with its sockets open.
+    pub fn pause(&self) {
+        self.process.pause();
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.process.resume();
+    }
+
+    /// Runs `rabbitmqctl`, for some seconds.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn ctl(&self, arguments: &[&str]) {
+        let ended = tokio::task::block_in_place(|| self.process.ctl(arguments));
+        assert!(ended.expect("rabbitmqctl runs").success(), "rabbitmqctl {arguments:?} fails");
     }
 
     /// Kills it.

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use tokio::time::timeout;
 
 use super::token::Wish;
-use super::{PATIENCE, Process, program, until};
+use super::{Holds, PATIENCE, Process, program, until};
 
 /// An orderly end takes no longer.
 const END: Duration = Duration::from_secs(15);
@@ -127,6 +127,12 @@ impl Daemon {
 
     fn process(&self) -> &Process {
         self.process.as_ref().expect("the daemon was started")
+    }
+
+    /// What it holds now.
+    #[must_use]
+    pub fn holds(&self) -> Holds {
+        self.process().holds()
     }
 
     /// Kills it as `kill -9` would, and waits until it is gone.

@@ -29,10 +29,18 @@ impl Outsider {
     /// # Panics
     /// When it cannot.
     pub async fn attach(url: &str, login: &Login) -> Self {
-        let connection = Self::connect(url, login).await.expect("the broker lets it in");
-        let channel = connection.create_channel().await.expect("a channel");
-        channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
-        Self { user: login.user.clone(), connection, channel }
+        Self::try_attach(url, login).await.expect("the broker lets it in")
+    }
+
+    /// The same of a broker that may be away.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn try_attach(url: &str, login: &Login) -> lapin::Result<Self> {
+        let connection = Self::connect(url, login).await?;
+        let channel = connection.create_channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        Ok(Self { user: login.user.clone(), connection, channel })
     }
 
     /// Tries to log in.
@@ -64,11 +72,18 @@ impl Outsider {
     /// # Panics
     /// When the broker refuses.
     pub async fn publish(&self, exchange: &str, key: &str, kind: &str, body: &[u8]) -> bool {
+        self.try_publish(exchange, key, kind, body).await.expect("it is sent and confirmed")
+    }
+
+    /// The same on a broker that may be going away.
+    ///
+    /// # Errors
+    /// When nobody knows whether the broker has it.
+    pub async fn try_publish(&self, exchange: &str, key: &str, kind: &str, body: &[u8]) -> lapin::Result<bool> {
         let options = BasicPublishOptions { mandatory: true, immediate: false };
         let properties = BasicProperties::default().with_type(kind.into()).with_user_id(self.user.as_str().into());
-        let sent = self.channel.basic_publish(exchange.into(), key.into(), options, body, properties).await;
-        let confirmed = sent.expect("it is sent").await.expect("it is confirmed");
-        confirmed.take_message().is_none()
+        let sent = self.channel.basic_publish(exchange.into(), key.into(), options, body, properties).await?;
+        Ok(sent.await?.take_message().is_none())
     }
 
     /// Tries to empty a queue.

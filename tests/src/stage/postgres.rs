@@ -22,7 +22,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Postgres {
     port: u16,
     watcher: Child,
+    data: PathBuf,
+    options: String,
     _folder: TempDir,
+}
+
+/// A directory that the server's user gets into.
+fn opened_folder() -> TempDir {
+    let folder = tempfile::Builder::new().prefix("rollcall-e2e-postgres-").tempdir().expect("a directory");
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).expect("it is opened");
+    folder
 }
 
 impl Postgres {
@@ -32,9 +41,22 @@ impl Postgres {
     /// When PostgreSQL is not installed, or does not come up.
     #[must_use]
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("rollcall-e2e-postgres-").tempdir().expect("a directory");
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).expect("it is opened");
-        let (binaries, data) = (binaries(), folder.path().join("data"));
+        let folder = opened_folder();
+        let data = folder.path().join("data");
+        Self::start_with(folder, data)
+    }
+
+    /// The same with its data in this directory, which is made.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_in(data: &Path) -> Self {
+        Self::start_with(opened_folder(), data.to_owned())
+    }
+
+    fn start_with(folder: TempDir, data: PathBuf) -> Self {
+        let binaries = binaries();
         let initdb = unprivileged(&binaries.join("initdb"))
             .arg("-D")
             .arg(&data)
@@ -44,12 +66,12 @@ impl Postgres {
         assert!(initdb.status.success(), "initdb: {}", String::from_utf8_lossy(&initdb.stderr));
         let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").port();
         let mut server = unprivileged(&binaries.join("postgres"));
-        server.arg("-D").arg(&data).arg("-k").arg(folder.path());
-        server.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-c", "fsync=off"]);
+        let options = format!("-k {} -h 127.0.0.1 -p {port} -c fsync=off", folder.path().display());
+        server.arg("-D").arg(&data).args(options.split(' '));
         let mut watcher = Command::new("sh");
         watcher.args(["-c", WATCHER, "watcher"]).arg(&data).arg(server.get_program()).args(server.get_args());
         let watcher = watcher.stdin(Stdio::piped()).spawn().expect("the server is started");
-        let server = Self { port, watcher, _folder: folder };
+        let server = Self { port, watcher, data, options, _folder: folder };
         let until = Instant::now() + PATIENCE;
         while !server.psql("postgres", "CREATE DATABASE zone TEMPLATE template0") {
             assert!(Instant::now() < until, "PostgreSQL does not come up");
@@ -62,6 +84,31 @@ impl Postgres {
     #[must_use]
     pub fn url(&self) -> String {
         format!("postgres://rollcall@127.0.0.1:{}/zone", self.port)
+    }
+
+    /// Stops it as a crash would.
+    ///
+    /// # Panics
+    /// When it does not stop.
+    pub fn stop_at_once(&self) {
+        assert!(self.ctl(&["stop", "-m", "immediate", "-w"]), "PostgreSQL stops");
+    }
+
+    /// Starts it again as it was; one that runs is left alone.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn start_again(&self) {
+        if !self.ctl(&["status"]) {
+            assert!(self.ctl(&["start", "-w", "-t", "60"]), "PostgreSQL starts again");
+        }
+    }
+
+    fn ctl(&self, arguments: &[&str]) -> bool {
+        let mut ctl = unprivileged(&binaries().join("pg_ctl"));
+        ctl.arg("-D").arg(&self.data).args(["-l", &format!("{}.again.log", self.data.display()), "-o", &self.options]);
+        ctl.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        ctl.status().is_ok_and(|status| status.success())
     }
 
     fn psql(&self, database: &str, sql: &str) -> bool {

@@ -3,13 +3,24 @@
 //! The kernel kills it when the thread that started it ends, so each child has a thread of its own.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
+
+/// What a process holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holds {
+    /// Threads.
+    pub threads: usize,
+    /// Open files, sockets among them.
+    pub files: usize,
+    /// Memory in use, KiB.
+    pub resident_kib: usize,
+}
 
 /// A running or ended child.
 #[derive(Debug)]
@@ -59,6 +70,17 @@ impl Process {
             // It may be ending at this moment.
             let _ = kill_process(self.pid, signal);
         }
+    }
+
+    /// What it holds now; nothing once it has ended.
+    #[must_use]
+    pub fn holds(&self) -> Holds {
+        let proc = PathBuf::from(format!("/proc/{}", self.pid.as_raw_nonzero()));
+        let entries = |name: &str| std::fs::read_dir(proc.join(name)).map_or(0, Iterator::count);
+        let status = std::fs::read_to_string(proc.join("status")).unwrap_or_default();
+        let resident =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+        Holds { threads: entries("task"), files: entries("fd"), resident_kib: resident.unwrap_or(0) }
     }
 
     /// Waits for its end.

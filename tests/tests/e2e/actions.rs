@@ -6,11 +6,11 @@ use rollcall_tests::stage::{Brokers, PATIENCE, Stage, until};
 use serde_json::{Value, json};
 
 /// How often the drain command ran.
-fn runs(file: &Path) -> usize {
+pub fn runs(file: &Path) -> usize {
     std::fs::read_to_string(file).unwrap_or_default().lines().count()
 }
 
-async fn ordered(stage: &Stage, action: Value) -> String {
+pub async fn ordered(stage: &Stage, action: Value) -> String {
     let (code, answer) =
         stage.api().command("POST", "/v1/actions", json!({ "node": "real", "action": action, "deadline_s": 30 })).await;
     assert!((200..300).contains(&code), "{code} {answer}");
@@ -18,7 +18,7 @@ async fn ordered(stage: &Stage, action: Value) -> String {
 }
 
 /// Waits until an order is final; how it ended, and what was said.
-async fn ended(stage: &Stage, action: &str) -> (String, String) {
+pub async fn ended(stage: &Stage, action: &str) -> (String, String) {
     let query = format!("SELECT state, message FROM v_actions WHERE action_id = '{action}'");
     until(format!("the action {action} to end"), PATIENCE, async || {
         let rows = stage.api().sql(&query).await.ok()?;

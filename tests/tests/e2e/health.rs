@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rollcall_tests::stage::{Brokers, Fleet, PATIENCE, Stage, until};
+use rollcall_tests::stage::{Brokers, Fleet, PATIENCE, Stage, Tmpfs, until};
 use serde_json::json;
 
 use crate::deaths::now_ms;
@@ -48,31 +48,6 @@ async fn with_real(stage: &Stage, tables: &str) -> Fleet {
     fleet
 }
 
-/// A tmpfs of 1 MiB that goes with the test.
-struct Tmpfs(PathBuf);
-
-impl Tmpfs {
-    fn mounted(path: PathBuf) -> Self {
-        std::fs::create_dir(&path).expect("a directory");
-        run(&["mount", "-t", "tmpfs", "-o", "size=1m", "rollcall-test", &path.display().to_string()]);
-        Self(path)
-    }
-
-    fn fill(&self) -> PathBuf {
-        let file = self.0.join("filling");
-        // Until it is full.
-        let _ = std::fs::write(&file, vec![1_u8; 1 << 20]);
-        file
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        // Whatever fails here, the directory's removal will say.
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
-}
-
 fn run(line: &[&str]) {
     let done = Command::new(line[0]).args(&line[1..]).status().unwrap_or_else(|error| panic!("{line:?}: {error}"));
     assert!(done.success(), "{line:?} failed; it wants root");
@@ -80,8 +55,8 @@ fn run(line: &[&str]) {
 
 pub async fn a_full_file_system_sets_its_bit_its_group_and_its_alert_and_clears_them(brokers: &Brokers) {
     let stage = Stage::new(brokers.main().await).await;
-    let tmpfs = Tmpfs::mounted(stage.directory().join("data"));
-    let fleet = with_real(&stage, &format!("[probes]\nmounts = [{:?}]", tmpfs.0)).await;
+    let tmpfs = Tmpfs::mounted(&stage.directory().join("data"), 1);
+    let fleet = with_real(&stage, &format!("[probes]\nmounts = [{:?}]", tmpfs.path())).await;
     let rule = json!({ "name": "full", "kind": "health", "rule": "health.disk_space", "enter_dwell_ms": 0, "leave_dwell_ms": 0 });
     let (code, answer) = stage.api().command("POST", "/v1/groups", rule).await;
     assert!((200..300).contains(&code), "{answer}");

@@ -1,24 +1,30 @@
 //! End to end: the four real daemons as processes, on a real RabbitMQ and real mDNS, as an operator meets them.
 //!
 //! The cases run one after the other, each on a stage of its own, for they measure times on a machine that may be
-//! small. They share a RabbitMQ; a second one is there to be killed, and for a second zone.
+//! small. They share a RabbitMQ; a second one is there to be killed, and for a second zone. A case that mostly waits, on a
+//! broker of its own, runs beside the others.
 
 mod actions;
 mod availability;
+mod broker_faults;
 mod broker_lost;
+mod clock;
 mod coming_up;
 mod darkness;
+mod database_faults;
 mod deaths;
 mod demo;
 mod events;
 mod groups;
 mod health;
+mod killed_under_load;
 mod monitoring;
 mod packets;
 mod places;
 mod policies;
 mod restarts;
 mod simulation;
+mod spool_full;
 mod starting;
 mod strangers;
 mod takeover;
@@ -26,18 +32,20 @@ mod tracing;
 mod trust;
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use libtest_mimic::{Arguments, Trial};
 use rollcall_tests::stage::{Brokers, program};
 use tokio::runtime::Runtime;
 
-/// One line for each case: its file and the sentence that holds.
+/// One line for each case: its file and the sentence that holds; `(beside)` where it runs beside the others.
 macro_rules! cases {
-    ($world:ident: $($file:ident :: $case:ident),* $(,)?) => {
+    ($world:ident: $($(($beside:ident))? $file:ident :: $case:ident),* $(,)?) => {
         vec![$({
             let world = Arc::clone(&$world);
             Trial::test(concat!(stringify!($file), "::", stringify!($case)), move || {
+                let beside: &[&str] = &[$(stringify!($beside))?];
+                let _turn = beside.is_empty().then(|| world.turn());
                 world.runtime.block_on($file::$case(&world.brokers));
                 Ok(())
             })
@@ -48,13 +56,22 @@ macro_rules! cases {
 struct World {
     runtime: Runtime,
     brokers: Brokers,
+    turn: Mutex<()>,
+}
+
+impl World {
+    /// One at a time, also after one that failed.
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1);
+    // One for those that take turns, one for what runs beside them.
+    arguments.test_threads = Some(2);
     let runtime = Runtime::new().expect("a runtime");
-    let world = Arc::new(World { runtime, brokers: Brokers::default() });
+    let world = Arc::new(World { runtime, brokers: Brokers::default(), turn: Mutex::new(()) });
     let trials = cases![world:
         starting::a_wrong_configuration_ends_every_daemon_with_2_and_says_where,
         starting::what_cannot_be_had_ends_the_zone_with_3_and_is_named,
@@ -68,6 +85,13 @@ fn main() -> ExitCode {
         restarts::a_killed_group_controller_comes_back_and_blames_nobody,
         restarts::a_killed_agent_comes_back_as_the_same_node_with_the_next_epoch,
         broker_lost::a_killed_broker_costs_nobody_a_restart_or_a_good_name,
+        broker_faults::a_broker_killed_under_load_loses_no_confirmed_word,
+        broker_faults::a_broker_short_of_memory_is_taken_the_same_way,
+        spool_full::nothing_is_done_that_the_journal_cannot_take_and_a_word_that_the_spool_cannot_take_still_arrives,
+        killed_under_load::controllers_killed_under_load_leave_one_row_and_one_effect,
+        killed_under_load::who_is_asked_to_end_in_the_middle_of_an_action_finishes_it_or_hands_it_back,
+        database_faults::a_database_restarted_in_the_middle_of_joins_leaves_no_half_topology,
+        database_faults::a_database_whose_disk_is_full_is_read_only_until_there_is_room,
         deaths::a_killed_agent_is_down_at_once,
         deaths::a_halted_agent_that_goes_on_is_never_down,
         deaths::an_agent_that_ends_in_order_has_left,
@@ -83,16 +107,19 @@ fn main() -> ExitCode {
         policies::a_policy_nobody_can_obey_is_refused_and_nothing_changes,
         actions::an_action_takes_effect_once_however_often_it_comes,
         actions::an_action_for_a_node_that_is_gone_is_refused_with_the_reason,
+        (beside) broker_faults::a_broker_halted_for_a_minute_is_noticed_and_leaves_nothing_behind,
         groups::a_group_by_rule_is_tried_made_followed_and_dissolved,
         groups::a_rule_that_cannot_be_is_refused_with_the_place_and_the_reason,
         events::a_program_of_a_user_hears_every_event_in_order_and_can_say_nothing,
         monitoring::every_daemon_tells_its_figures_and_rules_dashboard_and_guide_name_no_others,
         tracing::one_trace_of_a_join_shows_every_hop_and_a_dead_collector_holds_up_nobody,
+        (beside) clock::an_hour_forth_and_back_expires_nothing_and_keeps_the_order,
         takeover::a_killed_zone_controller_is_taken_over_from,
         takeover::a_zone_controller_that_ends_in_order_is_taken_over_from,
         takeover::a_zone_controller_that_was_paused_is_refused_everywhere_and_ends,
         places::a_checkin_service_is_run_where_the_zone_wants_it_and_replaced,
         places::known_nodes_check_in_while_the_zone_is_away,
+        (beside) broker_faults::a_broker_short_of_disk_stops_publishers_and_nothing_else,
         strangers::acks_that_do_not_count_are_ignored_and_counted_by_reason,
         strangers::a_node_out_of_range_is_refused_with_a_readable_reason,
         strangers::a_second_agent_with_one_identity_is_reported_and_the_first_stays,

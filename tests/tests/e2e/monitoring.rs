@@ -9,7 +9,7 @@ use rollcall_tests::stage::{Brokers, Daemon, Fleet, PATIENCE, Stage, free_tcp_po
 
 const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/monitoring");
 const GUIDE: &str = include_str!("../../../docs/observability.md");
-const LISTEN: &str = "ROLLCALL_METRICS__LISTEN";
+pub const LISTEN: &str = "ROLLCALL_METRICS__LISTEN";
 
 /// What a daemon answers on plain HTTP.
 async fn look(port: u16, path: &str) -> Option<(u16, String)> {
@@ -24,13 +24,13 @@ async fn page(stage: &Stage) -> String {
     page
 }
 
-async fn page_at(port: u16) -> String {
+pub async fn page_at(port: u16) -> String {
     let (code, page) = look(port, "/metrics").await.expect("an answer");
     assert_eq!(code, 200, "{page}");
     page
 }
 
-fn value(page: &str, sample: &str) -> Option<f64> {
+pub fn value(page: &str, sample: &str) -> Option<f64> {
     page.lines().find_map(|line| line.strip_prefix(sample)?.trim().parse().ok())
 }
 

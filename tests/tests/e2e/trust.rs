@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use rollcall_identity::{Announcer, Validity};
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, Hello};
@@ -190,6 +189,11 @@ fn announce(stage: &Stage, hello: Hello) -> Stranger {
     let pairs = Announcement::Hello(hello).to_txt();
     let pairs: Vec<(&str, &str)> = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     Stranger::announce(stage.mdns_port(), "zone", &pairs)
+}
+
+/// Announces a hello that nobody believes.
+pub fn distrusted(stage: &Stage) -> Stranger {
+    announce(stage, bait(ZoneId::derived_from("a stranger"), 1))
 }
 
 pub async fn hellos_the_site_does_not_vouch_for_move_nobody(brokers: &Brokers) {

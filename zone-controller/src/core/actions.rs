@@ -54,7 +54,6 @@ struct Order {
     node: NodeId,
     action: Action,
     automatic: bool,
-    deadline: UnixMillis,
     time_limit: Millis,
     begun: bool,
     /// Not sent after this unless it has begun.
@@ -74,7 +73,6 @@ impl Order {
             node,
             action,
             automatic,
-            deadline,
             time_limit,
             begun: state == ActionState::Running,
             begin_by,
@@ -193,7 +191,8 @@ impl Zone {
             node: order.node,
             action: order.action.clone(),
             automatic: order.automatic,
-            deadline: order.deadline,
+            // Receivers count what is left from when this is sent, whatever their clocks show, or this one came to show.
+            deadline: UnixMillis(order.begin_by.0).by_another_clock(UnixMillis(now.tick.0), now.wall),
             time_limit_ms: order.time_limit.0,
         });
         effects.push(self.tell(now, route::group_inbox(group), packet));

@@ -107,6 +107,14 @@ impl Driver {
         }
     }
 
+    /// A lease that lapses is mostly a database that is away. Nothing is saved meanwhile that would show it; whoever asks is to be
+    /// told all the same.
+    fn look_at_the_database(&self) {
+        let store = self.store.clone();
+        // How it went is kept with the store, and [`keep_trying`] goes on from there.
+        tokio::spawn(async move { store.try_to_write().await });
+    }
+
     /// The next generation, for a core that starts anew; waits as [`Self::save`] does.
     ///
     /// # Errors
@@ -130,11 +138,15 @@ impl Driver {
     /// # Errors
     /// When another zone controller has the lease by now.
     pub(super) async fn until_entitled(&mut self) -> Result<bool, RunError> {
+        let mut looked = false;
         loop {
             match self.office.standing() {
                 Standing::Acting => return Ok(true),
                 Standing::Over => return Err(leadership::superseded(&self.store).await),
                 Standing::Lapsed => {}
+            }
+            if !std::mem::replace(&mut looked, true) {
+                self.look_at_the_database();
             }
             let office = self.office.clone();
             tokio::select! {

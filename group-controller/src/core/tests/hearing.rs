@@ -52,7 +52,7 @@ fn run(group: &mut Group, from: u64, to: u64, alive: &[u32], free: &[u32]) -> BT
         for number in free.iter().filter(|number| (ms + u64::from(**number) * 200).is_multiple_of(1_100)) {
             group.step(at(ms), speaks(*number, 1, Kind::Balance));
         }
-        group.step(at(ms), Event::Tick);
+        tick(group, ms);
         if group.inflight.is_some() {
             confirm(group, ms);
         }

@@ -50,6 +50,7 @@ fn forwarded(effects: &[Effect], number: u32) -> bool {
 fn an_order_reaches_its_node_or_is_refused_with_the_reason() {
     let mut bright = group(10);
     let mut dark = group(10);
+    pass(&mut bright, 1_100, 6_000, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     pass(&mut dark, 1_100, 6_000, &[0, 1, 2, 3, 4, 5]);
     assert!(dark.dark.is);
     // (dark, node, automatic, part of the refusal)
@@ -101,10 +102,12 @@ fn a_restarted_controller_of_a_dark_rack_does_nothing_of_the_zones_own_accord_un
     let group_id = GroupId::derived_from("rack-a");
     let roster = rollcall_model::packet::Roster { group: group_id, session: 1, part: 0, members };
     group.step(at(1_000), delivered(Packet::Roster(roster)));
+    pass(&mut group, 1_100, 1_900, &[]);
     let effects = group.step(at(2_000), delivered(Packet::ActionOrder(order(5, true))));
     assert!(!forwarded(&effects, 5) && refused(&effects).is_none(), "the zone asks again");
     let effects = group.step(at(2_000), delivered(Packet::ActionOrder(order(5, false))));
     assert!(forwarded(&effects, 5), "a person may");
+    pass(&mut group, 2_100, 2_900, &[]);
     for number in 0..10 {
         group.step(at(3_000), Event::Status(status(number, 1, 0)));
     }
@@ -267,4 +270,24 @@ fn a_new_membership_is_told_what_runs_here() {
     confirmed_step(&mut group, 2_000, Event::Tick);
     let effects = group.step(at(3_000), delivered(subscriber(2, 0)));
     assert_eq!(seen(&effects), ["told true "]);
+}
+
+#[test]
+fn an_order_goes_on_by_the_racks_clock_and_one_that_may_have_waited_through_a_pause_not_at_all() {
+    let mut group = group(2);
+    pass(&mut group, 1_100, 2_900, &[0, 1]);
+    let order = ActionOrder { deadline: UnixMillis(7_000_000), ..order(0, false) };
+    let sent = |order: &ActionOrder| {
+        let (id, packet) = (MessageId::derived_from("m"), Packet::ActionOrder(order.clone()));
+        Event::Delivered(Envelope::new(id, "inbox.zone", UnixMillis(6_990_000), packet))
+    };
+    let on = published(&group.step(at(3_000), sent(&order)));
+    let deadline = on.iter().find_map(|(_, _, packet)| match packet {
+        Packet::ActionOrder(order) => Some(order.deadline),
+        _ => None,
+    });
+    assert_eq!(deadline, Some(UnixMillis(at(3_000).wall.0 + 10_000)), "what is left of it, whatever the clocks show");
+    assert!(!forwarded(&group.step(at(9_000), sent(&order)), 0), "it may have waited");
+    pass(&mut group, 9_100, 10_400, &[0, 1]);
+    assert!(forwarded(&group.step(at(10_500), sent(&order)), 0));
 }

@@ -144,7 +144,7 @@ fn fall_silent(nodes: u32, last_words: &[u64]) -> (Vec<NodeChange>, Vec<GroupAla
                 told.extend(changes(&group.step(at(ms), Event::Status(status(number, sequence, 0)))));
             }
         }
-        let effects = group.step(at(ms), Event::Tick);
+        let effects = tick(&mut group, ms);
         told.extend(changes(&effects));
         let alarm = |packet| if let Packet::GroupAlarm(alarm) = packet { Some(alarm) } else { None };
         alarms.extend(packets(&effects).into_iter().filter_map(alarm));

@@ -1,0 +1,66 @@
+//! Whether the way to the broker works. Nobody's silence counts beyond the last proof that it does: what stands still may be the
+//! broker, or the road to it. Where nobody in the rack speaks any more, a question that the broker has to answer brings the proof.
+
+use rollcall_bus::PublishError;
+use rollcall_model::{Millis, Tick};
+
+use super::{Event, Token};
+
+/// Pause between two such questions.
+const ASK_AGAIN: Millis = Millis(500);
+
+/// A broker that takes longer to answer stood still.
+const PROMPT: Millis = Millis(500);
+
+/// When the way was last proven, and asked after.
+#[derive(Debug, Default)]
+pub(super) struct Proof {
+    last: Tick,
+    /// The first and the latest question since then.
+    asked: Option<(Tick, Tick)>,
+}
+
+impl Proof {
+    /// Something happened, which may prove it. Gives for how long the way stood still before, if it did.
+    pub(super) fn see(&mut self, now: Tick, event: &Event) -> Option<Millis> {
+        let proves = match event {
+            Event::Status(_) | Event::Spoken(_) | Event::Delivered(_) | Event::ConnectionClosed(_) | Event::LinkUp => {
+                true
+            }
+            Event::Published { token, result } => is_answered(token, result),
+            _ => false,
+        };
+        if !proves {
+            return None;
+        }
+        let asked = self.asked.take().filter(|(first, _)| now.since(*first) > PROMPT);
+        let stood = asked.map(|_| now.since(self.last));
+        self.last = now;
+        stood
+    }
+
+    /// Up to when silence counts.
+    pub(super) const fn last(&self) -> Tick {
+        self.last
+    }
+
+    /// Whether to ask now.
+    pub(super) fn asks(&mut self, now: Tick) -> bool {
+        let is_due = self.asked.is_none_or(|(_, latest)| now.since(latest) >= ASK_AGAIN);
+        if is_due {
+            self.asked = Some((self.asked.map_or(now, |(first, _)| first), now));
+        }
+        is_due
+    }
+}
+
+/// Whether the broker itself said what became of a message. What it does not confirm counts as sent when it was written.
+fn is_answered(token: &Token, result: &Result<(), PublishError>) -> bool {
+    match result {
+        Ok(()) => !matches!(token, Token::None),
+        Err(error) => matches!(
+            error,
+            PublishError::Unroutable { .. } | PublishError::Refused { .. } | PublishError::NoExchange { .. }
+        ),
+    }
+}
