@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,6 +11,8 @@ use super::{Management, ServerCertificate, StartError, failed};
 
 /// The server's own script: the one in `/usr/sbin` changes the user.
 pub(super) const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+/// Its administration, of the same kind.
+const CTL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 const EPMD: &str = "/usr/bin/epmd";
 const SETPRIV: &str = "/usr/bin/setpriv";
 
@@ -44,6 +46,8 @@ pub(super) struct Plan {
     certificate: Option<ServerCertificate>,
     /// Another root directory, whose RabbitMQ it is; everything of it lies below.
     root: Option<PathBuf>,
+    /// Where it takes connections beside 127.0.0.1.
+    at: Option<IpAddr>,
 }
 
 impl std::fmt::Debug for Plan {
@@ -53,7 +57,12 @@ impl std::fmt::Debug for Plan {
 }
 
 impl Plan {
-    pub fn new(dir: &Path, certificate: Option<ServerCertificate>, root: Option<PathBuf>) -> Result<Self, StartError> {
+    pub fn new(
+        dir: &Path,
+        certificate: Option<ServerCertificate>,
+        root: Option<PathBuf>,
+        at: Option<IpAddr>,
+    ) -> Result<Self, StartError> {
         for (program, package) in PROGRAMS {
             let there = root.as_ref().map_or_else(|| program.into(), |root| root.join(&program[1..]));
             if !there.exists() {
@@ -65,7 +74,7 @@ impl Plan {
         let [port, management_port, dist_port, epmd_port] =
             free_ports().map_err(failed("find free ports on 127.0.0.1"))?;
         let password = format!("{:032x}", rand::random::<u128>());
-        let plan = Self { dir, port, management_port, dist_port, epmd_port, password, certificate, root };
+        let plan = Self { dir, port, management_port, dist_port, epmd_port, password, certificate, root, at };
         plan.write().map_err(failed(format!("write the broker's configuration to {}", plan.dir.display())))?;
         Ok(plan)
     }
@@ -129,7 +138,8 @@ impl Plan {
 
     /// TLS 1.3 and certificates only, as `docs/operating.md` has it; refusals are told on an exchange.
     fn secured(&self, certificate: &ServerCertificate) -> String {
-        let Self { port, management_port, .. } = self;
+        let Self { port, management_port, at, .. } = self;
+        let at = at.map_or_else(String::new, |at| format!("listeners.ssl.other = {}\n", SocketAddr::new(at, *port)));
         let ServerCertificate { chain, key, roots } = certificate;
         let files = |prefix: &str| {
             let [roots, chain, key] = [roots, chain, key].map(|file| self.seen(file));
@@ -144,6 +154,7 @@ impl Plan {
         format!(
             "listeners.tcp = none\n\
              listeners.ssl.default = 127.0.0.1:{port}\n\
+             {at}\
              num_acceptors.ssl = 2\n\
              {}\
              ssl_options.verify = verify_peer\n\
@@ -193,6 +204,21 @@ impl Plan {
         let mut command = self.bound_to_us(SERVER);
         let log = File::options().create(true).append(true).open(self.log())?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        self.surround(&mut command);
+        // With a notification socket the script becomes the server itself, so our child's pid is the server's.
+        command.env("NOTIFY_SOCKET", self.seen(&self.notify_socket()));
+        Ok(command)
+    }
+
+    /// `rabbitmqctl` of this broker.
+    pub fn ctl(&self) -> Command {
+        let mut command = self.bound_to_us(CTL);
+        self.surround(&mut command);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command
+    }
+
+    fn surround(&self, command: &mut Command) {
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LANG", "C.UTF-8");
         for (name, value) in [
             ("RABBITMQ_NODENAME", format!("rollcall{}@localhost", self.port)),
@@ -220,10 +246,7 @@ impl Plan {
         ] {
             command.env(name, self.seen(&self.dir.join(file)));
         }
-        // With a notification socket the script becomes the server itself, so our child's pid is the server's.
-        command.env("NOTIFY_SOCKET", self.seen(&self.notify_socket()));
         command.current_dir(&self.dir);
-        Ok(command)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The RabbitMQs of a test run, started when first asked for: secured, as everywhere outside tests of the bus alone.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rollcall_bus::Rights;
@@ -57,12 +58,23 @@ impl Brokers {
 
 impl Broker {
     async fn start(site: Arc<Site>) -> Self {
+        Self::start_at(site, None).await
+    }
+
+    /// Starts one that takes connections at this address, too.
+    ///
+    /// # Panics
+    /// When RabbitMQ cannot be started.
+    pub async fn start_at(site: Arc<Site>, address: Option<IpAddr>) -> Self {
         let directory =
             tempfile::Builder::new().prefix("rollcall-e2e-rabbitmq-").tempdir().expect("a temporary directory");
         let certificates = site.fresh_directory();
-        let certificate = site.broker_certificate(&certificates);
-        let process =
-            PrivateBroker::start_secured(directory.path(), certificate).await.expect("a private RabbitMQ starts");
+        let certificate = site.broker_certificate(&certificates, address);
+        let process = match address {
+            Some(address) => PrivateBroker::start_secured_at(directory.path(), certificate, address).await,
+            None => PrivateBroker::start_secured(directory.path(), certificate).await,
+        };
+        let process = process.expect("a private RabbitMQ starts");
         let management = process.management().expect("a secured broker is administered");
         let zone = ZoneId::derived_from("the janitor's");
         let principal = Principal::Zone(zone);
@@ -113,9 +125,28 @@ impl Broker {
         Outsider::attach(&self.url(), &self.janitor).await.sweep().await;
     }
 
+    /// Runs `rabbitmqctl`, for some seconds.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn ctl(&self, arguments: &[&str]) {
+        let ended = tokio::task::block_in_place(|| self.process.ctl(arguments));
+        assert!(ended.expect("rabbitmqctl runs").success(), "rabbitmqctl {arguments:?} fails");
+    }
+
     /// Kills it.
     pub async fn kill(&mut self) {
         self.process.kill().await;
+    }
+
+    /// Halts it with its sockets open.
+    pub fn pause(&self) {
+        self.process.pause();
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.process.resume();
     }
 
     /// Starts it again.

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Postgres {
     port: u16,
     watcher: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Postgres {
@@ -43,19 +43,34 @@ impl Postgres {
             .expect("initdb runs");
         assert!(initdb.status.success(), "initdb: {}", String::from_utf8_lossy(&initdb.stderr));
         let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").port();
-        let mut server = unprivileged(&binaries.join("postgres"));
-        server.arg("-D").arg(&data).arg("-k").arg(folder.path());
-        server.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-c", "fsync=off"]);
-        let mut watcher = Command::new("sh");
-        watcher.args(["-c", WATCHER, "watcher"]).arg(&data).arg(server.get_program()).args(server.get_args());
-        let watcher = watcher.stdin(Stdio::piped()).spawn().expect("the server is started");
-        let server = Self { port, watcher, _folder: folder };
+        let server = Self { port, watcher: launch(folder.path(), port), folder };
+        server.takes("CREATE DATABASE zone TEMPLATE template0");
+        server
+    }
+
+    /// Stops the server at once: what was committed is kept, everybody's connection ends.
+    pub fn stop(&mut self) {
+        drop(self.watcher.stdin.take());
+        // It ends within a moment.
+        let _ = self.watcher.wait();
+    }
+
+    /// Starts it again after [`Self::stop`], on the same port and data.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn resume(&mut self) {
+        self.watcher = launch(self.folder.path(), self.port);
+        self.takes("SELECT 1");
+    }
+
+    /// Waits until it takes a statement.
+    fn takes(&self, sql: &str) {
         let until = Instant::now() + PATIENCE;
-        while !server.psql("postgres", "CREATE DATABASE zone TEMPLATE template0") {
+        while !self.psql("postgres", sql) {
             assert!(Instant::now() < until, "PostgreSQL does not come up");
             std::thread::sleep(Duration::from_millis(100));
         }
-        server
     }
 
     /// The URL of its database.
@@ -73,10 +88,19 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        drop(self.watcher.stdin.take());
-        // It ends within a moment; its directory goes after it.
-        let _ = self.watcher.wait();
+        // Its directory goes after it.
+        self.stop();
     }
+}
+
+fn launch(folder: &Path, port: u16) -> Child {
+    let data = folder.join("data");
+    let mut server = unprivileged(&binaries().join("postgres"));
+    server.arg("-D").arg(&data).arg("-k").arg(folder);
+    server.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-c", "fsync=off"]);
+    let mut watcher = Command::new("sh");
+    watcher.args(["-c", WATCHER, "watcher"]).arg(&data).arg(server.get_program()).args(server.get_args());
+    watcher.stdin(Stdio::piped()).spawn().expect("the server is started")
 }
 
 /// PostgreSQL refuses to run as root.

@@ -1,0 +1,102 @@
+//! Does to a bench what a schedule says, when it says so, and writes down what was done and when.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::bench::Bench;
+use super::ear::wall;
+use super::fabric::Cable;
+use super::schedule::{Alarm, Fault, Planned, Schedule, Target};
+use super::truth::Done;
+
+/// Carries out all of it. Something that takes long, as a broker that starts, makes what follows late.
+///
+/// # Panics
+/// When something of the bench cannot be started again.
+pub async fn carry_out(bench: &mut Bench, schedule: &Schedule) -> Vec<Done> {
+    let (began, mut done): (_, Vec<Done>) = (Instant::now(), Vec::new());
+    for (at, begins, planned) in schedule.steps() {
+        sleep_until(began + at).await;
+        let Planned { on, fault, .. } = planned;
+        if begins {
+            done.push(Done { from: wall(), to: i64::MAX, on: *on, fault: fault.clone() });
+            begin(bench, *on, fault).await;
+        } else {
+            end(bench, *on, fault).await;
+            let open = done.iter_mut().rev().find(|done| done.on == *on);
+            open.expect("it was begun").to = wall();
+        }
+    }
+    sleep_until(began + schedule.span).await;
+    done
+}
+
+/// Begins to do something to somebody.
+pub async fn begin(bench: &mut Bench, on: Target, fault: &Fault) {
+    match (on, fault) {
+        (Target::Rack(_) | Target::Agent(_), Fault::Cable(cable)) => lay(bench, on, cable.clone()).await,
+        (Target::Broker, Fault::Kill) => bench.broker.kill().await,
+        (Target::Broker, Fault::Pause) => bench.broker.pause(),
+        (Target::Broker, Fault::Alarm(Alarm::Disk)) => bench.broker.ctl(&["set_disk_free_limit", "1000GB"]),
+        (Target::Broker, Fault::Alarm(Alarm::Memory)) => {
+            bench.broker.ctl(&["set_vm_memory_high_watermark", "absolute", "1MB"]);
+        }
+        (Target::Database, Fault::Kill) => tokio::task::block_in_place(|| bench.database.stop()),
+        (_, Fault::Kill) => {
+            if let Some(daemon) = bench.daemon(on) {
+                daemon.kill().await;
+            }
+        }
+        (_, Fault::Pause) => {
+            if let Some(daemon) = bench.daemon(on) {
+                daemon.pause();
+            }
+        }
+        // Nobody draws these.
+        (_, Fault::Cable(_) | Fault::Alarm(_)) => {}
+    }
+}
+
+/// Heals somebody of it.
+///
+/// # Panics
+/// When it cannot be started again.
+pub async fn end(bench: &mut Bench, on: Target, fault: &Fault) {
+    match (on, fault) {
+        (_, Fault::Cable(_)) => lay(bench, on, Cable::default()).await,
+        (Target::Broker, Fault::Kill) => bench.broker.restart().await,
+        (Target::Broker, Fault::Pause) => bench.broker.resume(),
+        (_, Fault::Alarm(Alarm::Disk)) => bench.broker.ctl(&["set_disk_free_limit", "50MB"]),
+        (_, Fault::Alarm(Alarm::Memory)) => bench.broker.ctl(&["set_vm_memory_high_watermark", "absolute", "2GB"]),
+        (Target::Database, _) => tokio::task::block_in_place(|| bench.database.resume()),
+        (_, Fault::Kill) => {
+            if let Some(daemon) = bench.daemon(on) {
+                tokio::task::block_in_place(|| daemon.start());
+            }
+        }
+        (_, Fault::Pause) => {
+            if let Some(daemon) = bench.daemon(on) {
+                daemon.resume();
+            }
+        }
+    }
+}
+
+async fn lay(bench: &Bench, on: Target, cable: Cable) {
+    let member = match on {
+        Target::Rack(index) => &bench.racks[index],
+        Target::Agent(index) => &bench.agents[index],
+        Target::Zone | Target::Checkin | Target::Broker | Target::Database => return,
+    };
+    bench.impair(&member.host, cable).await;
+}
+
+/// Does one thing to somebody for so long.
+pub async fn afflict(bench: &mut Bench, on: Target, fault: Fault, lasts: Duration) -> Done {
+    let (from, until) = (wall(), Instant::now() + lasts);
+    begin(bench, on, &fault).await;
+    sleep_until(until).await;
+    end(bench, on, &fault).await;
+    Done { from, to: wall(), on, fault }
+}
