@@ -133,13 +133,6 @@ impl Group {
         }
     }
 
-    /// A node in doubt: an inbox that is gone says that it is, a node that is there calls.
-    pub(super) fn probe(&mut self, now: Now, node: NodeId, effects: &mut Vec<Effect>) {
-        if self.may_ask(now, node) {
-            effects.push(self.request_presence(now, node, Token::Probe(node)));
-        }
-    }
-
     fn may_ask(&mut self, now: Now, node: NodeId) -> bool {
         if self.asked.get(&node).is_some_and(|asked| now.tick.since(*asked) < ASK_PERIOD) {
             return false;

@@ -6,7 +6,7 @@ use rollcall_model::{Millis, NodeId, NodeState, Now};
 
 use super::liveness::{self, JOINING_SPAN, Verdict};
 use super::roster::Taken;
-use super::{Effect, Group, JUDGE_PERIOD, Token};
+use super::{Effect, Group, JUDGE_PERIOD, RECONNECT_GRACE, Token};
 
 /// How often what nobody waits for any more is forgotten.
 const SWEEP_PERIOD: Millis = Millis(10_000);
@@ -116,20 +116,28 @@ impl Group {
             }
             watched += 1;
             let verdict = liveness::judge(now.tick, self.floor, member.voice);
-            let by_silence = member.voice.closed.is_none();
-            silent += usize::from(by_silence && matches!(verdict, Verdict::Silent(_) | Verdict::Suspect));
+            // Who fell silent first and was closed by the broker for it is silent still.
+            let by_silence = member.voice.closed.is_none() || member.state == NodeState::Unknown;
+            silent += usize::from(by_silence && verdict != Verdict::Alive);
             if verdict == Verdict::Alive {
                 quiet_until = quiet_until.min(liveness::alive_until(self.floor, member.voice));
             } else {
                 verdicts.push((node, member.state, verdict));
             }
         }
-        let anyone_lost = verdicts.iter().any(|(_, _, verdict)| matches!(verdict, Verdict::Silent(_)));
+        let is_lost = |(_, state, verdict): &(NodeId, NodeState, Verdict)| {
+            matches!(verdict, Verdict::Silent(_)) || (*state == NodeState::Unknown && *verdict == Verdict::Closed)
+        };
+        let anyone_lost = verdicts.iter().any(is_lost);
         let dark = anyone_lost && liveness::is_dark(silent, watched);
         if dark != self.dark.is {
             let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
             self.dark.is = dark;
             self.dark.since = (now.wall, count(silent), count(watched));
+            if !dark {
+                // Some are back, and the others on their way.
+                return self.excuse_all(now.tick, RECONNECT_GRACE);
+            }
         }
         if verdicts.is_empty() {
             self.roster.set_quiet(quiet_until);
@@ -138,8 +146,6 @@ impl Group {
         for (node, state, verdict) in verdicts {
             if let Some(next) = liveness::follow(state, verdict, dark) {
                 self.carry_out(now, node, next, verdict, effects);
-            } else if state == NodeState::Unknown && matches!(verdict, Verdict::Silent(_)) {
-                self.probe(now, node, effects);
             }
         }
     }

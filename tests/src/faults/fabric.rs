@@ -32,11 +32,12 @@ impl Cable {
         *self == Self::default()
     }
 
-    /// Whether a host behind it is promised a good name; see [`Impairment::is_within_promise`].
+    /// Whether a host behind it is promised a good name: neither direction is out of its bounds
+    /// ([`Impairment::is_within_promise`]), and of a hundred frames that want an answer at most thirty get none.
     #[must_use]
     pub fn is_within_promise(&self) -> bool {
-        let lost = u16::from(self.up.loss.max(self.down.loss)) + u16::from(self.up.corrupt.max(self.down.corrupt));
-        self.up.is_within_promise() && self.down.is_within_promise() && lost <= 30
+        let answered = u32::from(self.up.passes()) * u32::from(self.down.passes());
+        self.up.is_within_promise() && self.down.is_within_promise() && answered >= 70 * 100
     }
 }
 

@@ -52,13 +52,19 @@ impl Impairment {
         *self == Self::default()
     }
 
+    /// How many frames of a hundred pass unharmed.
+    #[must_use]
+    pub const fn passes(&self) -> u8 {
+        if self.cut { 0 } else { 100_u8.saturating_sub(self.loss).saturating_sub(self.corrupt) }
+    }
+
     /// Whether a node behind it is still promised never to be told down (docs/reliability.md): nothing is cut, up to 30 % of the
     /// frames are lost, damaged or late, and what is under way is so for at most half a second.
     #[must_use]
     pub fn is_within_promise(&self) -> bool {
         let rate = self.rate.is_none_or(|rate| rate.bytes_per_s >= 4_000 && rate.queue >= 4_000);
         let late = self.delay + self.jitter <= Duration::from_millis(500);
-        !self.cut && rate && late && u16::from(self.loss) + u16::from(self.corrupt) <= 30 && self.reorder <= 30
+        rate && late && self.passes() >= 70 && self.reorder <= 30
     }
 }
 

@@ -3,8 +3,7 @@
 //! Without flags of its own it runs the named cases and one short schedule. `--long` runs long schedules too; `--seed N`, with
 //! `--seconds`, `--racks` and `--agents` as a run has printed them, runs that schedule again and nothing else.
 
-mod cables;
-mod darkness;
+mod racks;
 mod schedules;
 mod silence;
 
@@ -50,9 +49,7 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     let mut trials = cases![
         silence::packets_dropped_silently_are_noticed_and_everybody_is_back,
-        cables::no_node_is_down_at_thirty_percent_loss,
-        cables::a_one_way_cable_is_told_once_and_does_not_flap,
-        darkness::a_rack_whose_cables_are_all_cut_is_unknown_and_raises_one_alarm,
+        racks::at_once_one_loses_thirty_percent_one_hears_one_way_and_one_is_dark,
     ];
     if flags.is_one_run() {
         trials.clear();
