@@ -4,15 +4,15 @@
 
 pub mod alone;
 pub mod bench;
-pub mod emulator;
-pub mod fabric;
-pub mod host;
-pub mod impairment;
-pub mod pipe;
 pub mod checker;
 pub mod diary;
 pub mod ear;
+pub mod emulator;
+pub mod fabric;
 pub mod hand;
+pub mod host;
+pub mod impairment;
+pub mod pipe;
 pub mod run;
 pub mod schedule;
 pub mod sight;

@@ -60,7 +60,8 @@ impl Bench {
     /// When it does not come up; it wants root.
     pub async fn new(seed: u64, size: Size) -> Self {
         let directory = tempfile::Builder::new().prefix("rollcall-faults-").tempdir().expect("a temporary directory");
-        let emulator = Emulator::start(seed, 1 + size.racks * (1 + size.agents)).await.expect("the link emulator starts");
+        let emulator =
+            Emulator::start(seed, 1 + size.racks * (1 + size.agents)).await.expect("the link emulator starts");
         run(&format!("ip link set {} name {CABLE}", emulator.device(HUB_PORT)));
         run(&format!("ip address add {HUB}/{PREFIX} dev {CABLE}"));
         run(&format!("ip link set {CABLE} up"));
@@ -76,7 +77,8 @@ impl Bench {
         let (mut racks, mut agents, mut port) = (Vec::new(), Vec::new(), HUB_PORT);
         for rack in 0..size.racks {
             let host = async |name: &str, port, last: usize| {
-                let (third, fourth) = (u8::try_from(rack + 1).expect("few racks"), u8::try_from(last).expect("few agents"));
+                let (third, fourth) =
+                    (u8::try_from(rack + 1).expect("few racks"), u8::try_from(last).expect("few agents"));
                 Host::new(name, directory.path(), &emulator, port, Ipv4Addr::new(10, 77, third, fourth)).await
             };
             port += 1;
@@ -143,9 +145,8 @@ impl Bench {
     /// The rack of each node.
     #[must_use]
     pub fn rack_of(&self) -> BTreeMap<String, String> {
-        let pair = |(index, member): (usize, &Member)| {
-            (member.daemon.name().to_owned(), rack_name(index / self.size.agents))
-        };
+        let pair =
+            |(index, member): (usize, &Member)| (member.daemon.name().to_owned(), rack_name(index / self.size.agents));
         self.agents.iter().enumerate().map(pair).collect()
     }
 

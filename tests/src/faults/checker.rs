@@ -71,7 +71,9 @@ fn confirmed_is_there(truth: &Truth, store: &Store, find: &mut impl FnMut(Kind, 
             Word::Ordered(id) if !store.actions.contains_key(id) => find(Kind::Lost, format!("action {id}")),
             Word::Ended(node, id, state) => match store.actions.get(id) {
                 Some(saved) if saved == state => {}
-                Some(saved) => find(Kind::Stale, format!("action {id} is {saved}, and {node} knows that it is {state}")),
+                Some(saved) => {
+                    find(Kind::Stale, format!("action {id} is {saved}, and {node} knows that it is {state}"))
+                }
                 None => find(Kind::Lost, format!("action {id}, {state} by {node}")),
             },
             Word::Event(number, kind) if store.events.get(number) != Some(kind) => {

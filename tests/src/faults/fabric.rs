@@ -43,11 +43,7 @@ impl Cable {
 
 impl std::fmt::Display for Cable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.up == self.down {
-            write!(f, "{}", self.up)
-        } else {
-            write!(f, "up {}; down {}", self.up, self.down)
-        }
+        if self.up == self.down { write!(f, "{}", self.up) } else { write!(f, "up {}; down {}", self.up, self.down) }
     }
 }
 

@@ -77,12 +77,9 @@ impl fmt::Display for Impairment {
         if self.delay + self.jitter > Duration::ZERO {
             words.push(format!("{}+{} ms", self.delay.as_millis(), self.jitter.as_millis()));
         }
-        for (percent, what) in [
-            (self.loss, "lost"),
-            (self.duplicate, "twice"),
-            (self.reorder, "overtaken"),
-            (self.corrupt, "damaged"),
-        ] {
+        for (percent, what) in
+            [(self.loss, "lost"), (self.duplicate, "twice"), (self.reorder, "overtaken"), (self.corrupt, "damaged")]
+        {
             if percent > 0 {
                 words.push(format!("{percent} % {what}"));
             }
@@ -103,7 +100,8 @@ mod tests {
 
     #[test]
     fn what_it_does_is_said_in_words_and_what_it_breaks_is_known() {
-        let slow = |bytes_per_s| Impairment { rate: Some(Rate { bytes_per_s, queue: 10_000 }), ..Impairment::default() };
+        let slow =
+            |bytes_per_s| Impairment { rate: Some(Rate { bytes_per_s, queue: 10_000 }), ..Impairment::default() };
         let late = |ms| Impairment { delay: Duration::from_millis(ms), ..Impairment::default() };
         let (torn, swapped) = (
             Impairment { corrupt: 2, loss: 29, ..Impairment::default() },

@@ -264,7 +264,8 @@ mod tests {
         let text = schedule.to_string();
         assert!(text.starts_with("--seed 5 --seconds 3600 --racks 2 --agents 3\n"));
         let afflicted = ["zone:", "check-in:", "broker:", "database:", "rack-a:", "rack-b:", "sim-0000:", "sim-0005:"];
-        let faults = ["killed", "paused", "disk alarm", "memory alarm", "cut", "up cut; down good", "up good; down cut"];
+        let faults =
+            ["killed", "paused", "disk alarm", "memory alarm", "cut", "up cut; down good", "up good; down cut"];
         let impaired = ["% lost", "% twice", "% overtaken", "% damaged", " bytes/s", "0 ms"];
         for word in afflicted.iter().chain(&faults).chain(&impaired) {
             assert!(text.contains(word), "nothing of {word} in\n{text}");

@@ -14,9 +14,11 @@ const PAGE: usize = 500;
 /// When the zone does not answer.
 pub async fn store(api: &Api) -> Result<Store, String> {
     let nodes = api.sql("SELECT name, state, epoch FROM v_nodes").await?;
-    let actions = paged(api, "SELECT action_id, state FROM v_actions WHERE action_id > {} ORDER BY action_id", "''").await?;
+    let actions =
+        paged(api, "SELECT action_id, state FROM v_actions WHERE action_id > {} ORDER BY action_id", "''").await?;
     let tokens = paged(api, "SELECT token FROM v_tokens WHERE token > {} ORDER BY token", "''").await?;
-    let alerts = "SELECT alert_id, kind, node, raised_ms, state, group_name FROM v_alerts WHERE alert_id > {} ORDER BY alert_id";
+    let alerts =
+        "SELECT alert_id, kind, node, raised_ms, state, group_name FROM v_alerts WHERE alert_id > {} ORDER BY alert_id";
     Ok(Store {
         tokens: tokens.iter().map(|row| text(row, 0)).collect(),
         actions: actions.iter().map(|row| (text(row, 0), text(row, 1))).collect(),
@@ -57,7 +59,13 @@ pub async fn changes(api: &Api, after: i64) -> Result<Vec<Change>, String> {
 
 fn alert(row: &Vec<Value>) -> Alert {
     let open = matches!(text(row, 4).as_str(), "raised" | "acknowledged");
-    Alert { kind: text(row, 1), node: row[2].as_str().map(str::to_owned), group: text(row, 5), at: number(row, 3), open }
+    Alert {
+        kind: text(row, 1),
+        node: row[2].as_str().map(str::to_owned),
+        group: text(row, 5),
+        at: number(row, 3),
+        open,
+    }
 }
 
 /// All rows of a query in the order of its first column, which stands for `{}` in it.

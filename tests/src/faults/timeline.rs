@@ -82,7 +82,12 @@ impl Timeline {
             .map(|target| (target, Row { name: target.to_string(), bars: vec![], marks: vec![] }))
             .collect();
         for done in &truth.done {
-            let bar = Bar { from: since(done.from), to: since(done.to), kind: kind(&done.fault), text: done.fault.to_string() };
+            let bar = Bar {
+                from: since(done.from),
+                to: since(done.to),
+                kind: kind(&done.fault),
+                text: done.fault.to_string(),
+            };
             if let Some(row) = rows.get_mut(&done.on) {
                 row.bars.push(bar);
             }
@@ -101,9 +106,9 @@ impl Timeline {
         for alert in store.alerts.iter().filter(|alert| alert.node.is_none()) {
             mark(&alert.group, alert.at, "alarm", format!("alarm: {}", alert.kind));
         }
-        let ends = rows.iter().flat_map(|row| {
-            row.bars.iter().map(|bar| bar.to).chain(row.marks.iter().map(|mark| mark.at)).max()
-        });
+        let ends = rows
+            .iter()
+            .flat_map(|row| row.bars.iter().map(|bar| bar.to).chain(row.marks.iter().map(|mark| mark.at)).max());
         let healed = since(truth.healed);
         Self {
             title: format!("seed {}, {} s", schedule.seed, schedule.span.as_secs()),

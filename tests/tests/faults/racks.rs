@@ -31,8 +31,12 @@ pub async fn at_once_one_loses_thirty_percent_one_hears_one_way_and_one_is_dark(
     );
     bench.all_in().await;
     assert_eq!(bench.api().dump().await, dump, "nobody moved");
-    let others: Vec<_> = changes(&bench, change).await.into_iter().filter(|row| names(rack(&bench, 3)).contains(&row.node)).collect();
-    assert!(others.iter().all(|row| row.state != "down" && row.state != "unknown"), "the good rack is blamed: {others:?}");
+    let others: Vec<_> =
+        changes(&bench, change).await.into_iter().filter(|row| names(rack(&bench, 3)).contains(&row.node)).collect();
+    assert!(
+        others.iter().all(|row| row.state != "down" && row.state != "unknown"),
+        "the good rack is blamed: {others:?}"
+    );
     bench.assert_alive();
 }
 
@@ -79,14 +83,8 @@ async fn are_heard(bench: &Bench, members: &[Member], what: &str) {
     tell(what, mended);
 }
 
-#[allow(clippy::print_stdout, reason = "what was measured is a test's output")]
-async fn loses(bench: &Bench, index: usize, since: i64, percent: u8) {
-    let members = rack(bench, index);
-    lay(bench, members, Cable::both(Impairment::loss(percent))).await;
-    // Not a wait for something to happen: this is how long nothing may happen.
-    sleep(TROUBLE).await;
-    let (told, mine) = (changes(bench, since).await, names(members));
-    let count = |state: &str| told.iter().filter(|row| mine.contains(&row.node) && row.state == state).count();
+/// Frames lost on these cables so far, of how many.
+async fn frames(bench: &Bench, members: &[Member]) -> (u64, u64) {
     let (mut lost, mut offered) = (0, 0);
     for member in members {
         for counts in bench.emulator().counts(member.host.port()).await.expect("its counts") {
@@ -94,7 +92,25 @@ async fn loses(bench: &Bench, index: usize, since: i64, percent: u8) {
             offered += counts.offered;
         }
     }
-    println!("    {percent} % loss each way: {lost} of {offered} frames; suspected {} times, unknown {}", count("suspect"), count("unknown"));
+    (lost, offered)
+}
+
+#[allow(clippy::print_stdout, reason = "what was measured is a test's output")]
+async fn loses(bench: &Bench, index: usize, since: i64, percent: u8) {
+    let members = rack(bench, index);
+    let before = frames(bench, members).await;
+    lay(bench, members, Cable::both(Impairment::loss(percent))).await;
+    // Not a wait for something to happen: this is how long nothing may happen.
+    sleep(TROUBLE).await;
+    let (told, mine) = (changes(bench, since).await, names(members));
+    let count = |state: &str| told.iter().filter(|row| mine.contains(&row.node) && row.state == state).count();
+    let after = frames(bench, members).await;
+    let (lost, offered) = (after.0 - before.0, after.1 - before.1);
+    println!(
+        "    {percent} % loss each way: {lost} of {offered} frames; suspected {} times, unknown {}",
+        count("suspect"),
+        count("unknown")
+    );
     assert_eq!(count("down"), 0, "told down at 30 % loss: {told:?}");
     lay(bench, members, Cable::default()).await;
     are_heard(bench, members, "30 % loss: mended, and heard").await;
@@ -124,8 +140,10 @@ async fn is_dark(bench: &Bench, index: usize, since: i64) {
     lay(bench, members, Cable::both(Impairment::cut())).await;
     let unknown = format!("SELECT COUNT(*) FROM v_nodes WHERE state = 'unknown' AND physical_group = '{name}'");
     let all = i64::try_from(AGENTS).unwrap_or(i64::MAX);
-    until("all of the rack to be unknown", SETTLES, async || (bench.api().number(&unknown).await == Ok(all)).then_some(()))
-        .await;
+    until("all of the rack to be unknown", SETTLES, async || {
+        (bench.api().number(&unknown).await == Ok(all)).then_some(())
+    })
+    .await;
     tell("dark rack: all cut, and all unknown", cut);
     sleep(TROUBLE.saturating_sub(cut.elapsed())).await;
     assert_eq!(bench.api().rows(ALARMS).await, [[json!("raised"), json!(name), json!(1)]], "one alarm for all");

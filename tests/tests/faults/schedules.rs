@@ -50,7 +50,8 @@ impl Flags {
                     continue;
                 }
             };
-            let value = arguments.next().and_then(|value| value.parse().ok()).filter(|value| (1..=most).contains(value));
+            let value =
+                arguments.next().and_then(|value| value.parse().ok()).filter(|value| (1..=most).contains(value));
             *place = Some(value.ok_or(format!("{argument} wants a number from 1 to {most} after it"))?);
         }
         Ok((flags, others))

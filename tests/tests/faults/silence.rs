@@ -54,7 +54,10 @@ pub async fn packets_dropped_silently_are_noticed_and_everybody_is_back() {
     // attempt that is given up, and kept: a thread and four files.
     for (member, (.., before)) in bench.members().zip(&before) {
         let (name, now) = (member.daemon.name(), held(member));
-        assert!(now[0] <= before[0] + 5 && now[1] <= before[1] + 1, "{name} held {before:?} files and threads, now {now:?}");
+        assert!(
+            now[0] <= before[0] + 5 && now[1] <= before[1] + 1,
+            "{name} held {before:?} files and threads, now {now:?}"
+        );
     }
     bench.assert_alive();
 }

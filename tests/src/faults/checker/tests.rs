@@ -24,8 +24,12 @@ fn done(on: Target, fault: Fault, from: i64, to: i64) -> Done {
 /// A store in which this node is well, with an alert for each death.
 fn store(changes: Vec<Change>) -> Store {
     let deaths = changes.iter().filter(|change| change.state == "down");
-    let alert = |change: &Change| {
-        Alert { kind: "liveness".into(), node: Some(change.node.clone()), group: "rack-a".into(), at: change.at, open: false }
+    let alert = |change: &Change| Alert {
+        kind: "liveness".into(),
+        node: Some(change.node.clone()),
+        group: "rack-a".into(),
+        at: change.at,
+        open: false,
     };
     let alerts = deaths.map(alert).collect();
     Store { nodes: [("sim-0000".into(), ("healthy".into(), 3))].into(), changes, alerts, ..Store::default() }
@@ -102,7 +106,13 @@ fn a_death_has_one_alert_and_nothing_is_left_open_at_rest() {
     assert_eq!(kinds(&truth(vec![], killed()), &store), [Kind::Doubled]);
     store.alerts.clear();
     assert_eq!(kinds(&truth(vec![], killed()), &store), [Kind::Lost]);
-    store.alerts.push(Alert { kind: "liveness".into(), node: Some("sim-0000".into()), group: "rack-a".into(), at: BEGAN, open: true });
+    store.alerts.push(Alert {
+        kind: "liveness".into(),
+        node: Some("sim-0000".into()),
+        group: "rack-a".into(),
+        at: BEGAN,
+        open: true,
+    });
     store.nodes.insert("sim-0000".into(), ("down".into(), 3));
     assert_eq!(kinds(&truth(vec![], killed()), &store), [Kind::Stale, Kind::Stale]);
 }

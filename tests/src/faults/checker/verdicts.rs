@@ -41,7 +41,10 @@ pub(super) fn check(truth: &Truth, store: &Store, find: &mut impl FnMut(Kind, St
             .any(|done| explains(done, &change.node) && done.from <= change.at && change.at <= done.to + AFTER);
         if !explained {
             let after = change.at - truth.began;
-            find(Kind::FalseVerdict, format!("{} was told down {after} ms after the beginning: {}", change.node, change.cause));
+            find(
+                Kind::FalseVerdict,
+                format!("{} was told down {after} ms after the beginning: {}", change.node, change.cause),
+            );
         }
     }
     for done in truth.done.iter().filter(|done| done.fault == Fault::Kill && done.to - done.from >= LONG_DEATH) {

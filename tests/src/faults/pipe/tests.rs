@@ -130,15 +130,17 @@ fn however_much_comes_only_so_much_is_under_way() {
 fn any_impairment() -> impl Strategy<Value = Impairment> {
     let rate = prop::option::of((1..100_000_u32, 0..10_000_u32));
     let percents = (0..=100_u8, 0..=100_u8, 0..=100_u8, 0..=100_u8);
-    (0..300_u32, 0..300_u32, percents, any::<bool>(), rate).prop_map(|(delay, jitter, percents, cut, rate)| Impairment {
-        delay: MS * delay,
-        jitter: MS * jitter,
-        loss: percents.0,
-        duplicate: percents.1,
-        reorder: percents.2,
-        corrupt: percents.3,
-        cut,
-        rate: rate.map(|(bytes_per_s, queue)| Rate { bytes_per_s, queue }),
+    (0..300_u32, 0..300_u32, percents, any::<bool>(), rate).prop_map(|(delay, jitter, percents, cut, rate)| {
+        Impairment {
+            delay: MS * delay,
+            jitter: MS * jitter,
+            loss: percents.0,
+            duplicate: percents.1,
+            reorder: percents.2,
+            corrupt: percents.3,
+            cut,
+            rate: rate.map(|(bytes_per_s, queue)| Rate { bytes_per_s, queue }),
+        }
     })
 }
 

@@ -8,8 +8,11 @@ const LEFT: i64 = 96;
 const WIDE: i64 = 1_040;
 const RIGHT: i64 = 24;
 const TOP: i64 = 92;
-const ROW: i64 = 26;
+const ROW: i64 = 32;
 const BAR: i64 = 14;
+/// Marks stand so far below the middle of their row, and bars above it.
+const MARKS_BELOW: i64 = 9;
+const BARS_ABOVE: i64 = 5;
 /// Width of a letter of a bar's text, roughly.
 const LETTER: i64 = 6;
 
@@ -87,7 +90,12 @@ fn axis(out: &mut String, timeline: &Timeline, bottom: i64) {
     while at <= timeline.ends {
         let x = place(timeline, at);
         let _ = write!(out, "<line class=\"grid\" x1=\"{x}\" y1=\"{}\" x2=\"{x}\" y2=\"{bottom}\"/>", TOP - 8);
-        let _ = writeln!(out, "<text class=\"dim\" x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{} s</text>", TOP - 12, at / 1_000);
+        let _ = writeln!(
+            out,
+            "<text class=\"dim\" x=\"{x}\" y=\"{}\" text-anchor=\"middle\">{} s</text>",
+            TOP - 12,
+            at / 1_000
+        );
         at += step;
     }
     let x = place(timeline, timeline.healed);
@@ -105,7 +113,13 @@ fn place(timeline: &Timeline, at: i64) -> i64 {
 fn draw(out: &mut String, timeline: &Timeline, row: &Row, top: i64) {
     let middle = top + ROW / 2;
     let _ = write!(out, "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{middle}\" x2=\"{}\" y2=\"{middle}\"/>", LEFT + WIDE);
-    let _ = writeln!(out, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", LEFT - 10, middle + 4, escaped(&row.name));
+    let _ = writeln!(
+        out,
+        "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
+        LEFT - 10,
+        middle + 4,
+        escaped(&row.name)
+    );
     for bar in &row.bars {
         let (from, to) = (place(timeline, bar.from), place(timeline, bar.to));
         let (width, text) = ((to - from).max(3), escaped(&bar.text));
@@ -113,17 +127,22 @@ fn draw(out: &mut String, timeline: &Timeline, row: &Row, top: i64) {
             out,
             "<rect class=\"{}\" x=\"{from}\" y=\"{}\" width=\"{width}\" height=\"{BAR}\" rx=\"2\"><title>{text}, {} s</title></rect>",
             bar.kind,
-            middle - BAR / 2,
+            middle - BARS_ABOVE - BAR / 2,
             (bar.to - bar.from) / 1_000
         );
         let room = usize::try_from((width - 8) / LETTER).unwrap_or(0);
         if bar.text.chars().count() <= room {
             let class = if bar.kind == "cable" { "on-cable" } else { "on" };
-            let _ = write!(out, "<text class=\"{class}\" x=\"{}\" y=\"{}\">{text}</text>", from + 5, middle + 4);
+            let _ = write!(
+                out,
+                "<text class=\"{class}\" x=\"{}\" y=\"{}\">{text}</text>",
+                from + 5,
+                middle - BARS_ABOVE + 4
+            );
         }
     }
     for Mark { at, kind, text } in &row.marks {
-        out.push_str(&shape(kind, place(timeline, *at), middle, text));
+        out.push_str(&shape(kind, place(timeline, *at), middle + MARKS_BELOW, text));
     }
     out.push('\n');
 }

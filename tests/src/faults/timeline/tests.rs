@@ -6,7 +6,8 @@ use super::super::truth::{Alert, Change, Done};
 use super::*;
 
 fn timeline() -> Timeline {
-    let schedule = Schedule { seed: 9, span: Duration::from_secs(60), size: Size { racks: 1, agents: 2 }, planned: vec![] };
+    let schedule =
+        Schedule { seed: 9, span: Duration::from_secs(60), size: Size { racks: 1, agents: 2 }, planned: vec![] };
     let done = |on, fault, from: i64, to: i64| Done { from: 1_000 + from, to: 1_000 + to, on, fault };
     let truth = Truth {
         began: 1_000,
@@ -27,7 +28,8 @@ fn timeline() -> Timeline {
     };
     let alarm = Alert { kind: "mass_darkness".into(), node: None, group: "rack-a".into(), at: 31_000, open: false };
     // What came before the beginning is not drawn.
-    let store = Store { changes: vec![change(10, "joining"), change(6_600, "down")], alerts: vec![alarm], ..Store::default() };
+    let store =
+        Store { changes: vec![change(10, "joining"), change(6_600, "down")], alerts: vec![alarm], ..Store::default() };
     let finding = Finding { kind: Kind::Lost, what: "token t & all".into() };
     Timeline::new(&schedule, &truth, &store, &[finding])
 }
