@@ -53,7 +53,14 @@ async fn run(wire: Arc<Wire>, mut channel: Channel, mut jobs: mpsc::Receiver<Job
             }
         }
         written(&mut writing);
-        publish(&channel, job, &mut writing);
+        // All that wait, one after the other: the connection's thread finds them together and writes them as one.
+        let mut next = Some(job);
+        while let Some(job) = next.take() {
+            publish(&channel, job, &mut writing);
+            if writing.len() < WINDOW {
+                next = jobs.try_recv().ok();
+            }
+        }
     }
 }
 
