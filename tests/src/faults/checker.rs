@@ -72,7 +72,7 @@ fn confirmed_is_there(truth: &Truth, store: &Store, find: &mut impl FnMut(Kind, 
             Word::Ended(node, id, state) => match store.actions.get(id) {
                 Some(saved) if saved == state => {}
                 Some(saved) => {
-                    find(Kind::Stale, format!("action {id} is {saved}, and {node} knows that it is {state}"))
+                    find(Kind::Stale, format!("action {id} is {saved}, and {node} knows that it is {state}"));
                 }
                 None => find(Kind::Lost, format!("action {id}, {state} by {node}")),
             },
@@ -136,7 +136,8 @@ fn history(store: &Store, find: &mut impl FnMut(Kind, String)) {
 /// Each death has one alert.
 fn alerts(store: &Store, find: &mut impl FnMut(Kind, String)) {
     for node in store.nodes.keys() {
-        let deaths = store.changes.iter().filter(|change| change.node == *node && change.state == "down").count();
+        let told = store.changes.iter().filter(|change| change.node == *node && change.state == "down").count();
+        let deaths = told + store.afterwards.iter().filter(|(name, _)| name == node).count();
         let about = |alert: &&super::truth::Alert| alert.kind == "liveness" && alert.node.as_ref() == Some(node);
         let told = store.alerts.iter().filter(about).count();
         let what = format!("{node} was down {deaths} times, with {told} alerts");

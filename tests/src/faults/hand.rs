@@ -10,26 +10,52 @@ use super::fabric::Cable;
 use super::schedule::{Alarm, Fault, Planned, Schedule, Target};
 use super::truth::Done;
 
+/// Pause between two looks whether somebody ended.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Carries out all of it. Something that takes long, as a broker that starts, makes what follows late.
 ///
 /// # Panics
 /// When something of the bench cannot be started again.
 pub async fn carry_out(bench: &mut Bench, schedule: &Schedule) -> Vec<Done> {
     let (began, mut done): (_, Vec<Done>) = (Instant::now(), Vec::new());
+    let mut killed = Vec::new();
     for (at, begins, planned) in schedule.steps() {
-        sleep_until(began + at).await;
+        wait(bench, &killed, began + at).await;
         let Planned { on, fault, .. } = planned;
         if begins {
             done.push(Done { from: wall(), to: i64::MAX, on: *on, fault: fault.clone() });
+            if *fault == Fault::Kill {
+                killed.push(*on);
+            }
             begin(bench, *on, fault).await;
         } else {
             end(bench, *on, fault).await;
+            killed.retain(|killed| killed != on);
             let open = done.iter_mut().rev().find(|done| done.on == *on);
             open.expect("it was begun").to = wall();
         }
     }
-    sleep_until(began + schedule.span).await;
+    wait(bench, &killed, began + schedule.span).await;
     done
+}
+
+/// Waits, and does meanwhile what a service manager does: a daemon that ended by itself, as a zone controller that finds no
+/// database when it starts, is started again.
+async fn wait(bench: &mut Bench, killed: &[Target], until: Instant) {
+    while Instant::now() < until {
+        sleep_until(until.min(Instant::now() + LOOK)).await;
+        let size = bench.size();
+        let racks = (0..size.racks).map(Target::Rack);
+        let agents = (0..size.racks * size.agents).map(Target::Agent);
+        for target in [Target::Zone, Target::Checkin].into_iter().chain(racks).chain(agents) {
+            if let Some(daemon) =
+                bench.daemon(target).filter(|daemon| !daemon.is_running() && !killed.contains(&target))
+            {
+                daemon.start();
+            }
+        }
+    }
 }
 
 /// Begins to do something to somebody.
@@ -90,13 +116,4 @@ async fn lay(bench: &Bench, on: Target, cable: Cable) {
         Target::Zone | Target::Checkin | Target::Broker | Target::Database => return,
     };
     bench.impair(&member.host, cable).await;
-}
-
-/// Does one thing to somebody for so long.
-pub async fn afflict(bench: &mut Bench, on: Target, fault: Fault, lasts: Duration) -> Done {
-    let (from, until) = (wall(), Instant::now() + lasts);
-    begin(bench, on, &fault).await;
-    sleep_until(until).await;
-    end(bench, on, &fault).await;
-    Done { from, to: wall(), on, fault }
 }

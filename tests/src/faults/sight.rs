@@ -19,13 +19,16 @@ pub async fn store(api: &Api) -> Result<Store, String> {
     let tokens = paged(api, "SELECT token FROM v_tokens WHERE token > {} ORDER BY token", "''").await?;
     let alerts =
         "SELECT alert_id, kind, node, raised_ms, state, group_name FROM v_alerts WHERE alert_id > {} ORDER BY alert_id";
+    let afterwards = "SELECT e.event_id, n.name, e.at_ms FROM v_events e JOIN v_nodes n ON n.node_id = e.subject_id \
+                      WHERE e.kind = 'node_was_down' AND e.event_id > {} ORDER BY e.event_id";
     Ok(Store {
         tokens: tokens.iter().map(|row| text(row, 0)).collect(),
         actions: actions.iter().map(|row| (text(row, 0), text(row, 1))).collect(),
         nodes: nodes.iter().map(|row| (text(row, 0), (text(row, 1), number(row, 2)))).collect(),
         events: events(api, 0).await?.into_iter().collect(),
         changes: changes(api, 0).await?,
-        alerts: paged(api, alerts, "0").await?.iter().map(alert).collect(),
+        afterwards: paged(api, afterwards, "0").await?.iter().map(|row| (text(row, 1), number(row, 2))).collect(),
+        alerts: paged(api, alerts, "0").await?.iter().map(|row| alert(row)).collect(),
     })
 }
 
@@ -57,7 +60,7 @@ pub async fn changes(api: &Api, after: i64) -> Result<Vec<Change>, String> {
     Ok(paged(api, query, &after.to_string()).await?.iter().map(change).collect())
 }
 
-fn alert(row: &Vec<Value>) -> Alert {
+fn alert(row: &[Value]) -> Alert {
     let open = matches!(text(row, 4).as_str(), "raised" | "acknowledged");
     Alert {
         kind: text(row, 1),

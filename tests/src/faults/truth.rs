@@ -106,6 +106,8 @@ pub struct Store {
     pub events: BTreeMap<i64, String>,
     /// The history of states.
     pub changes: Vec<Change>,
+    /// Deaths told when they were over, as of a node that died and came back while the zone was away: who, and since when.
+    pub afterwards: Vec<(String, i64)>,
     /// Alerts.
     pub alerts: Vec<Alert>,
 }

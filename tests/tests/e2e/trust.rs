@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use rollcall_identity::{Announcer, Validity};
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, Hello};

@@ -118,6 +118,23 @@ fn a_death_has_one_alert_and_nothing_is_left_open_at_rest() {
 }
 
 #[test]
+fn a_death_that_was_told_when_it_was_over_counts_as_told() {
+    let killed = || vec![done(Target::Agent(0), Fault::Kill, 0, 900)];
+    let mut store = store(vec![]);
+    store.afterwards.push(("sim-0000".into(), BEGAN + 100));
+    assert_eq!(kinds(&truth(vec![], killed()), &store), [Kind::Lost], "it has no alert");
+    store.alerts.push(Alert {
+        kind: "liveness".into(),
+        node: Some("sim-0000".into()),
+        group: "rack-a".into(),
+        at: BEGAN,
+        open: false,
+    });
+    assert_eq!(kinds(&truth(vec![], killed()), &store), []);
+    assert_eq!(kinds(&truth(vec![], vec![]), &store), [Kind::FalseVerdict]);
+}
+
+#[test]
 fn a_node_is_told_down_for_what_was_done_to_it_and_nothing_else() {
     let cable = |impairment| Fault::Cable(Cable::both(impairment));
     for (on, fault, lasts, is_false) in [

@@ -34,17 +34,14 @@ fn watchers_were_well(truth: &Truth, rack: &str, from: i64, to: i64) -> bool {
 }
 
 pub(super) fn check(truth: &Truth, store: &Store, find: &mut impl FnMut(Kind, String)) {
-    for change in store.changes.iter().filter(|change| change.state == "down" && change.at >= truth.began) {
-        let explained = truth
-            .done
-            .iter()
-            .any(|done| explains(done, &change.node) && done.from <= change.at && change.at <= done.to + AFTER);
-        if !explained {
-            let after = change.at - truth.began;
-            find(
-                Kind::FalseVerdict,
-                format!("{} was told down {after} ms after the beginning: {}", change.node, change.cause),
-            );
+    let downs = store.changes.iter().filter(|change| change.state == "down");
+    let told = downs.map(|change| (change.node.as_str(), change.at, change.cause.as_str()));
+    let afterwards = store.afterwards.iter().map(|(node, at)| (node.as_str(), *at, "told afterwards"));
+    for (node, at, cause) in told.chain(afterwards).filter(|(_, at, _)| *at >= truth.began) {
+        let explains = |done: &Done| explains(done, node) && done.from <= at && at <= done.to + AFTER;
+        if !truth.done.iter().any(explains) {
+            let after = at - truth.began;
+            find(Kind::FalseVerdict, format!("{node} was told down {after} ms after the beginning: {cause}"));
         }
     }
     for done in truth.done.iter().filter(|done| done.fault == Fault::Kill && done.to - done.from >= LONG_DEATH) {
@@ -55,6 +52,7 @@ pub(super) fn check(truth: &Truth, store: &Store, find: &mut impl FnMut(Kind, St
                 && matches!(change.state.as_str(), "down" | "unknown")
                 && (done.from..=done.to).contains(&change.at)
         });
+        let told = told || store.afterwards.iter().any(|(name, _)| *name == node);
         if !told && watchers_were_well(truth, rack, done.from, done.to) {
             let after = done.from - truth.began;
             find(Kind::Missed, format!("{node} was dead from {after} ms on for {} ms", done.to - done.from));
