@@ -73,6 +73,8 @@ impl Bench {
         let api = Api::at(SocketAddr::from((HUB, free_tcp_port())), trust.join("administrator"));
         let paper = writing::Paper { directory: directory.path(), site: &site, broker: &broker, api: &api };
         let zone = paper.zone(&database.url()).started();
+        // A token is waited for less long than a broker on a busy machine may take to be used for the first time.
+        until("the zone to be ready", SETTLES, async || (api.get("/readyz").await.ok()?.0 == 200).then_some(())).await;
         let checkin = paper.checkin().started();
         let (mut racks, mut agents, mut port) = (Vec::new(), Vec::new(), HUB_PORT);
         for rack in 0..size.racks {
