@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DEMO ?=
 
-.PHONY: help demo test test-api test-compose test-packages packages fuzz verify fix bench bench-long bench-compare deny needs
+.PHONY: help demo test faults test-api test-compose test-packages packages fuzz verify fix bench bench-long bench-compare deny needs
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -21,6 +21,11 @@ needs: ## install what the tests need (Debian packages; wants root)
 
 test: needs ## every test and every lint: unit, property, contract, simulation, end to end, packages, the compose cluster
 	scripts/test
+
+# FAULTS="--seed 7 --seconds 60 --racks 2 --agents 3" runs one schedule again.
+FAULTS ?= --long
+faults: needs ## the fault bench at full length, half an hour (wants root); FAULTS="--seed N …" runs one schedule again; timelines in target/faults
+	$(CARGO) test -p rollcall-tests --test faults -- --nocapture $(FAULTS)
 
 test-api: ## the API from outside: the examples of its guide, and thousands of requests made up from docs/openapi.json
 	scripts/needs rabbitmq-server curl jq python3-venv

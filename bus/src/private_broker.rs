@@ -5,6 +5,7 @@ mod files;
 mod process;
 
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -106,7 +107,7 @@ impl PrivateBroker {
     /// # Errors
     /// [`StartError`].
     pub async fn start(dir: &Path) -> Result<Self, StartError> {
-        Self::start_as(dir, None, None).await
+        Self::start_as(Plan::new(dir, None, None, None)?).await
     }
 
     /// Starts one that takes TLS 1.3 only and lets nobody in without a certificate that leads to the roots and a user of
@@ -116,24 +117,27 @@ impl PrivateBroker {
     /// # Errors
     /// [`StartError`].
     pub async fn start_secured(dir: &Path, certificate: ServerCertificate) -> Result<Self, StartError> {
-        Self::start_as(dir, Some(certificate), None).await
+        Self::start_as(Plan::new(dir, Some(certificate), None, None)?).await
     }
 
-    /// The same with the RabbitMQ of another root directory, entered with chroot, which wants root. `dir` and the
+    /// The same, which takes connections at this address, too; the certificate has to name it.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_secured_at(dir: &Path, certificate: ServerCertificate, at: IpAddr) -> Result<Self, StartError> {
+        Self::start_as(Plan::new(dir, Some(certificate), None, Some(at))?).await
+    }
+
+    /// A secured one with the RabbitMQ of another root directory, entered with chroot, which wants root. `dir` and the
     /// certificate's files have to lie below it.
     ///
     /// # Errors
     /// [`StartError`].
     pub async fn start_secured_in(root: &Path, dir: &Path, certificate: ServerCertificate) -> Result<Self, StartError> {
-        Self::start_as(dir, Some(certificate), Some(root.to_owned())).await
+        Self::start_as(Plan::new(dir, Some(certificate), Some(root.to_owned()), None)?).await
     }
 
-    async fn start_as(
-        dir: &Path,
-        certificate: Option<ServerCertificate>,
-        root: Option<PathBuf>,
-    ) -> Result<Self, StartError> {
-        let plan = Plan::new(dir, certificate, root)?;
+    async fn start_as(plan: Plan) -> Result<Self, StartError> {
         let epmd = Process::spawn(plan.epmd()).map_err(failed("start epmd"))?;
         let broker = start_broker(&plan).await?;
         Ok(Self { broker, _epmd: epmd, plan })

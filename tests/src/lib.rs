@@ -2,5 +2,6 @@
 //! stage on which the real daemons play.
 
 pub mod browser;
+pub mod faults;
 pub mod sim;
 pub mod stage;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -46,6 +46,8 @@ pub(super) struct Plan {
     certificate: Option<ServerCertificate>,
     /// Another root directory, whose RabbitMQ it is; everything of it lies below.
     root: Option<PathBuf>,
+    /// Where it takes connections beside 127.0.0.1.
+    at: Option<IpAddr>,
 }
 
 impl std::fmt::Debug for Plan {
@@ -55,7 +57,12 @@ impl std::fmt::Debug for Plan {
 }
 
 impl Plan {
-    pub fn new(dir: &Path, certificate: Option<ServerCertificate>, root: Option<PathBuf>) -> Result<Self, StartError> {
+    pub fn new(
+        dir: &Path,
+        certificate: Option<ServerCertificate>,
+        root: Option<PathBuf>,
+        at: Option<IpAddr>,
+    ) -> Result<Self, StartError> {
         for (program, package) in PROGRAMS {
             let there = root.as_ref().map_or_else(|| program.into(), |root| root.join(&program[1..]));
             if !there.exists() {
@@ -67,7 +74,7 @@ impl Plan {
         let [port, management_port, dist_port, epmd_port] =
             free_ports().map_err(failed("find free ports on 127.0.0.1"))?;
         let password = format!("{:032x}", rand::random::<u128>());
-        let plan = Self { dir, port, management_port, dist_port, epmd_port, password, certificate, root };
+        let plan = Self { dir, port, management_port, dist_port, epmd_port, password, certificate, root, at };
         plan.write().map_err(failed(format!("write the broker's configuration to {}", plan.dir.display())))?;
         Ok(plan)
     }
@@ -131,7 +138,8 @@ impl Plan {
 
     /// TLS 1.3 and certificates only, as `docs/operating.md` has it; refusals are told on an exchange.
     fn secured(&self, certificate: &ServerCertificate) -> String {
-        let Self { port, management_port, .. } = self;
+        let Self { port, management_port, at, .. } = self;
+        let at = at.map_or_else(String::new, |at| format!("listeners.ssl.other = {}\n", SocketAddr::new(at, *port)));
         let ServerCertificate { chain, key, roots } = certificate;
         let files = |prefix: &str| {
             let [roots, chain, key] = [roots, chain, key].map(|file| self.seen(file));
@@ -146,6 +154,7 @@ impl Plan {
         format!(
             "listeners.tcp = none\n\
              listeners.ssl.default = 127.0.0.1:{port}\n\
+             {at}\
              num_acceptors.ssl = 2\n\
              {}\
              ssl_options.verify = verify_peer\n\

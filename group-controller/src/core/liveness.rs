@@ -9,6 +9,9 @@
 //!        └── its connection closed ───────────┘ ── not back within RETURN ──▶ down
 //! ```
 //!
+//! While the rack lies in darkness, who is unknown stays unknown: the broker closes connections that are silent, too, so that its word
+//! says no more than the silence did. When the darkness ends, all get time to come back first.
+//!
 //! A stalled observer blames nobody. [`Floor`] is the moment from which silence counts: it is raised when
 //! this process was paused, lost its link, or has just started; a node heard since then is judged by its
 //! own silence again.
@@ -108,7 +111,7 @@ pub const fn follow(state: NodeState, verdict: Verdict, dark: bool) -> Option<No
     match (state, verdict) {
         // Not watched: it said good-bye, or was judged already.
         (NodeState::Left | NodeState::Down, _) | (_, Verdict::Alive) => None,
-        (NodeState::Unknown, Verdict::Silent(_)) => {
+        (NodeState::Unknown, Verdict::Silent(_) | Verdict::Closed) => {
             if dark {
                 None
             } else {
@@ -192,12 +195,12 @@ mod tests {
         use NodeState::{Degraded, Down, Healthy, Joining, Left, Suspect, Unknown};
         let silent = Verdict::Silent(Millis(9));
         for state in NodeState::ALL {
-            // What follows from suspicion, from silence, from silence in the dark, and from a closed connection.
-            let (suspect, lost, dark, closed) = match state {
-                Joining | Healthy | Degraded => (Some(Suspect), Some(Down), Some(Unknown), Some(Down)),
-                Suspect => (None, Some(Down), Some(Unknown), Some(Down)),
-                Unknown => (None, Some(Down), None, Some(Down)),
-                Down | Left => (None, None, None, None),
+            // What follows from suspicion, from silence, from silence in the dark, from a closed connection, and from that in the dark.
+            let (suspect, lost, dark, closed, closed_in_the_dark) = match state {
+                Joining | Healthy | Degraded => (Some(Suspect), Some(Down), Some(Unknown), Some(Down), Some(Down)),
+                Suspect => (None, Some(Down), Some(Unknown), Some(Down), Some(Down)),
+                Unknown => (None, Some(Down), None, Some(Down), None),
+                Down | Left => (None, None, None, None, None),
             };
             for (verdict, is_dark, next) in [
                 (Verdict::Alive, false, None),
@@ -207,10 +210,17 @@ mod tests {
                 (silent, false, lost),
                 (silent, true, dark),
                 (Verdict::Closed, false, closed),
-                (Verdict::Closed, true, closed),
+                (Verdict::Closed, true, closed_in_the_dark),
             ] {
                 assert_eq!(follow(state, verdict, is_dark), next, "{state}, {verdict:?}, dark {is_dark}");
             }
+        }
+    }
+
+    #[test]
+    fn in_the_dark_nobody_unknown_goes_down() {
+        for verdict in [Verdict::Alive, Verdict::Suspect, Verdict::Silent(Millis(u64::MAX)), Verdict::Closed] {
+            assert_eq!(follow(NodeState::Unknown, verdict, true), None, "{verdict:?}");
         }
     }
 

@@ -134,7 +134,7 @@ impl Group {
     }
 
     /// Whether it was not asked a moment ago.
-    pub(super) fn may_ask(&mut self, now: Now, node: NodeId) -> bool {
+    fn may_ask(&mut self, now: Now, node: NodeId) -> bool {
         if self.asked.get(&node).is_some_and(|asked| now.tick.since(*asked) < ASK_PERIOD) {
             return false;
         }

@@ -6,7 +6,7 @@ use rollcall_model::{Millis, NodeId, NodeState, Now};
 
 use super::liveness::{self, JOINING_SPAN, Verdict};
 use super::roster::Taken;
-use super::{Effect, Group, JUDGE_PERIOD, Token};
+use super::{Effect, Group, JUDGE_PERIOD, RECONNECT_GRACE, Token};
 
 /// Most nodes that are asked whether they are there in one judgement. Where thousands are late the broker is, and questions to all of
 /// them would keep it so; their silence tells of the others.
@@ -135,7 +135,9 @@ impl Group {
             if verdict != liveness::judge(now.tick, self.floor, member.voice) {
                 in_doubt.get_or_insert(node);
             }
-            silent += usize::from(by_silence && matches!(verdict, Verdict::Silent(_) | Verdict::Suspect));
+            // Who fell silent first and was closed by the broker for it is silent still.
+            let is_silent = by_silence || member.state == NodeState::Unknown;
+            silent += usize::from(is_silent && verdict != Verdict::Alive);
             if verdict == Verdict::Alive {
                 quiet_until = quiet_until.min(liveness::alive_until(self.floor, member.voice));
             } else {
@@ -145,14 +147,21 @@ impl Group {
         if let Some(node) = in_doubt
             && self.proof.asks(now.tick)
         {
-            effects.push(self.request_presence(now, node, Token::Probe(node)));
+            effects.push(self.request_sign_of_life(now, node, Token::Probe(node)));
         }
-        let anyone_lost = verdicts.iter().any(|(_, _, verdict)| matches!(verdict, Verdict::Silent(_)));
+        let is_lost = |(_, state, verdict): &(NodeId, NodeState, Verdict)| {
+            matches!(verdict, Verdict::Silent(_)) || (*state == NodeState::Unknown && *verdict == Verdict::Closed)
+        };
+        let anyone_lost = verdicts.iter().any(is_lost);
         let dark = anyone_lost && liveness::is_dark(silent, watched);
         if dark != self.dark.is {
             let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
             self.dark.is = dark;
             self.dark.since = (now.wall, count(silent), count(watched));
+            if !dark {
+                // Some are back, and the others on their way.
+                return self.excuse_all(now.tick, RECONNECT_GRACE);
+            }
         }
         if verdicts.is_empty() {
             self.roster.set_quiet(quiet_until);
@@ -160,13 +169,8 @@ impl Group {
         verdicts.sort_unstable_by_key(|(node, ..)| *node);
         let mut asked = 0;
         for (node, state, verdict) in verdicts {
-            let question = if let Some(next) = liveness::follow(state, verdict, dark) {
-                self.carry_out(now, node, next, verdict)
-            } else if state == NodeState::Unknown && matches!(verdict, Verdict::Silent(_)) && self.may_ask(now, node) {
-                Some(Question::SignOfLife)
-            } else {
-                None
-            };
+            let question =
+                liveness::follow(state, verdict, dark).and_then(|next| self.carry_out(now, node, next, verdict));
             if let Some(question) = question.filter(|_| asked < MOST_ASKED) {
                 asked += 1;
                 effects.push(match question {

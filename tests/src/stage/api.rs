@@ -39,7 +39,13 @@ impl Api {
     /// An API on a port of 127.0.0.1; the directory of who asks may come to be later.
     #[must_use]
     pub fn on(port: u16, identity: PathBuf) -> Self {
-        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), identity, client: OnceLock::new() }
+        Self::at(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), identity)
+    }
+
+    /// An API at an address; the directory of who asks may come to be later.
+    #[must_use]
+    pub fn at(address: SocketAddr, identity: PathBuf) -> Self {
+        Self { address, identity, client: OnceLock::new() }
     }
 
     /// Who asks: key, certificate, trust bundle.

@@ -1,5 +1,6 @@
 //! The RabbitMQs of a test run, started when first asked for: secured, as everywhere outside tests of the bus alone.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rollcall_bus::Rights;
@@ -66,7 +67,7 @@ impl Brokers {
     pub async fn on_a_small_disk(&self, mib: u32) -> Broker {
         let directory = directory();
         let disk = Tmpfs::mounted(&directory.path().join("disk"), mib);
-        Broker::start_in(self.site().await, directory, Some(disk)).await
+        Broker::start_in(self.site().await, directory, Some(disk), None).await
     }
 
     /// The broker that may be killed; whoever does starts it again.
@@ -81,14 +82,26 @@ impl Brokers {
 
 impl Broker {
     async fn start(site: Arc<Site>) -> Self {
-        Self::start_in(site, directory(), None).await
+        Self::start_at(site, None).await
     }
 
-    async fn start_in(site: Arc<Site>, directory: TempDir, disk: Option<Tmpfs>) -> Self {
+    /// Starts one that takes connections at this address, too.
+    ///
+    /// # Panics
+    /// When RabbitMQ cannot be started.
+    pub async fn start_at(site: Arc<Site>, address: Option<IpAddr>) -> Self {
+        Self::start_in(site, directory(), None, address).await
+    }
+
+    async fn start_in(site: Arc<Site>, directory: TempDir, disk: Option<Tmpfs>, address: Option<IpAddr>) -> Self {
         let data = disk.as_ref().map_or(directory.path(), Tmpfs::path);
         let certificates = site.fresh_directory();
-        let certificate = site.broker_certificate(&certificates);
-        let process = PrivateBroker::start_secured(data, certificate).await.expect("a private RabbitMQ starts");
+        let certificate = site.broker_certificate(&certificates, address);
+        let process = match address {
+            Some(address) => PrivateBroker::start_secured_at(data, certificate, address).await,
+            None => PrivateBroker::start_secured(data, certificate).await,
+        };
+        let process = process.expect("a private RabbitMQ starts");
         let management = process.management().expect("a secured broker is administered");
         let zone = ZoneId::derived_from("the janitor's");
         let principal = Principal::Zone(zone);
@@ -148,16 +161,6 @@ impl Broker {
         self.disk.as_ref().expect("a broker on a small disk")
     }
 
-    /// Halts it with its sockets open.
-    pub fn pause(&self) {
-        self.process.pause();
-    }
-
-    /// Lets it go on.
-    pub fn resume(&self) {
-        self.process.resume();
-    }
-
     /// Runs `rabbitmqctl`, for some seconds.
     ///
     /// # Panics
@@ -170,6 +173,16 @@ impl Broker {
     /// Kills it.
     pub async fn kill(&mut self) {
         self.process.kill().await;
+    }
+
+    /// Halts it with its sockets open.
+    pub fn pause(&self) {
+        self.process.pause();
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.process.resume();
     }
 
     /// Starts it again.

@@ -22,7 +22,8 @@ pub struct Daemon {
     config: PathBuf,
     log: PathBuf,
     environment: Vec<(String, String)>,
-    namespace: Option<String>,
+    /// What its command line begins with.
+    through: Vec<String>,
     token: Option<Wish>,
     process: Option<Process>,
 }
@@ -43,7 +44,7 @@ impl Daemon {
             config: path,
             log,
             environment: vec![],
-            namespace: None,
+            through: vec![],
             token: None,
             process: None,
         }
@@ -72,8 +73,14 @@ impl Daemon {
 
     /// Runs it in a network namespace.
     #[must_use]
-    pub fn inside(mut self, namespace: &str) -> Self {
-        self.namespace = Some(namespace.to_owned());
+    pub fn inside(self, namespace: &str) -> Self {
+        self.through(["ip", "netns", "exec", namespace].map(str::to_owned).to_vec())
+    }
+
+    /// Runs it through another command, which must become it.
+    #[must_use]
+    pub fn through(mut self, command: Vec<String>) -> Self {
+        self.through = command;
         self
     }
 
@@ -85,10 +92,7 @@ impl Daemon {
         if let Some(wish) = self.token.take() {
             wish.fulfil();
         }
-        let mut line: Vec<String> = Vec::new();
-        if let Some(namespace) = &self.namespace {
-            line.extend(["ip", "netns", "exec", namespace].map(str::to_owned));
-        }
+        let mut line = self.through.clone();
         line.push(program(self.program).display().to_string());
         line.extend(["--config".to_owned(), self.config.display().to_string()]);
         self.process = Some(Process::start(&line, &self.environment, &self.log));
@@ -117,6 +121,12 @@ impl Daemon {
     pub async fn says(&self, text: &str) {
         until(format!("{} to say {text:?}", self.name), PATIENCE, async || self.log().contains(text).then_some(()))
             .await;
+    }
+
+    /// Its process id, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<i32> {
+        self.process.as_ref().filter(|process| process.is_running()).map(Process::id)
     }
 
     /// Whether it runs.

@@ -58,6 +58,12 @@ impl Process {
         Self { pid, ended }
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
     /// Whether it has not ended.
     #[must_use]
     pub fn is_running(&self) -> bool {

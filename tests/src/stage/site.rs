@@ -1,5 +1,6 @@
 //! The site of a test run: one root, under which its brokers and every stage's zone stand.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -65,19 +66,19 @@ impl Site {
         self.root.make_zone(&name(zone), directory, founded()).expect("a zone directory is made");
     }
 
-    /// A certificate for a broker on 127.0.0.1 and on the gateways of this process's namespaces; in files below
-    /// `directory`.
+    /// A certificate for a broker on 127.0.0.1, on the gateways of this process's namespaces, and at this address; in files
+    /// below `directory`.
     ///
     /// # Panics
     /// When it cannot be made.
     #[must_use]
-    pub fn broker_certificate(&self, directory: &Path) -> ServerCertificate {
+    pub fn broker_certificate(&self, directory: &Path, at: Option<IpAddr>) -> ServerCertificate {
         let zone = directory.join("zone");
         self.make_zone("broker", &zone);
         let authority = ZoneAuthority::load(&zone).expect("the zone directory is good");
         let key = Key::generate().expect("a key");
         let csr = make_csr(&key).expect("a request");
-        let ips = [[127, 0, 0, 1].into()].into_iter().chain(namespace::gateways().map(Into::into)).collect();
+        let ips = [[127, 0, 0, 1].into()].into_iter().chain(namespace::gateways().map(Into::into)).chain(at).collect();
         let names = Names { dns: vec!["localhost".into()], ips };
         let serial = serial::draw().expect("a serial number");
         let issued =

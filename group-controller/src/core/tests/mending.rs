@@ -222,24 +222,23 @@ fn a_late_word_of_a_former_connection_condemns_no_node_whose_inbox_is_there() {
 }
 
 #[test]
-fn a_dead_node_of_a_dark_rack_is_found_by_its_inbox() {
-    let mut group = group(0);
-    answer(&mut group, 1_000);
-    let members = (0..4).map(|number| saved(number, 1, NodeState::Unknown, 0)).collect();
-    group.step(at(1_000), roster(1, members));
-    let mut asked = Vec::new();
-    for ms in (1_100..40_000).step_by(100) {
-        for effect in group.step(at(ms), Event::Tick) {
-            if let Effect::Publish(Token::Probe(node), _) = effect {
-                asked.push(node);
-                let result = PublishError::Unroutable { exchange: String::new(), routing_key: String::new() };
-                group.step(at(ms), Event::Published { token: Token::Probe(node), result: Err(result) });
-            }
-        }
+fn a_dark_rack_whose_connections_the_broker_closes_stays_unknown_and_its_last_node_has_time_to_come_back() {
+    let mut group = group(10);
+    let (bright, mut told) = ([0, 1, 2, 3, 4, 5], pass(&mut group, 1_100, 9_000, &[0, 1, 2, 3, 4, 5]));
+    for number in 6..10 {
+        group.step(at(9_000), Event::ConnectionClosed(node(number)));
     }
-    // With fewer than three left the rack is not dark any more, and silence says enough.
-    assert!(asked.len() >= 2, "{asked:?}");
-    assert!(group.roster().iter().all(|(_, member)| member.state == NodeState::Down));
+    told.extend(pass(&mut group, 9_100, 60_000, &bright));
+    let of_it = |told: &[NodeChange], state| told.iter().filter(|change| change.state == state).count();
+    assert_eq!((of_it(&told, NodeState::Unknown), of_it(&told, NodeState::Down)), (4, 0), "{told:?}");
+    assert!(group.dark.is);
+    // All but one are back: the darkness is over, and the last has as long as anybody to reconnect.
+    let told = pass(&mut group, 60_100, 60_000 + RECONNECT_GRACE.0, &[0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!((of_it(&told, NodeState::Healthy), of_it(&told, NodeState::Down)), (3, 0), "{told:?}");
+    assert!(!group.dark.is);
+    let told = pass(&mut group, 60_100 + RECONNECT_GRACE.0, 100_000, &[0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    let down: Vec<_> = told.iter().filter(|change| change.state == NodeState::Down).map(|change| change.node).collect();
+    assert_eq!(down, [node(9)], "in the end it is");
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub fn check(nodes: &[Known<'_>], saved: &[SavedNode], alerts: &[SavedAlert]) ->
             (End::No, Some(row)) => violations.extend(alive(truth, *rack, *epoch, row)),
             // Ended before anybody knew it.
             (_, None) => {}
-            (end, Some(row)) => violations.extend(ended(truth, end, row, alerts)),
+            (end, Some(row)) => violations.extend(ended(truth, (end, *rack), row, alerts)),
         }
     }
     violations
@@ -35,12 +35,15 @@ fn alive(truth: &NodeTruth, rack: GroupId, epoch: Option<SessionEpoch>, row: &Sa
     wrong.into_iter().filter(|(is, _)| *is).map(|(_, what)| format!("{} has in the store {what}", truth.name)).collect()
 }
 
-fn ended(truth: &NodeTruth, end: End, row: &SavedNode, alerts: &[SavedAlert]) -> Violations {
+fn ended(truth: &NodeTruth, (end, rack): (End, GroupId), row: &SavedNode, alerts: &[SavedAlert]) -> Violations {
+    let is_dark = |alert: &SavedAlert| alert.kind == "mass_darkness" && alert.group == rack && !alert.cleared;
     let open = |kind: &str| {
         alerts.iter().any(|alert| alert.node == Some(truth.node()) && alert.kind == kind && !alert.cleared)
     };
     match row.state {
         NodeState::Down if open("liveness") => Vec::new(),
+        // It ended amid many: nobody can tell that from a broken link.
+        NodeState::Unknown if alerts.iter().any(is_dark) => Vec::new(),
         NodeState::Down => vec![format!("{} is down, without an alert", truth.name)],
         NodeState::Left if end == End::Left => Vec::new(),
         // A former run said good-bye, and the last one ended before it was heard of.
