@@ -4,8 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 DEMO ?=
+SOAK ?=
 
-.PHONY: help demo test faults test-api test-compose test-packages packages fuzz verify fix bench bench-long bench-compare deny needs
+.PHONY: help demo test faults test-api test-compose test-packages packages fuzz soak verify fix bench bench-long bench-compare deny needs
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -47,6 +48,11 @@ test-compose: ## the cluster of docker-compose.yml, for real, under a Docker dae
 
 fuzz: ## a minute of mutated bytes for every decoder that meets strangers; corpora in tests/corpus
 	ROLLCALL_FUZZ_SECONDS=$${ROLLCALL_FUZZ_SECONDS:-60} $(CARGO) test --release -p rollcall-tests --test fuzz
+
+soak: ## 100,000 simulated histories of a zone; goes on where it was stopped; SOAK="--minutes 30", "--from 5000 --seeds 100", "--threads 8"
+	$(CARGO) build --release -p rollcall-tests --example soak
+	@mkdir -p target/soak
+	target/release/examples/soak --state target/soak/next $(SOAK)
 
 verify: ## formatting and lints; never writes
 	$(CARGO) fmt --all --check

@@ -296,6 +296,12 @@ impl Group {
         self.subscription.is_some()
     }
 
+    /// How often something was refused for this reason since it started.
+    #[must_use]
+    pub fn refused(&self, reason: &str) -> u64 {
+        self.refused.get(reason).copied().unwrap_or_default()
+    }
+
     /// Whether the zone has answered and said who stands here.
     #[must_use]
     pub fn is_settled(&self) -> bool {

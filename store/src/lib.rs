@@ -119,6 +119,16 @@ impl Store {
         Self { asker: Asker::Zone, ..self.clone() }
     }
 
+    /// A database in memory as another zone controller would have it open, with a tenure of its own: for simulations. `None`
+    /// for any other database, which another process can open by itself or must not.
+    #[must_use]
+    pub fn beside(&self) -> Option<Self> {
+        match &self.backend {
+            Backend::Sqlite(store) if store.is_in_memory() => Some(Self::of(Backend::Sqlite(Arc::new(store.beside())))),
+            _ => None,
+        }
+    }
+
     /// Closes the database and waits until it is: one tidy file remains, without a log beside it. Does nothing while
     /// another clone of the store lives. A store that is merely dropped loses nothing; it closes a moment later.
     pub async fn close(self) {

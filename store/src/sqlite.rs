@@ -12,6 +12,7 @@ mod open;
 mod place;
 
 use std::fs::File;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rollcall_model::UnixMillis;
@@ -34,7 +35,7 @@ use crate::{
 /// An open database.
 #[derive(Debug)]
 pub(crate) struct SqliteStore {
-    writer: Mutex<SqliteConnection>,
+    writer: Arc<Mutex<SqliteConnection>>,
     /// How the writer of a file is opened.
     writing: Option<SqliteConnectOptions>,
     fence: Fence,
@@ -106,10 +107,11 @@ impl SqliteStore {
         // Immediate: what is read for the plan is still so when it is written. A transaction that is dropped is
         // rolled back before the connection does anything else.
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        // First: what a former holder has to say does not fit any more, which is not what it must hear.
+        self.judge(&mut transaction).await?;
         let stored = sql::stored(&mut *transaction, &subjects).await?;
         let writes = plan::plan(stored, changes)?;
         sql::all(&mut *transaction, &writes).await?;
-        self.judge(&mut transaction).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -120,6 +122,22 @@ impl SqliteStore {
             self.fence.judge(sql::lease::fence(connection).await?)?;
         }
         Ok(())
+    }
+
+    /// Another view of a database in memory: the same connection, and a fence of its own.
+    pub(crate) fn beside(&self) -> Self {
+        Self {
+            writer: Arc::clone(&self.writer),
+            writing: None,
+            fence: Fence::default(),
+            is_doubtful: AtomicBool::new(false),
+            readers: None,
+            _lock: None,
+        }
+    }
+
+    pub(crate) const fn is_in_memory(&self) -> bool {
+        self.readers.is_none()
     }
 
     pub(crate) const fn fence(&self) -> &Fence {
@@ -160,7 +178,9 @@ impl Topology for SqliteStore {
             readers.close().await;
         }
         // What is committed is safe: an error here only means that the log stays beside the file.
-        if let Err(error) = writer.into_inner().close().await {
+        if let Some(writer) = Arc::into_inner(writer)
+            && let Err(error) = writer.into_inner().close().await
+        {
             tracing::warn!(%error, "the database did not close cleanly; nothing is lost");
         }
     }

@@ -19,9 +19,13 @@ pub mod invariants;
 mod journal;
 mod liar;
 mod life;
+mod machines;
+mod network;
+pub mod planted;
 mod process;
 mod rest;
 mod scene;
+mod signals;
 mod speech;
 mod tally;
 mod truth;
@@ -30,6 +34,8 @@ mod wire;
 mod world;
 
 pub use journal::Keep;
+use planted::Bug;
+
 pub use tally::Tally;
 pub use world::{Outcome, World};
 
@@ -45,5 +51,11 @@ pub const REST: u64 = FAULTS_END + CALM;
 /// Plays the history of one seed.
 #[must_use]
 pub fn play(seed: u64, keep: Keep) -> Outcome {
-    World::new(seed, keep).play()
+    World::new(seed, keep, None).play()
+}
+
+/// The same, with a bug planted.
+#[must_use]
+pub fn play_with(bug: Bug, seed: u64, keep: Keep) -> Outcome {
+    World::new(seed, keep, Some(bug)).play()
 }

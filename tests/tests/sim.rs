@@ -1,19 +1,37 @@
-//! Two hundred histories of a whole zone, each of one seed. `ROLLCALL_SIM_SEED=<seed>` plays one and shows all of it;
-//! `ROLLCALL_SIM_SEEDS=<count>` plays that many.
+//! Five hundred histories of a whole zone, each of one seed, and the bugs planted to see that they would be noticed.
+//! `ROLLCALL_SIM_SEED=<seed>` plays one and shows all of it; `ROLLCALL_SIM_SEEDS=<count>` plays that many. `make soak` plays
+//! a hundred thousand.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rollcall_tests::sim::{Keep, Outcome, Tally, play};
+use rollcall_tests::sim::planted::{BUGS, Planted};
+use rollcall_tests::sim::{Keep, Outcome, Tally, play, play_with};
 
 /// Seeds that once found something; played first.
 const REGRESSIONS: &[u64] = &[6, 1091, 1244, 1271, 1412, 1700, 1822];
 
 /// How many seeds are played.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 500;
 /// What has to happen somewhere among that many seeds, or they prove little.
-const FAULTS: [&str; 28] = [
+const FAULTS: [&str; 44] = [
     "RA messages alone",
+    "absent databases",
+    "acknowledgements lost",
+    "announcements heard twice",
+    "broker alarms",
+    "confirms that came too late",
+    "full disks",
+    "links that carry only down",
+    "links that carry only up",
+    "messages lost with their connection",
+    "racks in the dark",
+    "former holders that ended",
+    "packets of an older generation",
+    "slow renewals",
+    "takeovers",
+    "transactions fenced off",
+    "wall clocks that jumped",
     "RA messages that ride",
     "actions carried out",
     "announcements not heard",
@@ -85,6 +103,11 @@ fn show(outcome: &Outcome) {
     println!("---- ROLLCALL_SIM_SEED={} cargo test -p rollcall-tests --test sim -- --nocapture", outcome.seed);
 }
 
+fn words(outcome: &Outcome) -> String {
+    let words: Vec<String> = outcome.violations.iter().map(ToString::to_string).collect();
+    words.join("; ")
+}
+
 #[test]
 fn no_history_violates_an_invariant() {
     let seeds = seeds();
@@ -105,7 +128,7 @@ fn no_history_violates_an_invariant() {
         }
     }
     let words: Vec<String> =
-        failed.iter().map(|outcome| format!("seed {}: {}", outcome.seed, outcome.violations.join("; "))).collect();
+        failed.iter().map(|outcome| format!("seed {}: {}", outcome.seed, words(outcome))).collect();
     assert!(words.is_empty(), "{} of {} seeds:\n{}\n{tally}", words.len(), outcomes.len(), words.join("\n"));
 }
 
@@ -116,4 +139,30 @@ fn a_seed_is_a_whole_history() {
     assert_eq!(first.digest, second.digest, "the same seed gave two histories");
     assert_eq!(first.tally, second.tally);
     assert_ne!(first.digest, play(seed + 1, Keep::Last(1)).digest, "two seeds gave one history");
+}
+
+/// Plays seeds until something is noticed.
+fn caught(planted: &Planted) -> Result<String, String> {
+    let Planted { bug, caught_by, from, within } = planted;
+    for seed in *from..from + within {
+        let outcome = play_with(*bug, seed, Keep::Last(1));
+        let Some(first) = outcome.violations.first() else { continue };
+        let clean = play(seed, Keep::Last(1));
+        return match () {
+            () if !caught_by.contains(&first.invariant) => Err(format!("{bug:?} in seed {seed}: {}", words(&outcome))),
+            () if !clean.violations.is_empty() => Err(format!("seed {seed} without {bug:?}: {}", words(&clean))),
+            () => Ok(format!("{:<24} {:<34} {:>3}", format!("{bug:?}"), first.invariant, seed + 1)),
+        };
+    }
+    Err(format!("{bug:?} was not noticed in {within} seeds from {from}"))
+}
+
+#[test]
+#[allow(clippy::print_stdout, reason = "which invariant caught which bug is what this test has to say")]
+fn every_planted_bug_is_caught() {
+    let found: Vec<_> = BUGS.iter().map(caught).collect();
+    println!("{:<24} {:<34} {:>3}", "planted", "caught by", "seeds");
+    found.iter().flatten().for_each(|line| println!("{line}"));
+    let missed: Vec<_> = found.iter().filter_map(|it| it.as_ref().err()).collect();
+    assert!(missed.is_empty(), "{missed:#?}");
 }

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ pub(super) async fn memory() -> Result<SqliteStore, OpenError> {
     mark(&mut connection, place).await?;
     migrate(&mut connection, place).await?;
     Ok(SqliteStore {
-        writer: Mutex::new(connection),
+        writer: Arc::new(Mutex::new(connection)),
         writing: None,
         fence: Fence::default(),
         is_doubtful: AtomicBool::new(false),
@@ -104,7 +105,7 @@ pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
         ask: Readers::new(reading, ASKING),
     };
     Ok(SqliteStore {
-        writer: Mutex::new(writer),
+        writer: Arc::new(Mutex::new(writer)),
         writing: Some(writing),
         fence: Fence::default(),
         is_doubtful: AtomicBool::new(false),

@@ -43,6 +43,22 @@ pub async fn a_lease_that_does_not_stand_as_it_was_seen_is_not_taken(store: &Sto
     assert_eq!(now.name, name("zc-a"));
 }
 
+/// Where one process alone has the database, as a simulation has it open twice; see `postgres_lease.rs` for servers.
+pub async fn who_takes_the_lease_fences_the_former_holder(store: &Store) {
+    let Some(other) = store.beside() else { return };
+    let own = store.take(&replica("zc-a"), None).await.unwrap().unwrap();
+    store.commit(&[zone_started(own.generation)]).await.unwrap();
+    assert_eq!((other.tenure(), lease(&other).await.generation), (None, own.generation));
+    let seen = lease(&other).await;
+    let next = other.take(&replica("zc-b"), Some(&seen)).await.unwrap().unwrap();
+    other.commit(&[zone_started(next.generation)]).await.unwrap();
+    assert!(store.commit(&beginning(1)[1..]).await.unwrap_err().is_fenced());
+    // What would be refused for itself, too: it must hear why it has to end.
+    assert!(store.commit(&[zone_started(own.generation)]).await.unwrap_err().is_fenced());
+    assert_eq!(store.renew().await.unwrap(), Renewal::Lost(next.generation));
+    assert_eq!(other.renew().await.unwrap(), Renewal::Kept);
+}
+
 pub async fn a_lease_is_renewed_given_back_and_taken_again(store: &Store) {
     let own = store.take(&replica("zc-a"), None).await.unwrap().unwrap();
     store.release().await.unwrap();

@@ -168,6 +168,7 @@ contract! {
     guards::everything_that_is_wanted_may_be_committed_again,
     lease::each_tenure_is_greater_than_any_before_and_than_the_zones_generation,
     lease::a_lease_that_does_not_stand_as_it_was_seen_is_not_taken,
+    lease::who_takes_the_lease_fences_the_former_holder,
     lease::a_lease_is_renewed_given_back_and_taken_again,
     asking::columns_are_named_when_no_row_is,
     asking::values_keep_their_kind,

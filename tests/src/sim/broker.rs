@@ -5,7 +5,7 @@ use rollcall_bus::{DeclareError, Overflow, Queue, QueueClass, Topology};
 use rollcall_group_controller::topology::{BROKER_EVENTS, PRESENCE};
 use rollcall_model::{CheckinId, Name, Principal, Tick, route};
 
-use super::process::{Lane, Pid, Role};
+use super::process::{Core, Lane, Pid, Role};
 use super::world::{Happening, World};
 
 impl World {
@@ -16,7 +16,7 @@ impl World {
         if process.session.is_some() {
             return;
         }
-        if process.cut || !self.broker_up {
+        if process.is_cut() || !self.broker_up {
             let after = self.chance.between(300, 1_500);
             return self.soon(after, Happening::Connect { pid, life });
         }
@@ -51,7 +51,8 @@ impl World {
         process.consumers = consumers;
         process.back_at = self.agenda.now();
         self.note_of(pid, "connected");
-        if self.processes[pid].is_running() {
+        let is_begun = !matches!(self.processes[pid].core, None | Some(Core::Standby(_)));
+        if is_begun {
             self.soon(0, Happening::Link { pid, life, up: true });
         } else {
             self.begin(pid);
@@ -75,7 +76,7 @@ impl World {
     /// The broker's heartbeats went unanswered for too long.
     pub(super) fn session_dead(&mut self, session: SessionId) {
         match self.processes.iter().position(|process| process.session == Some(session)) {
-            Some(pid) if self.processes[pid].cut => self.lose_session(pid),
+            Some(pid) if self.processes[pid].is_cut() => self.lose_session(pid),
             Some(_) => {}
             None => {
                 self.broker.disconnect(session);
@@ -129,7 +130,7 @@ impl World {
     fn topology(&self, role: Role) -> Topology {
         let inbox = self.scene.inbox(role, &self.nodes);
         let own = match role {
-            Role::Zone => rollcall_zone_controller::topology::topology(&inbox, &self.scene.channels()),
+            Role::Zone(_) => rollcall_zone_controller::topology::topology(&inbox, &self.scene.channels()),
             Role::Checkin(number) => checkin_topology(self.scene.checkin(number)),
             Role::Group(number) => rollcall_group_controller::topology::topology(self.scene.group(number)),
             Role::Node(_) => Topology::default(),
@@ -140,7 +141,7 @@ impl World {
     fn lanes(&self, role: Role) -> Vec<(Lane, String)> {
         let mut lanes = vec![(Lane::Inbox, self.scene.inbox(role, &self.nodes))];
         match role {
-            Role::Zone => lanes.extend([
+            Role::Zone(_) => lanes.extend([
                 (Lane::Joins, route::JOINS.to_owned()),
                 (Lane::Alerts, "zone.alerts".to_owned()),
                 (Lane::Analytics, "zone.analytics".to_owned()),

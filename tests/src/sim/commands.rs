@@ -70,8 +70,8 @@ impl World {
                 Command::OrderAction { node, action, deadline: Millis(8_000), by }
             }
         };
-        let pid = self.scene.pid(Role::Zone);
-        if self.processes[pid].is_running() && now >= self.processes[pid].paused_until {
+        let pid = self.zone_pid();
+        if self.processes[pid].is_running() && now >= self.processes[pid].paused_until && self.acts(pid).is_ok() {
             self.note("somebody", format_args!("asks for {command:?}"));
             self.zone_command(pid, request, command);
         }

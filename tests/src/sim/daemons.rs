@@ -2,6 +2,7 @@
 
 mod checkin;
 mod group;
+pub(super) mod lease;
 mod node;
 mod orders;
 mod zone;
@@ -24,6 +25,7 @@ enum Slip {
 pub(super) enum Fared {
     Well,
     Died,
+    Stalled,
 }
 
 impl World {

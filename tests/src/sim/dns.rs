@@ -41,7 +41,11 @@ impl World {
             for pid in 0..self.processes.len() {
                 let process = &self.processes[pid];
                 let (life, role) = (process.life, process.role);
-                if !process.is_running() || process.cut || !listens(role, &announcement) {
+                if !process.is_running()
+                    || process.deaf
+                    || matches!(process.core, Some(Core::Standby(_)))
+                    || !listens(role, &announcement)
+                {
                     continue;
                 }
                 if self.dns.heard.contains(&(pid, life, number)) {
@@ -54,6 +58,11 @@ impl World {
                 self.dns.heard.insert((pid, life, number));
                 let most = if self.is_faulty() { 3_000 } else { 200 };
                 let after = self.chance.between(1, most);
+                if self.is_faulty() && self.chance.happens(self.rates.twice) {
+                    self.tally.count("announcements heard twice");
+                    let again = after + self.chance.between(1, 5_000);
+                    self.soon(again, Happening::Sight { pid, life, owner, announcement: announcement.clone() });
+                }
                 self.soon(after, Happening::Sight { pid, life, owner, announcement: announcement.clone() });
             }
         }
@@ -75,7 +84,7 @@ impl World {
     pub(super) fn sighted(&mut self, pid: Pid, owner: Pid, announcement: Announcement) {
         self.journal.count((pid, owner, announcement.tag()));
         match (self.processes[pid].role, announcement) {
-            (Role::Zone, announcement) => self.zone_heard(pid, announcement),
+            (Role::Zone(_), announcement) => self.zone_heard(pid, announcement),
             (Role::Checkin(_), Announcement::Hello(_)) => {
                 self.checkin_event(pid, rollcall_checkin::core::Event::ZoneHeard);
             }
@@ -108,7 +117,7 @@ impl World {
 const fn listens(role: Role, announcement: &Announcement) -> bool {
     matches!(
         (role, announcement),
-        (Role::Zone, Announcement::Ack(_) | Announcement::Hello(_))
+        (Role::Zone(_), Announcement::Ack(_) | Announcement::Hello(_))
             | (Role::Checkin(_) | Role::Group(_), Announcement::Hello(_))
             | (Role::Node(_), Announcement::Checkin(_))
     )

@@ -2,6 +2,8 @@
 
 use super::SETTLED;
 use super::life::Death;
+use super::network::Cut;
+use super::planted::Bug;
 use super::process::{Pid, Role};
 use super::truth::{End, KINDS, MEASURED};
 use super::world::{Happening, World};
@@ -19,7 +21,7 @@ impl World {
         let next = self.chance.between(every / 4, every * 2);
         self.soon(next, Happening::Mishap);
         let pid = self.someone();
-        match self.chance.below(20) {
+        match self.chance.below(28) {
             0..=6 => self.dies(pid),
             7..=9 => {
                 let span = self.chance.between(400, 8_000);
@@ -27,19 +29,47 @@ impl World {
             }
             10..=13 => {
                 let span = self.chance.between(500, 25_000);
-                self.cut(pid, span);
+                let way = self.chance.one_of(&[Cut::Both, Cut::Both, Cut::Mute, Cut::Deaf]);
+                self.cut(pid, way, span);
             }
             14 if self.broker_up => {
                 let away = self.chance.between(500, 6_000);
                 self.broker_ends(away);
             }
             15..=16 => self.lose_session(pid),
-            _ => self.node_mishap(),
+            17..=20 => self.node_mishap(),
+            _ => self.rarer_mishap(pid),
+        }
+    }
+
+    fn rarer_mishap(&mut self, pid: Pid) {
+        let rack = self.chance.below(self.scene.racks);
+        match self.chance.below(6) {
+            0 => {
+                let span = self.chance.between(1_000, 20_000);
+                self.rack_goes_dark(rack, span);
+            }
+            1 => {
+                let span = self.chance.between(500, 12_000);
+                self.broker_is_alarmed(span);
+            }
+            2 => {
+                let span = self.chance.between(2_000, 30_000);
+                self.disk_fills(rack, span);
+            }
+            3 => {
+                let span = self.chance.between(200, 8_000);
+                self.database_leaves(span);
+            }
+            _ => self.clock_jumps(pid),
         }
     }
 
     fn someone(&mut self) -> Pid {
         let daemons = 1 + self.scene.checkins + self.scene.racks;
+        if self.chance.happens(0.1) {
+            return self.scene.pid(Role::Zone(1));
+        }
         // The few daemons that matter to all suffer as often as all the nodes.
         let among = if self.chance.happens(0.5) { daemons } else { self.processes.len() };
         self.chance.below(among)
@@ -135,17 +165,22 @@ impl World {
     pub(super) fn samples(&mut self, number: usize) {
         let pid = self.scene.pid(Role::Node(number));
         let sample = self.nodes[number].sample(self.now_of(pid).tick);
-        if self.processes[pid].is_running() {
+        let is_first = self.processes[pid].started == self.now();
+        if self.processes[pid].is_running() && (is_first || !self.has(Bug::MeasuresOnce)) {
             self.node_event(pid, rollcall_node_agent::core::Event::Sampled(sample));
         }
     }
 
-    /// The faults are over: the network carries everything, and what is paused or to be started again soon is.
+    /// The faults are over: the network carries everything, clocks are right, and what is paused or to be started again soon is.
     pub(super) fn calm(&mut self) {
         self.note("world", "the faults are over");
         for pid in 0..self.processes.len() {
             self.heal(pid);
+            self.processes[pid].skew = 0;
         }
+        self.full_until.fill(0);
+        self.database_away_until = self.now();
+        self.blocked_until = self.now();
         let mut at = SETTLED + 1_000;
         for number in 0..self.scene.nodes {
             let pid = self.scene.pid(Role::Node(number));

@@ -50,7 +50,7 @@ impl World {
         let now = Now { wall: rollcall_model::UnixMillis(self.now()), ..Now::default() };
         let instance = InstanceId::derived_from("of a lie");
         let inbox = |role| self.scene.inbox(role, &self.nodes);
-        let (of_node, of_zone) = (inbox(Role::Node(number)), inbox(Role::Zone));
+        let (of_node, of_zone) = (inbox(Role::Node(number)), inbox(Role::Zone(0)));
         let checkin = self.scene.checkin(0);
         let (from, exchange, key, packet) = match self.chance.below(9) {
             0 => return bad_status(group, victim),

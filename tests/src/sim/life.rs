@@ -3,11 +3,9 @@
 use rollcall_model::wire::txt::Announcement;
 use rollcall_node_agent::checkins::Checkins;
 
+use super::invariants::the_store_can_be_read;
 use super::process::{Core, Pid, Role};
 use super::world::{Happening, World};
-
-/// A pause a controller notices, milliseconds: its own measure, and the longest it waits between two steps anyway.
-const NOTICED: u64 = 600;
 
 /// How a process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +25,9 @@ impl World {
         }
         process.life += 1;
         let life = process.life;
+        if matches!(process.role, Role::Zone(_)) {
+            return self.stands_by(pid);
+        }
         self.soon(0, Happening::Connect { pid, life });
     }
 
@@ -37,11 +38,13 @@ impl World {
         self.tally.count("starts");
         let now = self.now();
         let process = &mut self.processes[pid];
-        process.started = now;
-        process.paused_until = 0;
         let (life, role) = (process.life, process.role);
+        // A zone controller has lived for a while: it stood by.
+        if !matches!(role, Role::Zone(_)) {
+            (process.started, process.paused_until) = (now, 0);
+        }
         match role {
-            Role::Zone => return self.zone_begins(pid, instance),
+            Role::Zone(_) => return self.zone_begins(pid, instance),
             Role::Checkin(number) => {
                 let settings = self.scene.checkin_settings(number, instance);
                 let memory = self.memories[number].clone();
@@ -73,9 +76,10 @@ impl World {
     fn zone_begins(&mut self, pid: Pid, instance: rollcall_model::InstanceId) {
         let saved = match self.runtime.block_on(self.store.load()) {
             Ok(saved) => saved,
-            Err(error) => return self.watch.violations.push(format!("the store does not load: {error}")),
+            Err(error) => return self.watch.violations.extend(the_store_can_be_read::cannot("loading", error)),
         };
-        let settings = self.scene.zone_settings(instance);
+        let Role::Zone(number) = self.processes[pid].role else { return };
+        let settings = self.scene.zone_settings(instance, self.offices[number].succession());
         let (zone, effects) = rollcall_zone_controller::core::Zone::start(self.now_of(pid), settings, saved);
         let hello = Announcement::Hello(zone.hello());
         self.processes[pid].core = Some(Core::Zone(Box::new(zone)));
@@ -90,6 +94,7 @@ impl World {
         process.life += 1;
         process.core = None;
         process.armed = None;
+        process.stalled = false;
         process.consumers.clear();
         process.kept.clear();
         let session = process.session.take();
@@ -117,46 +122,6 @@ impl World {
         }
         if self.chance.happens(0.3) {
             self.withdraw(pid);
-        }
-    }
-
-    /// The network stops carrying for a process.
-    pub(super) fn cut(&mut self, pid: Pid, span: u64) {
-        self.note_of(pid, format_args!("is cut off for {span} ms"));
-        self.tally.count("cuts");
-        self.processes[pid].cut = true;
-        if let Some(session) = self.processes[pid].session {
-            let after = self.chance.between(8_000, 15_000);
-            self.soon(after, Happening::SessionDead { session });
-        }
-        self.soon(span, Happening::Heal { pid });
-    }
-
-    /// The network carries again.
-    pub(super) fn heal(&mut self, pid: Pid) {
-        let process = &mut self.processes[pid];
-        if !process.cut {
-            return;
-        }
-        process.cut = false;
-        let life = process.life;
-        let lanes: Vec<_> = process.consumers.iter().map(|(lane, _)| *lane).collect();
-        self.note_of(pid, "is reachable again");
-        for lane in lanes {
-            self.soon(1, Happening::Deliver { pid, life, lane });
-        }
-        self.tell_around();
-    }
-
-    /// A process gets no processor for a while.
-    pub(super) fn pause(&mut self, pid: Pid, span: u64) {
-        self.note_of(pid, format_args!("is paused for {span} ms"));
-        self.tally.count("pauses");
-        let until = self.now() + span;
-        self.processes[pid].paused_until = until;
-        // A shorter pause is not told from a busy machine.
-        if span > NOTICED {
-            self.processes[pid].back_at = until;
         }
     }
 }

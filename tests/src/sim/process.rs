@@ -10,6 +10,7 @@ use rollcall_model::{Now, Tick, UnixMillis};
 use rollcall_node_agent::checkins::Checkins;
 use rollcall_node_agent::core::Agent;
 use rollcall_zone_controller::core::Zone;
+use rollcall_zone_controller::leadership::core::Standby;
 
 /// The wall clock when the world began.
 pub(super) const WALL: u64 = 1_700_000_000_000;
@@ -17,7 +18,7 @@ pub(super) const WALL: u64 = 1_700_000_000_000;
 /// Which daemon a process is; the number is its place among its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Role {
-    Zone,
+    Zone(usize),
     Checkin(usize),
     Group(usize),
     Node(usize),
@@ -29,6 +30,8 @@ pub(super) type Pid = usize;
 /// The core of a running process.
 #[derive(Debug)]
 pub(super) enum Core {
+    /// A zone controller that has no lease, or no broker yet.
+    Standby(Box<Standby>),
     Zone(Box<Zone>),
     Checkin(Box<Checkin>),
     Group(Box<Group>),
@@ -66,9 +69,17 @@ pub(super) struct Process {
     pub consumers: Vec<(Lane, ConsumerId)>,
     /// Deliveries that are acknowledged later, by the number the core gave them.
     pub kept: BTreeMap<u64, Receipt>,
-    /// Whether the network carries nothing to and from it.
-    pub cut: bool,
+    /// Whether the network carries nothing from it.
+    pub mute: bool,
+    /// Whether the network carries nothing to it.
+    pub deaf: bool,
+    /// How far its wall clock is off, milliseconds.
+    pub skew: i64,
     pub paused_until: u64,
+    /// Whether its loop stands still in the middle of an event.
+    pub stalled: bool,
+    /// When a driver that makes up for missed ticks last did.
+    pub looked_at: u64,
     /// When it last stopped being paused or disconnected.
     pub back_at: u64,
     /// The deadline it waits for.
@@ -88,8 +99,12 @@ impl Process {
             session: None,
             consumers: Vec::new(),
             kept: BTreeMap::new(),
-            cut: false,
+            mute: false,
+            deaf: false,
+            skew: 0,
             paused_until: 0,
+            stalled: false,
+            looked_at: 0,
             back_at: 0,
             armed: None,
             wanted: true,
@@ -98,7 +113,15 @@ impl Process {
 
     /// The present as this process sees it.
     pub fn now(&self, now: u64) -> Now {
-        Now { tick: Tick(now.saturating_sub(self.started)), wall: UnixMillis(WALL + now) }
+        Now {
+            tick: Tick(now.saturating_sub(self.started)),
+            wall: UnixMillis((WALL + now).saturating_add_signed(self.skew)),
+        }
+    }
+
+    /// Whether the network does not carry both ways.
+    pub fn is_cut(&self) -> bool {
+        self.mute || self.deaf
     }
 
     pub fn is_running(&self) -> bool {
@@ -108,6 +131,7 @@ impl Process {
     /// When the core wants to be called, on the world's clock.
     pub fn deadline(&self) -> Option<u64> {
         let tick = match self.core.as_ref()? {
+            Core::Standby(_) => return None,
             Core::Zone(zone) => zone.next_deadline()?,
             Core::Checkin(checkin) => checkin.next_deadline(),
             Core::Group(group) => group.next_deadline(),

@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::commands::{RULE_BIT, RULE_GROUP};
 use super::invariants::{
     Placement, SavedAlert, SavedNode, Violations, an_alert_for_every_lasting_change, every_order_ends,
-    everyone_obeys_the_policy, no_word_is_left_on_disk, one_group_per_kind, rosters_equal_the_store,
-    rule_groups_follow_their_rules, saved_state_equals_truth_at_rest,
+    everybody_runs_at_rest, everyone_obeys_the_policy, no_word_is_left_on_disk, one_group_per_kind,
+    one_zone_controller_acts, rosters_equal_the_store, rule_groups_follow_their_rules,
+    saved_state_equals_truth_at_rest, the_store_can_be_read, what_was_confirmed_is_there_once,
 };
 use super::process::{Core, Role, WALL};
 use super::world::World;
@@ -42,11 +43,13 @@ impl World {
                     let id = self.scene.group(number);
                     violations.extend(rosters_equal_the_store::check(&process.name, id, group.roster(), &saved));
                 }
-                (None, _) if process.wanted => violations.push(format!("{} does not run", process.name)),
                 _ => {}
             }
+            violations.extend(everybody_runs_at_rest::check(&process.name, process.is_running(), process.wanted));
         }
         self.check_targets();
+        let acting = self.processes.iter().filter(|it| matches!(it.core, Some(Core::Zone(_)))).count();
+        violations.extend(one_zone_controller_acts::check_rest(acting));
         let spools: Vec<_> =
             self.spools.iter().enumerate().map(|(number, spool)| (format!("rack {number}"), spool.len())).collect();
         violations.extend(no_word_is_left_on_disk::check(&spools));
@@ -54,6 +57,9 @@ impl World {
         violations.extend(self.check_rule_group(&saved));
         let orders = self.ask("SELECT action_id, state, node FROM v_actions", order);
         violations.extend(every_order_ends::check(&orders));
+        let mut stored: Vec<String> = orders.iter().map(|(action, ..)| format!("action {action}")).collect();
+        stored.extend(self.ask("SELECT version FROM v_policies", |row| Some(format!("policy {}", row.first()?))));
+        violations.extend(what_was_confirmed_is_there_once::check(&self.watch.confirmed, &stored));
         for row in &saved {
             self.journal.note(self.agenda.now(), "store", format_args!("{row:?}"));
         }
@@ -106,7 +112,7 @@ impl World {
         let table: Table = match self.runtime.block_on(self.store.select(sql, &[])) {
             Ok(table) => table,
             Err(error) => {
-                self.watch.violations.push(format!("{sql}: {error}"));
+                self.watch.violations.extend(the_store_can_be_read::cannot(sql, error));
                 return Vec::new();
             }
         };
@@ -114,7 +120,7 @@ impl World {
         for row in &table.rows {
             match read(row) {
                 Some(read) => rows.push(read),
-                None => self.watch.violations.push(format!("{sql} gives what cannot be read: {row:?}")),
+                None => self.watch.violations.extend(the_store_can_be_read::cannot(sql, format_args!("{row:?}"))),
             }
         }
         rows

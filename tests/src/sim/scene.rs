@@ -10,11 +10,14 @@ use rollcall_model::{
     Capability, CheckinId, GroupId, InstanceId, Millis, Name, NodeId, Principal, Purpose, ZoneId, route,
 };
 use rollcall_node_agent::core::actions::Allowed;
-use rollcall_zone_controller::core::{Admission, TablePolicy, TrustSettings};
+use rollcall_zone_controller::core::{Admission, Succession, TablePolicy, TrustSettings};
 
 use super::chance::Chance;
 use super::process::{Process, Role};
 use super::truth::{KINDS, NodeTruth, hardware};
+
+/// How many zone controllers there are.
+pub(super) const ZONES: usize = 2;
 
 /// How many there are of each kind.
 #[derive(Clone, Copy, Debug)]
@@ -73,11 +76,12 @@ impl Scene {
     }
 
     pub fn processes(&self, nodes: &[NodeTruth]) -> Vec<Process> {
-        let mut processes = vec![Process::new(Role::Zone, "zone".into())];
+        let mut processes = vec![Process::new(Role::Zone(0), "zc-0".into())];
         processes.extend((0..self.checkins).map(|i| Process::new(Role::Checkin(i), format!("checkin-{i}"))));
         processes.extend((0..self.racks).map(|i| Process::new(Role::Group(i), format!("rack-{i}"))));
         let of_node = |(i, node): (usize, &NodeTruth)| Process::new(Role::Node(i), node.name.to_string());
         processes.extend(nodes.iter().enumerate().map(of_node));
+        processes.push(Process::new(Role::Zone(1), "zc-1".into()));
         processes
     }
 
@@ -107,7 +111,7 @@ impl Scene {
 
     pub fn principal(&self, role: Role, nodes: &[NodeTruth]) -> Principal {
         match role {
-            Role::Zone => Principal::Zone(self.zone()),
+            Role::Zone(_) => Principal::Zone(self.zone()),
             Role::Checkin(number) => Principal::Checkin(self.checkin(number)),
             Role::Group(number) => Principal::Group(self.group(number)),
             Role::Node(number) => Principal::Node(nodes[number].node()),
@@ -116,14 +120,18 @@ impl Scene {
 
     pub fn inbox(&self, role: Role, nodes: &[NodeTruth]) -> String {
         match role {
-            Role::Zone => route::zone_inbox(self.zone()),
+            Role::Zone(_) => route::zone_inbox(self.zone()),
             Role::Checkin(number) => route::checkin_inbox(self.checkin(number)),
             Role::Group(number) => route::group_inbox(self.group(number)),
             Role::Node(number) => route::node_inbox(nodes[number].node()),
         }
     }
 
-    pub fn zone_settings(&self, instance: InstanceId) -> rollcall_zone_controller::core::Settings {
+    pub fn zone_settings(
+        &self,
+        instance: InstanceId,
+        succession: Option<Succession>,
+    ) -> rollcall_zone_controller::core::Settings {
         rollcall_zone_controller::core::Settings {
             zone: self.zone(),
             name: self.zone_name(),
@@ -141,7 +149,7 @@ impl Scene {
             keep_alive: Millis(1_000),
             places: Vec::new(),
             trust: TrustSettings::default(),
-            succession: None,
+            succession,
         }
     }
 
@@ -205,7 +213,8 @@ impl Scene {
     /// The process in this role.
     pub fn pid(&self, role: Role) -> usize {
         match role {
-            Role::Zone => 0,
+            Role::Zone(0) => 0,
+            Role::Zone(_) => 1 + self.checkins + self.racks + self.nodes,
             Role::Checkin(number) => 1 + number,
             Role::Group(number) => 1 + self.checkins + number,
             Role::Node(number) => 1 + self.checkins + self.racks + number,

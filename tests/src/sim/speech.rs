@@ -67,12 +67,16 @@ impl World {
         let now = self.now_of(pid).tick;
         let Some(Core::Group(group)) = &self.processes[pid].core else { return };
         let Some(targets) = group.targets() else { return };
+        let newest = targets.newest(now, AvailabilityKind::Balance);
+        let cached = self.cached_target(pid, newest);
+        let Some(Core::Group(group)) = &self.processes[pid].core else { return };
+        let Some(targets) = group.targets() else { return };
         let state_of = |node| group.roster().iter().find(|(id, _)| *id == node).map(|(_, member)| member.state);
         let mut violations = Vec::new();
         let mut taken = 0_u32;
         for kind in [AvailabilityKind::Balance, AvailabilityKind::Power] {
             let found = [targets.newest(now, kind), targets.at_rank(now, kind, 0.0).map(|target| target.node)];
-            for node in found.into_iter().flatten() {
+            for node in found.into_iter().chain([cached]).flatten() {
                 taken += 1;
                 violations.extend(no_target_that_is_not_well::check(&self.processes[pid].name, node, state_of(node)));
             }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_bus::{Delivery, Outgoing};
-use rollcall_model::packet::{Decision, JoinRequest, Packet};
+use rollcall_model::packet::{ActionOrder, Decision, JoinRequest, Packet};
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{GroupId, InstanceId, NodeId, NodeState, SessionEpoch};
 use rollcall_store::{Change, Snapshot};
 
 use super::invariants::{
-    a_stalled_observer_blames_nobody, an_alert_for_every_lasting_change, no_assignment_without_a_row,
+    Violations, a_stalled_observer_blames_nobody, an_alert_for_every_lasting_change, no_assignment_without_a_row,
     no_epoch_goes_back, nobody_is_down_who_speaks, one_group_per_kind,
 };
 use super::process::{Core, Pid, Role};
@@ -40,7 +40,7 @@ pub struct Blame {
 /// What has been seen so far, and what was wrong with it.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    pub violations: Vec<String>,
+    pub violations: Violations,
     pub changes: Vec<an_alert_for_every_lasting_change::Lasting>,
     saved: Snapshot,
     /// Every join that was saved: who got which epoch.
@@ -49,8 +49,18 @@ pub(super) struct Watch {
     granted: BTreeSet<(NodeId, InstanceId, SessionEpoch)>,
     agents: BTreeMap<NodeId, SessionEpoch>,
     answers: BTreeMap<NodeId, SessionEpoch>,
+    /// The generation that was taken last.
+    pub newest_generation: u64,
+    /// The newest generation that each receiver has heard of, from packets.
+    pub generations: BTreeMap<(Pid, u32), u64>,
+    /// What people were told is done.
+    pub confirmed: Vec<String>,
     /// What nodes sent about how free they are.
     pub traffic: Traffic,
+    /// The order that a planted bug carries out again.
+    pub last_orders: BTreeMap<Pid, ActionOrder>,
+    /// Targets that a planted bug hands out again, and since when.
+    pub cached_targets: BTreeMap<Pid, (u64, NodeId)>,
     rosters: BTreeMap<(Pid, u32), BTreeMap<NodeId, (SessionEpoch, NodeState)>>,
 }
 

@@ -1,6 +1,6 @@
 //! From a publisher to the broker and from the broker to a consumer: where messages are lost, doubled and late.
 
-use rollcall_bus::local::ConsumerId;
+use rollcall_bus::local::{ConsumerId, SessionId};
 use rollcall_bus::{Assurance, Delivery, Outgoing, PublishError};
 use rollcall_group_controller::core::Token;
 
@@ -33,13 +33,14 @@ impl World {
     /// A process publishes.
     pub(super) fn publish(&mut self, pid: Pid, mark: Option<Mark>, message: &Outgoing) {
         self.published(pid, message);
+        let message = &self.really_sent(message);
         let process = &self.processes[pid];
         let life = process.life;
         let reply = mark.map(|mark| Reply { pid, life, mark });
-        if process.session.is_none() {
+        let Some(session) = process.session else {
             return self.reply(0, reply, Err(PublishError::Disconnected));
-        }
-        let fate = if process.cut {
+        };
+        let mut fate = if process.mute {
             Fate { arrivals: Vec::new(), confirmed: false }
         } else if self.is_faulty() {
             self.chance.fate(&self.rates, message.assurance)
@@ -47,6 +48,13 @@ impl World {
             Fate::good()
         };
         self.count_fate(&fate, message.assurance);
+        // An alarmed broker reads nothing: what is sent waits on the way, perhaps longer than its publisher.
+        let held = self.blocked_until.saturating_sub(self.now());
+        fate.arrivals.iter_mut().for_each(|after| *after += held);
+        if held >= CONFIRM_DEADLINE && fate.confirmed && message.assurance != Assurance::Lossy {
+            self.tally.count("confirms that came too late");
+            fate.confirmed = false;
+        }
         let mut reply = reply;
         if !fate.confirmed {
             // A lossy message is not awaited: its publisher hears nothing of its loss.
@@ -60,7 +68,7 @@ impl World {
         }
         for after in fate.arrivals {
             let message = message.clone();
-            self.soon(after, Happening::Arrive { from: pid, message, reply: reply.take() });
+            self.soon(after, Happening::Arrive { from: pid, session, message, reply: reply.take() });
         }
     }
 
@@ -85,7 +93,12 @@ impl World {
     }
 
     /// A message reaches the broker.
-    pub(super) fn arrive(&mut self, from: Pid, message: Outgoing, reply: Option<Reply>) {
+    pub(super) fn arrive(&mut self, from: Pid, session: SessionId, message: Outgoing, reply: Option<Reply>) {
+        // What was under way when the connection broke may have come to its end or not.
+        if self.processes[from].session != Some(session) && self.is_faulty() && self.chance.happens(0.5) {
+            self.tally.count("messages lost with their connection");
+            return self.reply(1, reply, Err(PublishError::Disconnected));
+        }
         if !self.broker_up {
             self.tally.count("messages that found no broker");
             return self.reply(1, reply, Err(PublishError::Disconnected));
@@ -114,7 +127,7 @@ impl World {
     pub(super) fn deliver(&mut self, pid: Pid, lane: Lane) {
         let process = &self.processes[pid];
         // What the network does not carry now is looked at when it carries again.
-        if process.cut || !self.broker_up {
+        if process.deaf || !self.broker_up {
             return;
         }
         let Some(&(_, consumer)) = process.consumers.iter().find(|(known, _)| *known == lane) else { return };
@@ -126,7 +139,7 @@ impl World {
             self.tally.count("batches redelivered");
         }
         match self.processes[pid].role {
-            Role::Zone => self.zone_delivered(pid, &batch),
+            Role::Zone(_) => self.zone_delivered(pid, &batch),
             Role::Checkin(_) => self.checkin_delivered(pid, &batch),
             Role::Group(_) => self.group_delivered(pid, lane, &batch),
             Role::Node(_) => self.node_delivered(pid, &batch),
@@ -148,6 +161,9 @@ impl World {
         if Self::is_of_the_liar(delivery) {
             return self.tally.count("lies refused");
         }
+        if reason.starts_with("a packet of the zone is not obeyed") {
+            return self.tally.count("packets of an older generation");
+        }
         self.tally.count("messages parked");
         let name = &self.processes[pid].name;
         let why = super::invariants::nobody_gets_what_he_cannot_take::check(name, &delivery.kind, reason);
@@ -165,7 +181,13 @@ impl World {
         for (place, reason) in parked {
             let delivery = &batch[*place];
             self.not_taken(pid, delivery, reason);
-            self.broker.park(now, delivery, reason);
+            if !self.processes[pid].mute {
+                self.broker.park(now, delivery, reason);
+            }
+        }
+        // What a mute process acknowledges does not arrive: it is delivered again, to its next connection.
+        if self.processes[pid].mute {
+            return self.tally.count("acknowledgements lost");
         }
         for (place, delivery) in batch.iter().enumerate() {
             if parked.iter().all(|(other, _)| *other != place) && !kept.contains(&place) {

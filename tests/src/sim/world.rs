@@ -13,11 +13,14 @@ use tokio::runtime::Runtime;
 use super::agenda::Agenda;
 use super::chance::{Chance, Rates};
 use super::commands::Commands;
+use super::daemons::lease::Office;
 use super::dns::Dns;
+use super::invariants::Violations;
 use super::journal::{Journal, Keep};
 use super::liar::liar;
-use super::process::{Lane, Pid, Process, Role};
-use super::scene::Scene;
+use super::planted::Bug;
+use super::process::{Lane, Pid, Process};
+use super::scene::{Scene, ZONES};
 use super::tally::Tally;
 use super::truth::NodeTruth;
 use super::watch::Watch;
@@ -30,7 +33,7 @@ pub(super) enum Happening {
     /// A core's deadline, as it was armed.
     Deadline { pid: Pid, life: u32, at: u64 },
     /// A message reaches the broker.
-    Arrive { from: Pid, message: Outgoing, reply: Option<Reply> },
+    Arrive { from: Pid, session: SessionId, message: Outgoing, reply: Option<Reply> },
     /// A publisher learns how a publish ended.
     Reply { pid: Pid, life: u32, mark: Mark, result: Result<(), PublishError> },
     /// A process looks into one of its queues.
@@ -45,6 +48,12 @@ pub(super) enum Happening {
     Start { pid: Pid, life: u32 },
     /// A process tries to connect.
     Connect { pid: Pid, life: u32 },
+    /// A zone controller looks at its lease.
+    Lease { pid: Pid, life: u32 },
+    /// A renewal of a lease ends that began then.
+    Renewed { pid: Pid, life: u32, began: u64 },
+    /// A zone controller goes on that stood still between deciding and saving.
+    Belated { pid: Pid, life: u32, effects: Vec<rollcall_zone_controller::core::Effect> },
     /// A process notices that its connection is up or down.
     Link { pid: Pid, life: u32, up: bool },
     /// The broker notices that a connection is dead.
@@ -79,7 +88,7 @@ pub struct Outcome {
     /// The seed.
     pub seed: u64,
     /// What was violated; empty when all is well.
-    pub violations: Vec<String>,
+    pub violations: Violations,
     /// The log, as much of it as was kept.
     pub log: Vec<String>,
     /// Digest of the whole log.
@@ -92,6 +101,8 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct World {
     pub(super) seed: u64,
+    /// What is done wrong here on purpose.
+    pub(super) planted: Option<Bug>,
     pub(super) agenda: Agenda<Happening>,
     pub(super) chance: Chance,
     pub(super) rates: Rates,
@@ -99,6 +110,8 @@ pub struct World {
     pub(super) tally: Tally,
     pub(super) broker: Broker,
     pub(super) broker_up: bool,
+    /// Until when the broker reads from no publisher.
+    pub(super) blocked_until: u64,
     /// The sessions through which messages on the wire reach the broker: one for each process, in its name.
     pub(super) wires: Vec<SessionId>,
     /// The session of somebody who lies.
@@ -114,6 +127,12 @@ pub struct World {
     pub(super) memories: Vec<Memory>,
     /// What the group controllers keep on their disks for the broker.
     pub(super) spools: Vec<BTreeMap<u64, Outgoing>>,
+    /// Until when nothing more can be written on the disk of each rack.
+    pub(super) full_until: Vec<u64>,
+    /// Until when the database answers nobody.
+    pub(super) database_away_until: u64,
+    /// What each zone controller knows of its lease.
+    pub(super) offices: Vec<Office>,
     pub(super) commands: Commands,
 }
 
@@ -123,7 +142,7 @@ impl World {
     /// # Panics
     /// When there is no memory for a database or a runtime.
     #[must_use]
-    pub fn new(seed: u64, keep: Keep) -> Self {
+    pub fn new(seed: u64, keep: Keep, planted: Option<Bug>) -> Self {
         let runtime = match tokio::runtime::Builder::new_current_thread().build() {
             Ok(runtime) => runtime,
             Err(error) => panic!("no runtime: {error}"),
@@ -142,6 +161,7 @@ impl World {
         let liar = broker.connect(&liar());
         let mut world = Self {
             seed,
+            planted,
             agenda: Agenda::default(),
             chance,
             rates,
@@ -149,6 +169,7 @@ impl World {
             tally: Tally::default(),
             broker,
             broker_up: true,
+            blocked_until: 0,
             wires,
             liar,
             processes,
@@ -156,6 +177,9 @@ impl World {
             watch: Watch::default(),
             memories: vec![Memory::default(); scene.checkins],
             spools: vec![BTreeMap::new(); scene.racks],
+            full_until: vec![0; scene.racks],
+            database_away_until: 0,
+            offices: (0..ZONES).map(|number| Office::new(number, &store)).collect(),
             commands: Commands::default(),
             scene,
             nodes,
@@ -240,7 +264,7 @@ impl World {
         let Some(happening) = self.unless_paused(happening) else { return };
         match happening {
             Happening::Deadline { pid, at, .. } => self.deadline(pid, at),
-            Happening::Arrive { from, message, reply } => self.arrive(from, message, reply),
+            Happening::Arrive { from, session, message, reply } => self.arrive(from, session, message, reply),
             Happening::Reply { pid, mark, result, .. } => self.replied(pid, mark, result),
             Happening::Deliver { pid, lane, .. } => self.deliver(pid, lane),
             Happening::Sight { pid, owner, announcement, .. } => self.sighted(pid, owner, announcement),
@@ -248,6 +272,9 @@ impl World {
             Happening::AskAround => self.ask_around(),
             Happening::Start { pid, .. } => self.start(pid),
             Happening::Connect { pid, .. } => self.connect(pid),
+            Happening::Lease { pid, .. } => self.lease(pid),
+            Happening::Renewed { pid, began, .. } => self.renewed(pid, began),
+            Happening::Belated { pid, effects, .. } => self.zone_goes_on(pid, effects),
             Happening::Link { pid, up, .. } => self.linked(pid, up),
             Happening::SessionDead { session } => self.session_dead(session),
             Happening::BrokerBack => self.broker_back(),
@@ -273,6 +300,9 @@ impl World {
             | Happening::Sight { pid, life, .. }
             | Happening::Gone { pid, life, .. }
             | Happening::ActionEnds { pid, life, .. }
+            | Happening::Lease { pid, life }
+            | Happening::Renewed { pid, life, .. }
+            | Happening::Belated { pid, life, .. }
             | Happening::Link { pid, life, .. } => (*pid, *life),
             Happening::Start { pid, life } | Happening::Connect { pid, life } => {
                 return (self.processes[*pid].life == *life).then_some(happening);
@@ -288,80 +318,12 @@ impl World {
             self.agenda.enter(until, happening);
             return None;
         }
+        let is_work =
+            matches!(happening, Happening::Deadline { .. } | Happening::Deliver { .. } | Happening::Sight { .. });
+        if is_work && let Err(later) = self.acts(pid) {
+            self.agenda.enter(later, happening);
+            return None;
+        }
         Some(happening)
-    }
-
-    fn deadline(&mut self, pid: Pid, at: u64) {
-        if self.processes[pid].armed != Some(at) {
-            return;
-        }
-        self.processes[pid].armed = None;
-        match self.processes[pid].role {
-            Role::Zone => self.zone_ticks(pid),
-            Role::Checkin(_) => self.checkin_event(pid, rollcall_checkin::core::Event::Tick),
-            Role::Group(_) => {
-                self.group_event(pid, rollcall_group_controller::core::Event::Tick);
-            }
-            Role::Node(_) => self.node_event(pid, rollcall_node_agent::core::Event::Tick),
-        }
-        let (now, process) = (self.now(), &self.processes[pid]);
-        if let Some(next) = process.deadline().filter(|next| *next <= now) {
-            let why = super::invariants::no_core_spins::check(&process.name, now, next);
-            self.watch.violations.extend(why);
-        }
-    }
-
-    /// Enters the core's next deadline, unless it is entered already.
-    pub(super) fn arm(&mut self, pid: Pid) {
-        let now = self.now();
-        let process = &mut self.processes[pid];
-        let Some(deadline) = process.deadline() else {
-            process.armed = None;
-            return;
-        };
-        let at = deadline.max(now);
-        if process.armed == Some(at) {
-            return;
-        }
-        process.armed = Some(at);
-        let life = process.life;
-        self.agenda.enter(at, Happening::Deadline { pid, life, at });
-    }
-
-    fn linked(&mut self, pid: Pid, up: bool) {
-        match self.processes[pid].role {
-            Role::Zone => {}
-            Role::Checkin(_) if up => self.checkin_event(pid, rollcall_checkin::core::Event::LinkUp),
-            Role::Checkin(_) => self.checkin_event(pid, rollcall_checkin::core::Event::LinkDown),
-            Role::Group(_) => {
-                use rollcall_group_controller::core::Event;
-                self.group_event(pid, if up { Event::LinkUp } else { Event::LinkDown });
-            }
-            Role::Node(_) => {
-                use rollcall_node_agent::core::Event;
-                self.node_event(pid, if up { Event::LinkUp } else { Event::LinkDown });
-            }
-        }
-    }
-
-    fn replied(&mut self, pid: Pid, mark: Mark, result: Result<(), PublishError>) {
-        match mark {
-            Mark::Token(token) => {
-                self.group_event(pid, rollcall_group_controller::core::Event::Published { token, result });
-            }
-            Mark::Key(routing_key) if matches!(result, Err(PublishError::Unroutable { .. })) => {
-                match self.processes[pid].role {
-                    Role::Checkin(_) => {
-                        self.checkin_event(pid, rollcall_checkin::core::Event::Unroutable { routing_key });
-                    }
-                    _ => self.zone_unroutable(pid, routing_key),
-                }
-            }
-            Mark::Key(_) => {}
-            Mark::Receipt(receipt) if result.is_ok() => {
-                self.node_event(pid, rollcall_node_agent::core::Event::Confirmed(receipt));
-            }
-            Mark::Receipt(_) => {}
-        }
     }
 }

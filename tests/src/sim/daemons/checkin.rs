@@ -6,6 +6,7 @@ use rollcall_checkin::memory::Record;
 use rollcall_model::wire::txt::Announcement;
 
 use super::{Fared, Slip};
+use crate::sim::planted::Bug;
 use crate::sim::process::{Core, Pid, Role};
 use crate::sim::wire::Mark;
 use crate::sim::world::World;
@@ -27,7 +28,7 @@ impl World {
     pub(in crate::sim) fn checkin_delivered(&mut self, pid: Pid, batch: &[Delivery]) {
         let (mut effects, mut parked) = (Vec::new(), Vec::new());
         for (place, delivery) in batch.iter().enumerate() {
-            let event = match packet_of(delivery, true) {
+            let event = match packet_of(delivery, !self.has(Bug::BelievesEverybody)) {
                 Ok(envelope) => {
                     self.believes(pid, delivery);
                     self.note_packet(pid, delivery, &envelope.packet);

@@ -7,6 +7,7 @@ use rollcall_model::route;
 use rollcall_model::wire::txt::Announcement;
 
 use super::Slip;
+use crate::sim::planted::Bug;
 use crate::sim::process::{Core, Lane, Pid, Role};
 use crate::sim::wire::Mark;
 use crate::sim::world::World;
@@ -32,6 +33,7 @@ const fn which(lane: Lane) -> Which {
 impl World {
     /// Feeds one event and carries out what follows; says what is to become of the delivery at hand.
     pub(in crate::sim) fn group_event(&mut self, pid: Pid, event: Event) -> Fate {
+        self.make_up_for_missed_ticks(pid);
         let now = self.now_of(pid);
         let Some(Core::Group(group)) = &mut self.processes[pid].core else { return Fate::Acknowledged };
         let effects = group.step(now, event);
@@ -41,6 +43,10 @@ impl World {
             match effect {
                 Effect::Park(reason) => fate = Fate::Parked(reason),
                 Effect::Keep(number) => fate = Fate::Kept(number),
+                // A mute process settles nothing: what it keeps is delivered again.
+                Effect::Settle(number) if self.processes[pid].mute => {
+                    self.processes[pid].kept.remove(&number);
+                }
                 Effect::Settle(number) => {
                     if let Some(receipt) = self.processes[pid].kept.remove(&number) {
                         self.broker.ack(receipt);
@@ -48,10 +54,14 @@ impl World {
                 }
                 // No place is configured for a check-in service here.
                 Effect::StartCheckin { .. } | Effect::EndCheckin(_) => {}
+                Effect::Spool(..) if self.now() < self.full_until[number] => {
+                    self.tally.count("words a full disk did not take");
+                }
                 Effect::Spool(word, message) => {
                     self.tally.count("words on a rack's disk");
                     self.spools[number].insert(word, message);
                 }
+                Effect::Unspool(_) if self.has(Bug::KeepsWordsOnDisk) => {}
                 Effect::Unspool(word) => {
                     self.spools[number].remove(&word);
                 }
@@ -67,6 +77,7 @@ impl World {
 
     pub(in crate::sim) fn group_delivered(&mut self, pid: Pid, lane: Lane, batch: &[Delivery]) {
         let (mut parked, mut kept) = (Vec::new(), Vec::new());
+        let checked = !self.has(Bug::BelievesEverybody);
         for (place, delivery) in batch.iter().enumerate() {
             match lane {
                 Lane::BrokerEvents => {
@@ -75,7 +86,7 @@ impl World {
                         self.group_event(pid, Event::ConnectionClosed(node));
                     }
                 }
-                Lane::Availability => match spoken(delivery, true) {
+                Lane::Availability => match spoken(delivery, checked) {
                     Ok(word) => {
                         self.believes(pid, delivery);
                         self.group_event(pid, Event::Spoken(word));
@@ -84,7 +95,7 @@ impl World {
                         self.group_event(pid, Event::Unspoken(error));
                     }
                 },
-                Lane::Health => match status_packet(delivery, true) {
+                Lane::Health => match status_packet(delivery, checked) {
                     Ok(status) => {
                         self.believes(pid, delivery);
                         self.journal.count((pid, status.epoch, status.sequence, self.agenda.now()));
@@ -95,11 +106,16 @@ impl World {
                         self.group_event(pid, refusal.event());
                     }
                 },
-                _ => match control_packet(which(lane), delivery, true) {
-                    Ok(envelope) => {
+                _ => match control_packet(which(lane), delivery, checked) {
+                    Ok(mut envelope) => {
                         self.believes(pid, delivery);
                         self.note_packet(pid, delivery, &envelope.packet);
-                        match self.group_event(pid, Event::Delivered(envelope)) {
+                        let told = self.told_generation(&mut envelope);
+                        let before = self.refusals_of_group(pid);
+                        let fate = self.group_event(pid, Event::Delivered(envelope));
+                        let is_obeyed = self.refusals_of_group(pid) == before;
+                        self.heard_generation(pid, told, is_obeyed);
+                        match fate {
                             Fate::Acknowledged => {}
                             Fate::Parked(reason) => parked.push((place, reason)),
                             Fate::Kept(number) => {

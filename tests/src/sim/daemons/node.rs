@@ -4,6 +4,7 @@ use rollcall_bus::{Delivery, packet_of};
 use rollcall_node_agent::core::{Effect, Event};
 
 use super::Slip;
+use crate::sim::planted::Bug;
 use crate::sim::process::{Core, Pid, Role};
 use crate::sim::scene::Scene;
 use crate::sim::wire::Mark;
@@ -25,7 +26,11 @@ impl World {
         let mut dropped = None;
         for effect in effects {
             match effect {
-                Effect::Publish(message) => self.publish(pid, None, &message),
+                Effect::Publish(message) => {
+                    for _ in 0..self.times_said(&message) {
+                        self.publish(pid, None, &message);
+                    }
+                }
                 Effect::Assure(receipt, message) => self.publish(pid, Some(Mark::Receipt(receipt)), &message),
                 Effect::Drop(reason) => dropped = Some(reason),
                 Effect::Keep(epoch) => self.node_keeps(pid, epoch),
@@ -40,7 +45,7 @@ impl World {
     pub(in crate::sim) fn node_delivered(&mut self, pid: Pid, batch: &[Delivery]) {
         let mut dropped = Vec::new();
         for delivery in batch {
-            let why = match packet_of(delivery, true) {
+            let why = match packet_of(delivery, !self.has(Bug::BelievesEverybody)) {
                 Ok(envelope) => {
                     self.believes(pid, delivery);
                     self.note_packet(pid, delivery, &envelope.packet);

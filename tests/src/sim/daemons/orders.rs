@@ -6,6 +6,7 @@ use rollcall_node_agent::core::Event;
 
 use super::Slip;
 use crate::sim::invariants::no_action_takes_effect_twice;
+use crate::sim::planted::Bug;
 use crate::sim::process::{Pid, Role};
 use crate::sim::world::{Happening, World};
 
@@ -20,6 +21,9 @@ impl World {
     /// The order is written down, then it takes effect, then the core is told; the process may die in between.
     pub(in crate::sim) fn node_acts(&mut self, pid: Pid, order: &ActionOrder) {
         let Role::Node(number) = self.processes[pid].role else { return };
+        if self.has(Bug::ReplaysItsOrder) {
+            self.watch.last_orders.insert(pid, order.clone());
+        }
         let slip = self.slip(&[Slip::BeforeSave, Slip::AfterSave, Slip::BeforeAck]);
         if slip == Some(Slip::BeforeSave) {
             self.slipped(pid, Slip::BeforeSave);
@@ -50,6 +54,14 @@ impl World {
         let ended = Box::new(outcome(ActionState::Done, "done"));
         self.soon(after, Happening::ActionEnds { pid, life, outcome: ended });
         self.node_event(pid, Event::ActionBegun(outcome(ActionState::Running, "begun")));
+    }
+
+    /// The connection is back.
+    pub(in crate::sim) fn node_is_back(&mut self, pid: Pid) {
+        let last = self.watch.last_orders.remove(&pid);
+        if let Some(order) = last.filter(|_| self.has(Bug::ReplaysItsOrder)) {
+            self.node_acts(pid, &order);
+        }
     }
 
     /// How an order ended is written down, and told.

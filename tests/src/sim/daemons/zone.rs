@@ -2,13 +2,19 @@
 
 use rollcall_bus::{Delivery, Outgoing, PacketError, packet_of};
 use rollcall_model::wire::txt::Announcement;
-use rollcall_store::Change;
-use rollcall_zone_controller::core::{Command, Effect, Event};
+use rollcall_store::{Change, CommitError};
+use rollcall_zone_controller::core::{Command, Effect, Event, Rejection};
+use serde_json::Value;
 
 use super::{Fared, Slip};
-use crate::sim::process::{Core, Pid};
+use crate::sim::invariants::{no_older_generation_writes, the_store_can_be_read, the_store_never_refuses};
+use crate::sim::life::Death;
+use crate::sim::planted::Bug;
+use crate::sim::process::{Core, Pid, Role};
 use crate::sim::wire::Mark;
-use crate::sim::world::World;
+use crate::sim::world::{Happening, World};
+
+type Answer = Result<Value, Rejection>;
 
 impl World {
     fn zone_step(&mut self, pid: Pid, event: Event) -> Vec<Effect> {
@@ -49,7 +55,7 @@ impl World {
     pub(in crate::sim) fn zone_delivered(&mut self, pid: Pid, batch: &[Delivery]) {
         let (mut effects, mut parked) = (Vec::new(), Vec::new());
         for (place, delivery) in batch.iter().enumerate() {
-            let event = match packet_of(delivery, true) {
+            let event = match packet_of(delivery, !self.has(Bug::BelievesEverybody)) {
                 Ok(envelope) => {
                     self.believes(pid, delivery);
                     self.note_packet(pid, delivery, &envelope.packet);
@@ -80,8 +86,32 @@ impl World {
         self.zone_step(pid, Event::Unroutable { routing_key });
     }
 
-    /// Saves, then publishes. The caller acknowledges.
+    /// Saves, then publishes. The caller acknowledges. It may stand still before that, for longer than a lease.
     pub(in crate::sim) fn zone_effects(&mut self, pid: Pid, effects: Vec<Effect>) -> Fared {
+        if self.is_faulty() && !effects.is_empty() && self.chance.happens(self.rates.slip / 2.0) {
+            let (life, span) = (self.processes[pid].life, self.chance.between(1_000, 10_000));
+            self.tally.count("zone controllers that stood still before a save");
+            self.pause(pid, span);
+            self.processes[pid].stalled = true;
+            self.soon(0, Happening::Belated { pid, life, effects });
+            return Fared::Stalled;
+        }
+        self.zone_carries_out(pid, effects)
+    }
+
+    /// It goes on where it stood still, whatever has become of the zone; what it had not acknowledged comes again.
+    pub(in crate::sim) fn zone_goes_on(&mut self, pid: Pid, effects: Vec<Effect>) {
+        if self.now() < self.database_away_until {
+            let (life, at) = (self.processes[pid].life, self.database_away_until);
+            return self.agenda.enter(at, Happening::Belated { pid, life, effects });
+        }
+        self.processes[pid].stalled = false;
+        if self.zone_carries_out(pid, effects) == Fared::Well {
+            self.lose_session(pid);
+        }
+    }
+
+    fn zone_carries_out(&mut self, pid: Pid, effects: Vec<Effect>) -> Fared {
         let (mut changes, mut messages): (Vec<Change>, Vec<Outgoing>) = (Vec::new(), Vec::new());
         let mut answers = Vec::new();
         for effect in effects {
@@ -92,16 +122,45 @@ impl World {
                 Effect::Answer { result, .. } => answers.push(result),
             }
         }
+        if self.has(Bug::AnswersBeforeItSaves) {
+            self.zone_answers(pid, std::mem::take(&mut answers));
+        }
         let slip = self.slip(&[Slip::BeforeSave, Slip::AfterSave, Slip::AmidPublish, Slip::BeforeAck]);
         if slip == Some(Slip::BeforeSave) {
             return self.slipped(pid, Slip::BeforeSave);
         }
+        if self.has(Bug::SpeaksBeforeItSaves) {
+            self.zone_says(pid, std::mem::take(&mut messages), None);
+        }
+        let changes = self.really_saved(changes);
         if !changes.is_empty() {
-            self.commit(pid, &changes);
+            if self.commit(pid, &changes) == Fared::Died {
+                return Fared::Died;
+            }
         }
         if slip == Some(Slip::AfterSave) {
             return self.slipped(pid, Slip::AfterSave);
         }
+        if self.zone_says(pid, messages, slip) == Fared::Died {
+            return Fared::Died;
+        }
+        if slip == Some(Slip::BeforeAck) {
+            return self.slipped(pid, Slip::BeforeAck);
+        }
+        self.zone_answers(pid, answers);
+        self.arm(pid);
+        Fared::Well
+    }
+
+    fn zone_answers(&mut self, pid: Pid, answers: Vec<Answer>) {
+        for answer in answers {
+            self.note_of(pid, format_args!("answers {answer:?}"));
+            self.tally.count(if answer.is_ok() { "commands carried out" } else { "commands rejected" });
+            self.watch.confirmed.extend(answer.ok().as_ref().and_then(confirmed));
+        }
+    }
+
+    fn zone_says(&mut self, pid: Pid, messages: Vec<Outgoing>, slip: Option<Slip>) -> Fared {
         let half = messages.len() / 2;
         for (place, message) in messages.into_iter().enumerate() {
             if slip == Some(Slip::AmidPublish) && place == half {
@@ -110,34 +169,53 @@ impl World {
             let key = message.routing_key.clone();
             self.publish(pid, Some(Mark::Key(key)), &message);
         }
-        if slip == Some(Slip::BeforeAck) {
-            return self.slipped(pid, Slip::BeforeAck);
-        }
-        for answer in answers {
-            self.note_of(pid, format_args!("answers {answer:?}"));
-            self.tally.count(if answer.is_ok() { "commands carried out" } else { "commands rejected" });
-        }
-        self.arm(pid);
         Fared::Well
     }
 
-    fn commit(&mut self, pid: Pid, changes: &[Change]) {
+    fn commit(&mut self, pid: Pid, changes: &[Change]) -> Fared {
         for change in changes {
             let text = told(change);
             self.note_of(pid, format_args!("saves {text}"));
         }
         self.tally.count("transactions");
-        let ended = self.runtime.block_on(self.store.commit(changes));
-        let why = crate::sim::invariants::the_store_never_refuses::check(&ended, changes);
+        let Role::Zone(number) = self.processes[pid].role else { return Fared::Well };
+        let own = self.offices[number].store.tenure().map_or(0, |tenure| tenure.generation);
+        let newest = self.watch.newest_generation;
+        let store = if self.has(Bug::WritesUnfenced) { &self.store } else { &self.offices[number].store };
+        let ended = self.runtime.block_on(store.commit(changes));
+        if own < newest && ended.as_ref().is_err_and(CommitError::is_fenced) {
+            self.tally.count("transactions fenced off");
+            self.crash(pid, Death::Killed);
+            return Fared::Died;
+        }
+        if ended.is_ok() {
+            let why = no_older_generation_writes::check(&self.processes[pid].name, own, newest);
+            self.watch.violations.extend(why);
+        }
+        let why = the_store_never_refuses::check(&ended, changes);
         self.watch.violations.extend(why);
         // Most of what is saved says nothing of nodes and groups, and reading everything back is dear.
         if !changes.iter().any(touches_topology) {
-            return;
+            return Fared::Well;
         }
         match self.runtime.block_on(self.store.load()) {
             Ok(saved) => self.watch.saved(changes, saved),
-            Err(error) => self.watch.violations.push(format!("the store does not load: {error}")),
+            Err(error) => self.watch.violations.extend(the_store_can_be_read::cannot("loading", error)),
         }
+        Fared::Well
+    }
+}
+
+/// What a person may rely on from now on.
+fn confirmed(answer: &Value) -> Option<String> {
+    // An order that is under way already is confirmed again.
+    if answer["repeated"] == true {
+        return None;
+    }
+    match (answer["version"].as_u64(), answer["action_id"].as_str()) {
+        (Some(version), _) => Some(format!("policy {version}")),
+        (_, Some(action)) => Some(format!("action {action}")),
+        _ => None,
     }
 }
 

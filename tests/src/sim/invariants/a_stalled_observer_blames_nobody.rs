@@ -8,12 +8,16 @@ use super::{Blame, Violations};
 /// A node's state turned, in the roster of its group controller.
 #[must_use]
 pub fn check(name: &str, blame: &Blame) -> Violations {
-    if blame.state != NodeState::Down {
+    if !matches!(blame.state, NodeState::Down | NodeState::Unknown) {
         return Vec::new();
     }
     let due = if blame.closed { RETURN.0 } else { blame.span };
     if blame.attentive_for >= due {
         return Vec::new();
     }
-    vec![format!("{name} is down {} ms after its observer came back; {due} ms were due", blame.attentive_for)]
+    vec![violated!(
+        "{name} is {} {} ms after its observer came back; {due} ms were due",
+        blame.state,
+        blame.attentive_for
+    )]
 }

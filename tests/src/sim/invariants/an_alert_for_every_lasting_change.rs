@@ -34,11 +34,11 @@ pub fn check(nodes: &[NodeTruth], changes: &[Lasting], alerts: &[SavedAlert]) ->
             let (set, open) = (node.health.bits().get(indicator.bit), is_open(alerts, node.node(), indicator.name));
             if set != open {
                 let has = if open { "an" } else { "no" };
-                violations.push(format!("{} has {has} open alert {:?}, its bit is {set}", node.name, indicator.name));
+                violations.push(violated!("{} has {has} open alert {:?}, its bit is {set}", node.name, indicator.name));
             }
         }
         if is_open(alerts, node.node(), "liveness") {
-            violations.push(format!("{} is alive and has an open alert for its liveness", node.name));
+            violations.push(violated!("{} is alive and has an open alert for its liveness", node.name));
         }
     }
     for change in changes.iter().filter(|change| change.set) {
@@ -48,10 +48,10 @@ pub fn check(nodes: &[NodeTruth], changes: &[Lasting], alerts: &[SavedAlert]) ->
             alert.node == Some(node.node()) && alert.kind == kind && soon
         });
         if !raised {
-            violations.push(format!("{} had {kind:?} set at {}, and no alert was raised", node.name, change.at));
+            violations.push(violated!("{} had {kind:?} set at {}, and no alert was raised", node.name, change.at));
         }
     }
     let groups = alerts.iter().filter(|alert| alert.node.is_none() && !alert.cleared);
-    violations.extend(groups.map(|alert| format!("group {} still has an open alert {:?}", alert.group, alert.kind)));
+    violations.extend(groups.map(|alert| violated!("group {} still has an open alert {:?}", alert.group, alert.kind)));
     violations
 }

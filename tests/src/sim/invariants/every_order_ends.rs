@@ -6,5 +6,5 @@ use super::Violations;
 #[must_use]
 pub fn check(orders: &[(String, String, String)]) -> Violations {
     let open = orders.iter().filter(|(_, state, _)| matches!(state.as_str(), "ordered" | "running"));
-    open.map(|(action, state, node)| format!("action {action} on {node} is still {state} at rest")).collect()
+    open.map(|(action, state, node)| violated!("action {action} on {node} is still {state} at rest")).collect()
 }

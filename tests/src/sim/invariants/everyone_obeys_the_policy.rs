@@ -10,9 +10,9 @@ pub fn check(version: u64, nodes: &[(Name, u64, Option<u64>)]) -> Violations {
     let mut violations = Vec::new();
     for (node, obeyed, saved) in nodes {
         if *obeyed != version {
-            violations.push(format!("{node} obeys policy {obeyed}, the zone has {version}"));
+            violations.push(violated!("{node} obeys policy {obeyed}, the zone has {version}"));
         } else if saved.unwrap_or_default() != version {
-            violations.push(format!("{node} obeys policy {version}, the store says {saved:?}"));
+            violations.push(violated!("{node} obeys policy {version}, the store says {saved:?}"));
         }
     }
     violations

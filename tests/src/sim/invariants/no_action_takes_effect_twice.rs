@@ -7,5 +7,5 @@ use super::Violations;
 /// An action takes effect on a node for the so manieth time.
 #[must_use]
 pub fn check(node: &Name, action: ActionId, times: u32) -> Violations {
-    if times > 1 { vec![format!("action {action} took effect on {node} {times} times")] } else { Vec::new() }
+    if times > 1 { vec![violated!("action {action} took effect on {node} {times} times")] } else { Vec::new() }
 }

@@ -20,7 +20,7 @@ impl Joins {
     pub fn add(&mut self, (node, epoch): (NodeId, SessionEpoch), run: InstanceId, group: GroupId) -> Violations {
         match self.logical.insert((node, epoch), (run, group)) {
             Some((other, _)) if other != run => {
-                vec![format!("epoch {epoch} of {node} was given to run {other} and to run {run}")]
+                vec![violated!("epoch {epoch} of {node} was given to run {other} and to run {run}")]
             }
             _ => Vec::new(),
         }
@@ -43,10 +43,10 @@ pub fn check(
 ) -> Violations {
     let told = format!("run {run} of {node} is told epoch {epoch} and group {group}");
     if joins.logical.get(&(node, epoch)) != Some(&(run, group)) {
-        return vec![format!("{told}, which was never saved")];
+        return vec![violated!("{told}, which was never saved")];
     }
     let stored = no_epoch_goes_back::saved_epoch(saved, node);
-    if stored < epoch { vec![format!("{told}, but the store has epoch {stored}")] } else { Vec::new() }
+    if stored < epoch { vec![violated!("{told}, but the store has epoch {stored}")] } else { Vec::new() }
 }
 
 /// A node is about to be told its physical group, by a group controller.
@@ -55,6 +55,6 @@ pub fn check_place(joins: &Joins, node: NodeId, group: GroupId) -> Violations {
     if joins.places.contains(&(node, group)) {
         Vec::new()
     } else {
-        vec![format!("{node} is told that it stands in {group}, which was never saved")]
+        vec![violated!("{node} is told that it stands in {group}, which was never saved")]
     }
 }

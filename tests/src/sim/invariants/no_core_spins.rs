@@ -5,5 +5,5 @@ use super::Violations;
 /// `next` is the deadline a core names right after it was called at `now`, milliseconds.
 #[must_use]
 pub fn check(who: &str, now: u64, next: u64) -> Violations {
-    if next > now { Vec::new() } else { vec![format!("{who} was called at {now} and wants to be called at {next}")] }
+    if next > now { Vec::new() } else { vec![violated!("{who} was called at {now} and wants to be called at {next}")] }
 }

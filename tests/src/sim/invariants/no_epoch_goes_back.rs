@@ -8,7 +8,7 @@ use super::Violations;
 /// `before` and `now` are what the same holder knew one after the other.
 #[must_use]
 pub fn check(holder: &str, node: NodeId, before: SessionEpoch, now: SessionEpoch) -> Violations {
-    if now >= before { Vec::new() } else { vec![format!("{holder} takes {node} from epoch {before} back to {now}")] }
+    if now >= before { Vec::new() } else { vec![violated!("{holder} takes {node} from epoch {before} back to {now}")] }
 }
 
 /// The epoch a snapshot has of a node.

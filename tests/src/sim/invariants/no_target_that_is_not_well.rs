@@ -9,8 +9,8 @@ use super::Violations;
 pub fn check(rack: &str, node: NodeId, state: Option<NodeState>) -> Violations {
     match state {
         Some(NodeState::Healthy | NodeState::Degraded) => Violations::new(),
-        Some(state) => vec![format!("{rack} hands out {}, which is {state}", node.short())],
-        None => vec![format!("{rack} hands out {}, which it does not know", node.short())],
+        Some(state) => vec![violated!("{rack} hands out {}, which is {state}", node.short())],
+        None => vec![violated!("{rack} hands out {}, which it does not know", node.short())],
     }
 }
 
@@ -18,7 +18,7 @@ pub fn check(rack: &str, node: NodeId, state: Option<NodeState>) -> Violations {
 #[must_use]
 pub fn check_rest(rack: &str, well: usize, found: Option<NodeId>) -> Violations {
     if well > 0 && found.is_none() {
-        return vec![format!("{rack} has {well} nodes that are well, and no target")];
+        return vec![violated!("{rack} has {well} nodes that are well, and no target")];
     }
     Violations::new()
 }

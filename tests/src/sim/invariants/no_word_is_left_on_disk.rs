@@ -7,5 +7,5 @@ use super::Violations;
 #[must_use]
 pub fn check(spools: &[(String, usize)]) -> Violations {
     let left = spools.iter().filter(|(_, count)| *count > 0);
-    left.map(|(rack, count)| format!("{count} words of {rack} still lie on its disk at rest")).collect()
+    left.map(|(rack, count)| violated!("{count} words of {rack} still lie on its disk at rest")).collect()
 }

@@ -5,5 +5,5 @@ use super::Violations;
 /// A message was parked.
 #[must_use]
 pub fn check(who: &str, kind: &str, reason: &str) -> Violations {
-    vec![format!("{who} was sent a {kind:?} packet and parked it: {reason}")]
+    vec![violated!("{who} was sent a {kind:?} packet and parked it: {reason}")]
 }

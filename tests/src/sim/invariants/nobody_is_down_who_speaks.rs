@@ -10,13 +10,13 @@ pub fn check(name: &str, blame: &Blame) -> Violations {
     let lost = matches!(blame.state, NodeState::Down | NodeState::Unknown);
     let Blame { silent_for, span, closed, .. } = *blame;
     if lost && !closed && silent_for.is_some_and(|silent| silent <= span) {
-        return vec![format!(
+        return vec![violated!(
             "{name} is {} though it was heard {silent_for:?} ms ago, its span is {span} ms",
             blame.state
         )];
     }
     if blame.well && (lost || blame.state == NodeState::Suspect) {
-        return vec![format!("{name} is {} though all has been well for long", blame.state)];
+        return vec![violated!("{name} is {} though all has been well for long", blame.state)];
     }
     Vec::new()
 }

@@ -16,7 +16,7 @@ pub fn check_saved(saved: &Snapshot) -> Violations {
         for (group, kind) in [(node.physical, GroupKind::Physical), (node.logical, GroupKind::Logical)] {
             let Some(group) = group else { continue };
             if kinds.get(&group) != Some(&kind) {
-                violations.push(format!(
+                violations.push(violated!(
                     "{} has {group} as its {kind:?} group, which is {:?}",
                     node.name,
                     kinds.get(&group)
@@ -38,7 +38,7 @@ pub fn check(placements: &[Placement], nodes: &[NodeTruth]) -> Violations {
         for kind in [GroupKind::Physical, GroupKind::Logical] {
             let groups = count(node.node(), kind);
             if groups > 1 || (groups == 0 && node.end == End::No) {
-                violations.push(format!("{} is in {groups} {} groups", node.name, kind.as_str()));
+                violations.push(violated!("{} is in {groups} {} groups", node.name, kind.as_str()));
             }
         }
     }

@@ -14,16 +14,16 @@ pub fn check(name: &str, group: GroupId, roster: &Roster, saved: &[SavedNode]) -
     let mut violations = Vec::new();
     for row in saved.iter().filter(|row| row.physical == Some(group)) {
         let Some(member) = members.get(&row.node) else {
-            violations.push(format!("{name} does not know its node {}", row.node));
+            violations.push(violated!("{name} does not know its node {}", row.node));
             continue;
         };
         let (have, stored) = ((member.epoch, member.state, member.health), (row.epoch, row.state, row.health));
         if have != stored {
-            violations.push(format!("{name} has {} as {have:?}, the store as {stored:?}", row.node));
+            violations.push(violated!("{name} has {} as {have:?}, the store as {stored:?}", row.node));
         }
     }
     let strangers =
         members.keys().filter(|node| !saved.iter().any(|row| row.node == **node && row.physical == Some(group)));
-    violations.extend(strangers.map(|node| format!("{name} keeps {node}, which does not stand in it")));
+    violations.extend(strangers.map(|node| violated!("{name} keeps {node}, which does not stand in it")));
     violations
 }

@@ -13,10 +13,10 @@ pub fn check(group: &str, bit: usize, members: &BTreeSet<NodeId>, saved: &[Saved
         saved.iter().filter(|node| node.health.bits().get(bit)).map(|node| node.node).collect();
     let mut violations = Vec::new();
     for node in fulfil.difference(members) {
-        violations.push(format!("{node} fulfils the rule of {group} and is not in it"));
+        violations.push(violated!("{node} fulfils the rule of {group} and is not in it"));
     }
     for node in members.difference(&fulfil) {
-        violations.push(format!("{node} is in {group} and does not fulfil its rule"));
+        violations.push(violated!("{node} is in {group} and does not fulfil its rule"));
     }
     violations
 }

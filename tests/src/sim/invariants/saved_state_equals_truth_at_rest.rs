@@ -14,7 +14,7 @@ pub fn check(nodes: &[Known<'_>], saved: &[SavedNode], alerts: &[SavedAlert]) ->
     for (truth, rack, epoch) in nodes {
         let row = saved.iter().find(|row| row.node == truth.node());
         match (truth.end, row) {
-            (End::No, None) => violations.push(format!("{} is alive and not in the store", truth.name)),
+            (End::No, None) => violations.push(violated!("{} is alive and not in the store", truth.name)),
             (End::No, Some(row)) => violations.extend(alive(truth, *rack, *epoch, row)),
             // Ended before anybody knew it.
             (_, None) => {}
@@ -32,7 +32,11 @@ fn alive(truth: &NodeTruth, rack: GroupId, epoch: Option<SessionEpoch>, row: &Sa
         (row.physical != Some(rack), format!("rack {:?}, not {rack}", row.physical)),
         (row.logical != Some(truth.logical()), format!("logical group {:?}, not {}", row.logical, truth.logical())),
     ];
-    wrong.into_iter().filter(|(is, _)| *is).map(|(_, what)| format!("{} has in the store {what}", truth.name)).collect()
+    wrong
+        .into_iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, what)| violated!("{} has in the store {what}", truth.name))
+        .collect()
 }
 
 fn ended(truth: &NodeTruth, (end, rack): (End, GroupId), row: &SavedNode, alerts: &[SavedAlert]) -> Violations {
@@ -44,12 +48,12 @@ fn ended(truth: &NodeTruth, (end, rack): (End, GroupId), row: &SavedNode, alerts
         NodeState::Down if open("liveness") => Vec::new(),
         // It ended amid many: nobody can tell that from a broken link.
         NodeState::Unknown if alerts.iter().any(is_dark) => Vec::new(),
-        NodeState::Down => vec![format!("{} is down, without an alert", truth.name)],
+        NodeState::Down => vec![violated!("{} is down, without an alert", truth.name)],
         NodeState::Left if end == End::Left => Vec::new(),
         // A former run said good-bye, and the last one ended before it was heard of.
         NodeState::Left if !truth.spoke => Vec::new(),
         // It checked in and died before it stood in a rack: nobody watches it.
         NodeState::Joining if row.physical.is_none() => Vec::new(),
-        state => vec![format!("{} ended ({end:?}), the store says {state}", truth.name)],
+        state => vec![violated!("{} ended ({end:?}), the store says {state}", truth.name)],
     }
 }

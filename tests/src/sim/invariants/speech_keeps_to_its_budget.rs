@@ -8,7 +8,7 @@ pub fn check(rack: &str, sent: usize, allowed: usize) -> Violations {
     if sent <= allowed {
         return Violations::new();
     }
-    vec![format!(
+    vec![violated!(
         "the nodes of rack {rack} sent {sent} messages about their availability in a second; {allowed} are allowed"
     )]
 }

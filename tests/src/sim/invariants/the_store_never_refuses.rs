@@ -9,6 +9,6 @@ use super::Violations;
 pub fn check(ended: &Result<(), CommitError>, changes: &[Change]) -> Violations {
     match ended {
         Ok(()) => Vec::new(),
-        Err(error) => vec![format!("the store refused {} changes: {error}", changes.len())],
+        Err(error) => vec![violated!("the store refused {} changes: {error}", changes.len())],
     }
 }
