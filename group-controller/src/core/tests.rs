@@ -4,6 +4,7 @@ use rollcall_model::packet::{ArrivalAccepted, ArrivalDecision, Decision, NodeCha
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{AvailabilityKinds, Health, HealthBits, MessageId, NodeState, SessionEpoch, UnixMillis};
 
+use self::mending::tick;
 use super::*;
 
 mod asking;
@@ -155,19 +156,6 @@ fn changes(effects: &[Effect]) -> Vec<NodeChange> {
         })
         .flat_map(|envelope| if let Packet::Alerts(alerts) = envelope.packet { alerts.changes } else { vec![] })
         .collect()
-}
-
-/// A tick on a broker that answers at once what is asked of it.
-fn tick(group: &mut Group, ms: u64) -> Vec<Effect> {
-    let mut effects = group.step(at(ms), Event::Tick);
-    let probe = |effect: &Effect| match effect {
-        Effect::Publish(token @ Token::Probe(_), _) => Some(*token),
-        _ => None,
-    };
-    if let Some(token) = effects.iter().find_map(probe) {
-        effects.extend(group.step(at(ms), Event::Published { token, result: Ok(()) }));
-    }
-    effects
 }
 
 /// Lets time pass in steps of the core's own deadlines, confirming what is told; gives all changes told.

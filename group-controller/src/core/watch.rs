@@ -145,7 +145,7 @@ impl Group {
         if let Some(node) = in_doubt
             && self.proof.asks(now.tick)
         {
-            effects.push(self.request_presence(now, node, Token::Probe(node)));
+            effects.push(self.request_sign_of_life(now, node, Token::Probe(node)));
         }
         let anyone_lost = verdicts.iter().any(|(_, _, verdict)| matches!(verdict, Verdict::Silent(_)));
         let dark = anyone_lost && liveness::is_dark(silent, watched);

@@ -4,6 +4,19 @@ use rollcall_model::packet::Roster as RosterPacket;
 
 use super::*;
 
+/// A tick on a broker that answers at once what is asked of it.
+pub(super) fn tick(group: &mut Group, ms: u64) -> Vec<Effect> {
+    let mut effects = group.step(at(ms), Event::Tick);
+    let probe = |effect: &Effect| match effect {
+        Effect::Publish(token @ Token::Probe(_), _) => Some(*token),
+        _ => None,
+    };
+    if let Some(token) = effects.iter().find_map(probe) {
+        effects.extend(group.step(at(ms), Event::Published { token, result: Ok(()) }));
+    }
+    effects
+}
+
 fn saved(number: u32, epoch: u32, state: NodeState, bits: u32) -> RosterMember {
     RosterMember {
         node: node(number),
