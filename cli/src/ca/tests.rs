@@ -86,9 +86,9 @@ fn a_rotation_goes_step_by_step_and_the_status_tells_the_next() {
     assert!(stage.rotate(Step::Switch, 0).is_err());
     assert_eq!(stage.rotate(Step::Begin, 0).unwrap().document["rotation"], "spreading");
     let text = stage.status(0).text;
-    assert!(text.contains("next, from 2027-01-16 08:05 UTC: `rollcall ca rotate --switch`"), "{text}");
+    assert!(text.contains("next, from 2027-01-16 09:30 UTC: `rollcall ca rotate --switch`"), "{text}");
     let early = stage.rotate(Step::Switch, 0).map(drop).unwrap_err().to_string();
-    assert!(early.contains("too early: 1445 more minutes"), "{early}");
+    assert!(early.contains("too early: 1530 more minutes"), "{early}");
     assert_eq!(stage.rotate(Step::Switch, 2).unwrap().document["rotation"], "switched");
     let done = stage.rotate(Step::Finish, 4).unwrap();
     assert_eq!(done.document["roots"].as_array().unwrap().len(), 1);
