@@ -206,9 +206,8 @@ impl Agent {
     /// `sent` is the rack's clock when it sent the order.
     pub(super) fn on_order(&mut self, now: Now, sent: UnixMillis, order: ActionOrder, effects: &mut Vec<Effect>) {
         if self.pauses.just_over(now.tick) {
-            let why =
-                format!("action {} may have waited here while this agent was paused; it comes again", order.action_id);
-            return effects.push(Effect::Drop(why));
+            let action = order.action_id;
+            return tracing::info!(%action, "an order may have waited while this agent was paused; its rack gives it again");
         }
         // What is left of its time is the sender's to say; clocks need not agree.
         let deadline = order.deadline.by_another_clock(sent, now.wall);

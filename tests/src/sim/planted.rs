@@ -32,8 +32,6 @@ pub enum Bug {
     BelievesEverybody,
     /// A message for a node's inbox goes to that of a rack, one in fifty.
     Misdelivers,
-    /// A rack's controller that was paused makes up for the ticks it missed, one after the other.
-    MakesUpForMissedTicks,
     /// A rack's controller never hears that its connection was lost and came back.
     HidesTheLink,
     /// What a rack wrote to disk stays there.
@@ -95,7 +93,6 @@ pub const BUGS: &[Planted] = &[
     planted(Bug::ForgetsWhoObeys, &["everyone_obeys_the_policy"], 5),
     planted(Bug::BelievesEverybody, &["no_lie_is_believed"], 5),
     planted(Bug::Misdelivers, &["nobody_gets_what_he_cannot_take"], 5),
-    planted(Bug::MakesUpForMissedTicks, &["a_stalled_observer_blames_nobody"], 60),
     planted(Bug::HidesTheLink, &["a_stalled_observer_blames_nobody"], 60),
     planted(Bug::KeepsWordsOnDisk, &["no_word_is_left_on_disk"], 5),
     planted(Bug::TakesSentForConfirmed, &["saved_state_equals_truth_at_rest"], 80),

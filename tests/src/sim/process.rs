@@ -78,8 +78,6 @@ pub(super) struct Process {
     pub paused_until: u64,
     /// Whether its loop stands still in the middle of an event.
     pub stalled: bool,
-    /// When a driver that makes up for missed ticks last did.
-    pub looked_at: u64,
     /// When it last stopped being paused or disconnected.
     pub back_at: u64,
     /// The deadline it waits for.
@@ -104,7 +102,6 @@ impl Process {
             skew: 0,
             paused_until: 0,
             stalled: false,
-            looked_at: 0,
             back_at: 0,
             armed: None,
             wanted: true,

@@ -259,3 +259,19 @@ fn nobody_is_blamed_for_a_broker_that_stands_still() {
     let states: Vec<_> = told.iter().map(|change| (change.node, change.state)).collect();
     assert_eq!(states, [(node(1), NodeState::Suspect), (node(1), NodeState::Down)]);
 }
+
+#[test]
+fn an_inbox_that_takes_no_question_is_a_closed_connection() {
+    let mut group = group(4);
+    let result = Err(PublishError::Unroutable { exchange: "e".into(), routing_key: "k".into() });
+    group.step(at(1_100), Event::Published { token: Token::Probe(node(0)), result });
+    assert!(pass(&mut group, 1_100, 1_900, &[]).iter().any(|change| change.state == NodeState::Down));
+}
+
+#[test]
+fn a_paused_controller_blames_nobody() {
+    let mut group = group(4);
+    // Stopped for 20 s: the first thing it sees is its own clock.
+    let told = pass(&mut group, 21_000, 22_000, &[]);
+    assert!(told.is_empty(), "{told:?}");
+}

@@ -33,7 +33,6 @@ const fn which(lane: Lane) -> Which {
 impl World {
     /// Feeds one event and carries out what follows; says what is to become of the delivery at hand.
     pub(in crate::sim) fn group_event(&mut self, pid: Pid, event: Event) -> Fate {
-        self.make_up_for_missed_ticks(pid);
         let now = self.now_of(pid);
         let Some(Core::Group(group)) = &mut self.processes[pid].core else { return Fate::Acknowledged };
         let effects = group.step(now, event);
