@@ -38,12 +38,9 @@ impl World {
         violations.extend(saved_state_equals_truth_at_rest::check(&known, &saved, &alerts));
         violations.extend(an_alert_for_every_lasting_change::check(&self.nodes, &self.watch.changes, &alerts));
         for process in &self.processes {
-            match (&process.core, process.role) {
-                (Some(Core::Group(group)), Role::Group(number)) => {
-                    let id = self.scene.group(number);
-                    violations.extend(rosters_equal_the_store::check(&process.name, id, group.roster(), &saved));
-                }
-                _ => {}
+            if let (Some(Core::Group(group)), Role::Group(number)) = (&process.core, process.role) {
+                let id = self.scene.group(number);
+                violations.extend(rosters_equal_the_store::check(&process.name, id, group.roster(), &saved));
             }
             violations.extend(everybody_runs_at_rest::check(&process.name, process.is_running(), process.wanted));
         }

@@ -133,10 +133,8 @@ impl World {
             self.zone_says(pid, std::mem::take(&mut messages), None);
         }
         let changes = self.really_saved(changes);
-        if !changes.is_empty() {
-            if self.commit(pid, &changes) == Fared::Died {
-                return Fared::Died;
-            }
+        if !changes.is_empty() && self.commit(pid, &changes) == Fared::Died {
+            return Fared::Died;
         }
         if slip == Some(Slip::AfterSave) {
             return self.slipped(pid, Slip::AfterSave);
