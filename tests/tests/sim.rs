@@ -60,8 +60,8 @@ const FAULTS: [&str; 44] = [
     "worlds with a group by rule",
     "worlds with a policy",
 ];
-/// Seeds that do violate an invariant, with what is not understood yet: told with each run, and to be emptied.
-const OPEN: &[(u64, &str)] = &[(357, "at rest a rack has a node that is well, and no target")];
+/// Played twice: whatever has no order must not decide what happens. Some of them are of histories in which it once did.
+const TWICE: [u64; 8] = [7, 21, 60, 226, 357, 406, 451, 499];
 /// Lines of the log that a failing seed shows.
 const LINES: usize = 200;
 /// At most so many failing seeds are shown.
@@ -75,10 +75,7 @@ fn number(variable: &str) -> Option<u64> {
 fn seeds() -> Vec<u64> {
     match number("ROLLCALL_SIM_SEED") {
         Some(seed) => vec![seed],
-        None => {
-            let all = REGRESSIONS.iter().copied().chain(0..number("ROLLCALL_SIM_SEEDS").unwrap_or(SEEDS));
-            all.filter(|seed| OPEN.iter().all(|(open, _)| open != seed)).collect()
-        }
+        None => REGRESSIONS.iter().copied().chain(0..number("ROLLCALL_SIM_SEEDS").unwrap_or(SEEDS)).collect(),
     }
 }
 
@@ -114,12 +111,8 @@ fn words(outcome: &Outcome) -> String {
 }
 
 #[test]
-#[allow(clippy::print_stderr, reason = "what is left out is said")]
 fn no_history_violates_an_invariant() {
     let seeds = seeds();
-    for (seed, why) in OPEN {
-        eprintln!("NOT HELD: seed {seed} is left out: {why}");
-    }
     let keep = if seeds.len() == 1 { Keep::All } else { Keep::Last(LINES) };
     let outcomes = play_all(&seeds, keep);
     let mut tally = Tally::default();
@@ -143,11 +136,13 @@ fn no_history_violates_an_invariant() {
 
 #[test]
 fn a_seed_is_a_whole_history() {
-    let seed = number("ROLLCALL_SIM_SEED").unwrap_or(7);
-    let (first, second) = (play(seed, Keep::Last(1)), play(seed, Keep::Last(1)));
-    assert_eq!(first.digest, second.digest, "the same seed gave two histories");
-    assert_eq!(first.tally, second.tally);
-    assert_ne!(first.digest, play(seed + 1, Keep::Last(1)).digest, "two seeds gave one history");
+    let seeds = number("ROLLCALL_SIM_SEED").map_or_else(|| TWICE.to_vec(), |seed| vec![seed]);
+    for seed in seeds {
+        let (first, second) = (play(seed, Keep::Last(1)), play(seed, Keep::Last(1)));
+        assert_eq!(first.digest, second.digest, "seed {seed} gave two histories");
+        assert_eq!(first.tally, second.tally, "seed {seed}");
+        assert_ne!(first.digest, play(seed + 1, Keep::Last(1)).digest, "two seeds gave one history");
+    }
 }
 
 /// Plays seeds until something is noticed.

@@ -122,7 +122,7 @@ impl Group {
         let mut quiet_until = now.tick + JOINING_SPAN;
         let (mut watched, mut silent) = (0_usize, 0_usize);
         let mut verdicts: Vec<(NodeId, NodeState, Verdict)> = Vec::new();
-        let mut in_doubt = None;
+        let mut in_doubt: Option<NodeId> = None;
         for (node, member) in self.roster.iter() {
             if matches!(member.state, NodeState::Left | NodeState::Down) {
                 continue;
@@ -133,7 +133,8 @@ impl Group {
             let counts_until = if by_silence { self.proof.last().min(now.tick) } else { now.tick };
             let verdict = liveness::judge(counts_until, self.floor, member.voice);
             if verdict != liveness::judge(now.tick, self.floor, member.voice) {
-                in_doubt.get_or_insert(node);
+                // The least: the roster has no order, and the same history has to ask the same node.
+                in_doubt = Some(in_doubt.map_or(node, |known| known.min(node)));
             }
             // Who fell silent first and was closed by the broker for it is silent still.
             let is_silent = by_silence || member.state == NodeState::Unknown;
