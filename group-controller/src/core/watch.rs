@@ -2,7 +2,7 @@
 
 use rollcall_model::indicator::DICTIONARY_VERSION;
 use rollcall_model::wire::status::NodeStatus;
-use rollcall_model::{Millis, NodeId, NodeState, Now};
+use rollcall_model::{Millis, NodeId, NodeState, Now, Tick};
 
 use super::liveness::{self, JOINING_SPAN, Verdict};
 use super::roster::Taken;
@@ -13,6 +13,19 @@ use super::{Effect, Group, JUDGE_PERIOD, RECONNECT_GRACE, Token};
 const MOST_ASKED: usize = 32;
 /// How often what nobody waits for any more is forgotten.
 const SWEEP_PERIOD: Millis = Millis(10_000);
+
+/// What was seen of everybody at one moment.
+#[derive(Debug, Default)]
+struct Look {
+    /// What is to be said against whom, in the order of nodes.
+    verdicts: Vec<(NodeId, NodeState, Verdict)>,
+    watched: usize,
+    silent: usize,
+    /// Against whom something could be said, were the way to the broker known to work.
+    in_doubt: Option<NodeId>,
+    /// Nothing can be said against the others before.
+    quiet_until: Tick,
+}
 
 /// What a node in doubt is asked.
 #[derive(Clone, Copy, Debug)]
@@ -119,32 +132,7 @@ impl Group {
         if !self.dark.is && self.roster.is_quiet(now.tick) {
             return;
         }
-        let mut quiet_until = now.tick + JOINING_SPAN;
-        let (mut watched, mut silent) = (0_usize, 0_usize);
-        let mut verdicts: Vec<(NodeId, NodeState, Verdict)> = Vec::new();
-        let mut in_doubt: Option<NodeId> = None;
-        for (node, member) in self.roster.iter() {
-            if matches!(member.state, NodeState::Left | NodeState::Down) {
-                continue;
-            }
-            watched += 1;
-            let by_silence = member.voice.closed.is_none();
-            // Nothing came since, of anybody: that proves nothing against this one.
-            let counts_until = if by_silence { self.proof.last().min(now.tick) } else { now.tick };
-            let verdict = liveness::judge(counts_until, self.floor, member.voice);
-            if verdict != liveness::judge(now.tick, self.floor, member.voice) {
-                // The least: the roster has no order, and the same history has to ask the same node.
-                in_doubt = Some(in_doubt.map_or(node, |known| known.min(node)));
-            }
-            // Who fell silent first and was closed by the broker for it is silent still.
-            let is_silent = by_silence || member.state == NodeState::Unknown;
-            silent += usize::from(is_silent && verdict != Verdict::Alive);
-            if verdict == Verdict::Alive {
-                quiet_until = quiet_until.min(liveness::alive_until(self.floor, member.voice));
-            } else {
-                verdicts.push((node, member.state, verdict));
-            }
-        }
+        let Look { verdicts, watched, silent, in_doubt, quiet_until } = self.look(now.tick);
         if let Some(node) = in_doubt
             && self.proof.asks(now.tick)
         {
@@ -153,8 +141,7 @@ impl Group {
         let is_lost = |(_, state, verdict): &(NodeId, NodeState, Verdict)| {
             matches!(verdict, Verdict::Silent(_)) || (*state == NodeState::Unknown && *verdict == Verdict::Closed)
         };
-        let anyone_lost = verdicts.iter().any(is_lost);
-        let dark = anyone_lost && liveness::is_dark(silent, watched);
+        let dark = verdicts.iter().any(is_lost) && liveness::is_dark(silent, watched);
         if dark != self.dark.is {
             let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
             self.dark.is = dark;
@@ -167,11 +154,44 @@ impl Group {
         if verdicts.is_empty() {
             self.roster.set_quiet(quiet_until);
         }
-        verdicts.sort_unstable_by_key(|(node, ..)| *node);
+        self.conclude(now, verdicts, effects);
+    }
+
+    /// Looks at everybody who is watched.
+    fn look(&self, now: Tick) -> Look {
+        let mut look = Look { quiet_until: now + JOINING_SPAN, ..Look::default() };
+        for (node, member) in self.roster.iter() {
+            if matches!(member.state, NodeState::Left | NodeState::Down) {
+                continue;
+            }
+            look.watched += 1;
+            let by_silence = member.voice.closed.is_none();
+            // Nothing came since, of anybody: that proves nothing against this one.
+            let counts_until = if by_silence { self.proof.last().min(now) } else { now };
+            let verdict = liveness::judge(counts_until, self.floor, member.voice);
+            if verdict != liveness::judge(now, self.floor, member.voice) {
+                // The least: the roster has no order, and the same history has to ask the same node.
+                look.in_doubt = Some(look.in_doubt.map_or(node, |known| known.min(node)));
+            }
+            // Who fell silent first and was closed by the broker for it is silent still.
+            let is_silent = by_silence || member.state == NodeState::Unknown;
+            look.silent += usize::from(is_silent && verdict != Verdict::Alive);
+            if verdict == Verdict::Alive {
+                look.quiet_until = look.quiet_until.min(liveness::alive_until(self.floor, member.voice));
+            } else {
+                look.verdicts.push((node, member.state, verdict));
+            }
+        }
+        look.verdicts.sort_unstable_by_key(|(node, ..)| *node);
+        look
+    }
+
+    /// What follows from the verdicts, and whom to ask.
+    fn conclude(&mut self, now: Now, verdicts: Vec<(NodeId, NodeState, Verdict)>, effects: &mut Vec<Effect>) {
         let mut asked = 0;
         for (node, state, verdict) in verdicts {
-            let question =
-                liveness::follow(state, verdict, dark).and_then(|next| self.carry_out(now, node, next, verdict));
+            let next = liveness::follow(state, verdict, self.dark.is);
+            let question = next.and_then(|next| self.carry_out(now, node, next, verdict));
             if let Some(question) = question.filter(|_| asked < MOST_ASKED) {
                 asked += 1;
                 effects.push(match question {
