@@ -12,6 +12,7 @@ mod bus;
 mod classify;
 mod consumer;
 mod declare;
+mod ear;
 mod echo;
 mod feed;
 mod hold;

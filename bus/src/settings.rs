@@ -31,7 +31,7 @@ pub struct RabbitSettings {
     /// Pause between two echoes through the inbox, milliseconds; at least 100.
     pub echo_period_ms: u64,
     /// Time for an echo to come back before the connection is dropped, milliseconds; at least 100. A stopped
-    /// broker is noticed after at most period + deadline.
+    /// broker is noticed after at most period + deadline; one that is slow, but heard, has three times as long.
     pub echo_deadline_ms: u64,
 }
 

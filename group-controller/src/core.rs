@@ -1,14 +1,14 @@
 //! The group controller's decisions for one zone: synchronous, deterministic, with `now` passed in.
 //!
-//! A [`Group`] answers hellos with ACKs, finds the nodes at its place, keeps the roster and judges
-//! silence, and tells the zone what changed: each change until it is confirmed, and nothing else but a
-//! summary now and then. It hands the zone's policy and its orders down to the nodes and their answers up. It
-//! keeps nothing on disk but its id, and words on channels while the broker is away: after a restart the zone sends the
-//! roster and the policy back, and the first status packets tell the rest.
+//! A [`Group`] answers hellos with ACKs, finds the nodes at its place, keeps the roster and judges silence, and tells the zone what
+//! changed: each change until it is confirmed, and nothing else but a summary now and then. It hands the zone's policy and orders down
+//! to the nodes and their answers up. On disk are its id alone, and words on channels while the broker is away: after a restart the
+//! zone sends roster and policy back, and the first status packets tell the rest.
 
 mod actions;
 mod availability;
 mod checkins;
+mod crowd;
 pub mod liveness;
 mod membership;
 mod metrics;
@@ -33,21 +33,21 @@ use ipnet::IpNet;
 use rollcall_bus::{Outgoing, PublishError, Sender, Spoken, SpokenError};
 use rollcall_discovery::Distrust;
 use rollcall_model::authority::AuthorityError;
-use rollcall_model::packet::{Ack, Packet, Presence, ZoneSubscriber};
-use rollcall_model::wire::status::NodeStatus;
-use rollcall_model::wire::txt::Hello;
-use rollcall_model::wire::v1::Envelope;
+use rollcall_model::packet::{Ack, HelloRequest, Packet, ZoneSubscriber};
+use rollcall_model::wire::{status::NodeStatus, txt::Hello, v1::Envelope};
 use rollcall_model::{GroupId, InstanceId, Millis, Name, NodeId, NodeState, Now, Tick, ZoneFence, ZoneId, route};
 
 use self::availability::Availability;
 pub use self::availability::AvailabilityHeard;
 use self::checkins::Checkins;
+use self::crowd::Patience;
 use self::liveness::Floor;
 use self::metrics::Distributions;
 pub use self::metrics::LatestReadings;
 use self::parcels::Parcels;
 use self::policy::Policy;
 use self::power::Power;
+use self::presence::Arrivals;
 use self::proof::Proof;
 use self::reports::{Dark, RESEND, Report};
 pub use self::roster::{Member, Roster, Taken};
@@ -198,10 +198,11 @@ pub struct Group {
     /// Who stands here as the zone says, while the roster comes in.
     named: BTreeSet<NodeId>,
     roster: Roster,
-    arrivals: HashMap<NodeId, (Presence, Tick)>,
+    arrivals: Arrivals,
     asked: HashMap<NodeId, Tick>,
     floor: Floor,
     proof: Proof,
+    patience: Patience,
     linked: bool,
     last_step: Option<Tick>,
     next_judgement: Tick,
@@ -240,10 +241,11 @@ impl Group {
             roster_parts: BTreeSet::new(),
             named: BTreeSet::new(),
             roster: Roster::default(),
-            arrivals: HashMap::new(),
+            arrivals: Arrivals::default(),
             asked: HashMap::new(),
             floor: Floor::default(),
             proof: Proof::default(),
+            patience: Patience::default(),
             linked: false,
             last_step: None,
             next_judgement: Tick::default(),
@@ -269,19 +271,18 @@ impl Group {
     /// When [`Event::Tick`] is wanted at the latest.
     #[must_use]
     pub fn next_deadline(&self) -> Tick {
-        let resend = self.inflight.as_ref().map(|(_, sent)| *sent + RESEND);
         // What needs the link waits for the link, not for a deadline.
         let over_link = [
             self.next_ack,
-            resend,
+            self.inflight.as_ref().map(|(_, sent)| *sent + RESEND),
             self.parcels.next_deadline(),
             self.policy.next_deadline(),
             self.power.next_deadline(),
         ];
         let over_link = over_link.into_iter().flatten().filter(|_| self.linked);
-        let always = [self.next_judgement, self.next_summary, self.next_sweep].into_iter();
-        let always = always.chain(self.checkins.next_deadline()).chain(self.availability.next_deadline());
-        over_link.chain(always).min().unwrap_or_default()
+        let always = [self.next_judgement, self.next_summary, self.next_sweep];
+        let some = [self.checkins.next_deadline(), self.availability.next_deadline()].into_iter().flatten();
+        over_link.chain(always).chain(some).min().unwrap_or_default()
     }
 
     /// The roster.
@@ -349,7 +350,7 @@ impl Group {
         self.last_step = Some(now);
     }
 
-    /// Nobody's silence up to now counts, nor that a connection closed before.
+    /// Nobody's silence up to now counts, nor that a connection closed.
     fn excuse_all(&mut self, now: Tick, grace: Millis) {
         self.floor = self.floor.raised(now, grace);
         self.roster.forget_closed();
@@ -362,8 +363,7 @@ impl Group {
         if self.zone.is_some() {
             self.send_ack_over_broker(now, effects);
         } else {
-            let request =
-                Packet::HelloRequest(rollcall_model::packet::HelloRequest { name: self.settings.name.clone() });
+            let request = Packet::HelloRequest(HelloRequest { name: self.settings.name.clone() });
             let request = self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), request);
             effects.push(Effect::Publish(Token::None, request));
             self.next_ack = Some(now.tick + ACK_RETRY);

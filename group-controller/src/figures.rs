@@ -132,6 +132,11 @@ fn of_nodes(all: &[Figures], page: &mut Page) {
         "Whether so many nodes are silent that the rack's own link is the suspect",
         all.iter().map(|of| (of.labels(), u64::from(of.standing.dark))),
     );
+    page.gauges(
+        "rollcall_group_patience_percent",
+        "How long a node may be silent, in percent of its span; more than 100 while a crowd of nodes is late",
+        all.iter().map(|of| (of.labels(), of.standing.patience_percent)),
+    );
 }
 
 fn of_availability(all: &[Figures], page: &mut Page) {

@@ -3,6 +3,9 @@
 //! Only a broker that routes, queues and delivers lets it come back; an open socket proves nothing. The
 //! inbox's consumer may be busy and hold as many deliveries as it may: then the broker keeps the echo back and
 //! its word that it took the message must do.
+//!
+//! A broker that says something else meanwhile, be it a heartbeat, lives and has not come to the echo yet. To leave it and come back
+//! would only give it more to do, so it is given [`MOST_PATIENCE`] times as long.
 
 use std::time::Duration;
 
@@ -10,11 +13,15 @@ use rollcall_model::route;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::ear::Ear;
 use super::publisher::Extra;
 use super::session::Session;
 use super::shared::Shared;
 use crate::delivery::ECHO;
 use crate::{Assurance, Outgoing, PublishError};
+
+/// How many deadlines a broker may take that is heard meanwhile.
+const MOST_PATIENCE: u32 = 3;
 
 /// Which echo was heard last.
 #[derive(Debug)]
@@ -44,6 +51,7 @@ pub(super) async fn run(
     shared: &Shared,
     session: &Session,
     echo: &Echo,
+    ear: &Ear,
     mut held: watch::Receiver<Option<String>>,
 ) -> String {
     let period = Duration::from_millis(shared.settings.echo_period_ms);
@@ -59,19 +67,22 @@ pub(super) async fn run(
             biased;
             // One that is under way is answered when the broker takes messages again.
             Ok(_) = held.wait_for(Option::is_some) => {}
-            answer = once(shared, session, echo, number, deadline) => match answer {
+            answer = once(shared, session, echo, number, deadline * MOST_PATIENCE) => match answer {
                 Ok(()) => shared.tally.echoed(sent.elapsed()),
                 Err(why) => return why,
             },
+            () = ear.silence(deadline) => return silent(shared, deadline),
         }
         shared.proven();
     }
 }
 
+fn silent(shared: &Shared, span: Duration) -> String {
+    format!("no echo through inbox {:?} within {} ms", shared.inbox, span.as_millis())
+}
+
 async fn once(shared: &Shared, session: &Session, echo: &Echo, number: u64, deadline: Duration) -> Result<(), String> {
     let until = Instant::now() + deadline;
-    let millis = deadline.as_millis();
-    let silent = || format!("no echo through inbox {:?} within {millis} ms", shared.inbox);
     let message = Outgoing {
         exchange: route::DIRECT,
         routing_key: shared.inbox.clone(),
@@ -82,7 +93,7 @@ async fn once(shared: &Shared, session: &Session, echo: &Echo, number: u64, dead
         trace: None,
     };
     // It must not pile up in an inbox that nobody reads.
-    let expires_ms = Some(shared.settings.echo_deadline_ms);
+    let expires_ms = u64::try_from(deadline.as_millis()).ok();
     let extra = Extra { expires_ms, ..session.extra() };
     match session.publish(message, extra, until).await {
         Ok(()) => {}
@@ -91,7 +102,7 @@ async fn once(shared: &Shared, session: &Session, echo: &Echo, number: u64, dead
         Err(PublishError::Unroutable { .. } | PublishError::NoExchange { .. }) => {
             return Err(format!("the broker has no inbox {:?} any more", shared.inbox));
         }
-        Err(PublishError::Unconfirmed(_)) => return Err(silent()),
+        Err(PublishError::Unconfirmed(_)) => return Err(silent(shared, deadline)),
         Err(error) => return Err(error.to_string()),
     }
     if !shared.inbox_listens() {
@@ -100,6 +111,6 @@ async fn once(shared: &Shared, session: &Session, echo: &Echo, number: u64, dead
     match tokio::time::timeout_at(until, echo.wait_for(number)).await {
         Ok(()) => Ok(()),
         Err(_) if !shared.inbox_listens() => Ok(()),
-        Err(_) => Err(silent()),
+        Err(_) => Err(silent(shared, deadline)),
     }
 }

@@ -14,18 +14,23 @@ use async_rs::util::Task;
 use futures::Stream;
 use futures::io::{AsyncRead, AsyncWrite};
 
+use super::ear::{Ear, Overheard};
+
 /// How much later than asked for the library may wake up. Its heartbeat goes out every half of the time that was agreed on, and
 /// the broker gives a connection up that has been silent for twice that time: there is room for a second.
 const SLACK: Duration = Duration::from_millis(1_200);
 
 /// tokio, but for the way it sleeps.
 #[derive(Clone, Debug)]
-pub(super) struct Kit(Tokio);
+pub(super) struct Kit {
+    tokio: Tokio,
+    ear: Ear,
+}
 
 impl Kit {
-    /// On the runtime this is called in.
-    pub fn current() -> Self {
-        Self(Tokio::current())
+    /// On the runtime this is called in; the ear hears what comes in on its connections.
+    pub fn current(ear: Ear) -> Self {
+        Self { tokio: Tokio::current(), ear }
     }
 }
 
@@ -35,27 +40,27 @@ impl Executor for Kit {
     type Task<T: Send + 'static> = <Tokio as Executor>::Task<T>;
 
     fn block_on<T, F: Future<Output = T>>(&self, future: F) -> T {
-        self.0.block_on(future)
+        self.tokio.block_on(future)
     }
 
     fn spawn<T: Send + 'static, F: Future<Output = T> + Send + 'static>(&self, future: F) -> Task<Self::Task<T>> {
-        self.0.spawn(future)
+        self.tokio.spawn(future)
     }
 
     fn spawn_blocking<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(&self, work: F) -> Task<Self::Task<T>> {
-        self.0.spawn_blocking(work)
+        self.tokio.spawn_blocking(work)
     }
 }
 
 impl Reactor for Kit {
-    type TcpStream = <Tokio as Reactor>::TcpStream;
+    type TcpStream = Overheard<<Tokio as Reactor>::TcpStream>;
     type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
     fn register<H: Read + Write + AsFd + AsRawFd + Send + 'static>(
         &self,
         socket: H,
     ) -> io::Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static> {
-        self.0.register(socket)
+        self.tokio.register(socket)
     }
 
     fn sleep(&self, span: Duration) -> Self::Sleep {
@@ -63,13 +68,14 @@ impl Reactor for Kit {
     }
 
     fn interval(&self, span: Duration) -> impl Stream<Item = Instant> + Send + 'static {
-        self.0.interval(span)
+        self.tokio.interval(span)
     }
 
     fn tcp_connect_addr(
         &self,
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
-        self.0.tcp_connect_addr(address)
+        let (ear, connecting) = (self.ear.clone(), self.tokio.tcp_connect_addr(address));
+        async move { Ok(ear.on(connecting.await?)) }
     }
 }

@@ -15,6 +15,7 @@ use rustix::net::sockopt::set_tcp_thin_linear_timeouts;
 use rustls::ClientConfig;
 use tokio::sync::watch;
 
+use super::ear::Ear;
 use super::runtime::Kit;
 
 /// Cuts a connection off; on drop, too.
@@ -57,9 +58,10 @@ pub(super) async fn connect(
     timeout: Duration,
     cutter: Cutter,
     steps: watch::Sender<()>,
+    ear: Ear,
 ) -> lapin::Result<Connection> {
     let properties = ConnectionProperties::default().with_connection_name(client_name.into());
-    let runtime = async_rs::Runtime::new(Kit::current());
+    let runtime = async_rs::Runtime::new(Kit::current(ear));
     Connection::connector(
         uri,
         runtime,
@@ -73,7 +75,7 @@ pub(super) async fn connect(
             };
             steps.send_replace(());
             if let AsyncTcpStream::Plain(plain) = &stream {
-                let socket = plain.get_ref();
+                let socket = plain.get_ref().get_ref();
                 // Status packets are small and must not wait for each other.
                 socket.set_nodelay(true)?;
                 // Few are under way at a time: what is lost is sent again at an even pace, and not twice as late each time, or a third

@@ -15,6 +15,7 @@ use super::backoff::Backoff;
 use super::bus::NOT_YET_RETRY;
 use super::classify::{connect_cause, connect_words, words};
 use super::declare::{self, Failure};
+use super::ear::Ear;
 use super::echo::{self, Echo};
 use super::hold::{self, Hold};
 use super::pump::{self, Refusal};
@@ -112,7 +113,8 @@ async fn one_connection(shared: &Arc<Shared>, generation: u64) -> Down {
     let user: Arc<str> = login.map_or_else(|| shared.address.user().into(), |login| login.user.as_str().into());
     let uri = shared.address.uri.clone();
     let (steps, done) = watch::channel(());
-    let connecting = socket::connect(uri, tls, &shared.client_name, patience, cutter.0.clone(), steps);
+    let ear = Ear::new();
+    let connecting = socket::connect(uri, tls, &shared.client_name, patience, cutter.0.clone(), steps, ear.clone());
     let connection = match step_by_step(connecting, done, patience).await {
         Some(Ok(connection)) => connection,
         Some(Err(error)) => {
@@ -133,7 +135,7 @@ async fn one_connection(shared: &Arc<Shared>, generation: u64) -> Down {
     let held = Hold::new(None);
     let down = tokio::select! {
         reason = lost(&wire.connection, events, shared, &held) => Down { reason, cause: DownCause::Lost },
-        reason = echo::run(shared, &session, &echo, held.subscribe()) => Down { reason, cause: DownCause::EchoSilent },
+        reason = echo::run(shared, &session, &echo, &ear, held.subscribe()) => Down { reason, cause: DownCause::EchoSilent },
         () = hold::follow(shared, &session, held.subscribe()) => Down { reason: ENDED.into(), cause: DownCause::Lost },
     };
     drop(guard);

@@ -14,6 +14,7 @@ mod publishing;
 mod receiving;
 #[path = "../site/mod.rs"]
 mod site;
+mod slow;
 mod stage;
 mod tls;
 

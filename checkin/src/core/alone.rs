@@ -8,7 +8,8 @@ use rollcall_bus::Outgoing;
 use rollcall_model::packet::{Assigned, Decision, JoinRequest, NodeSubscription, Packet};
 use rollcall_model::{Millis, NodeId, Now, Tick, route};
 
-use super::{Checkin, Effect, Pending};
+use super::pending::Pending;
+use super::{Checkin, Effect};
 use crate::memory::Record;
 
 /// How long the zone may take to answer.

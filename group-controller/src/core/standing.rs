@@ -25,6 +25,8 @@ pub struct Standing {
     pub verdicts: BTreeMap<NodeState, u64>,
     /// Whether so many are silent that the rack's own link is the suspect.
     pub dark: bool,
+    /// How long a node may be silent, in percent of its span: more than 100 while a crowd is late.
+    pub patience_percent: u64,
     /// Changes the zone has not confirmed.
     pub untold: usize,
     /// Arrivals that wait for the zone's word.
@@ -50,6 +52,7 @@ impl Group {
             refused: self.refused.clone(),
             verdicts: self.verdicts.clone(),
             dark: self.dark.is,
+            patience_percent: self.patience.percent(),
             untold: self.roster.untold() + inflight,
             arrivals: self.arrivals.len(),
             policy: self.policy.version(),

@@ -4,7 +4,7 @@ use rollcall_model::indicator::DICTIONARY_VERSION;
 use rollcall_model::wire::status::NodeStatus;
 use rollcall_model::{Millis, NodeId, NodeState, Now, Tick};
 
-use super::liveness::{self, JOINING_SPAN, Verdict};
+use super::liveness::{self, JOINING_SPAN, Verdict, Voice};
 use super::roster::Taken;
 use super::{Effect, Group, JUDGE_PERIOD, RECONNECT_GRACE, Token};
 
@@ -117,7 +117,7 @@ impl Group {
         if now.tick >= self.next_sweep {
             self.next_sweep = now.tick + SWEEP_PERIOD;
             self.asked.retain(|_, asked| now.tick.since(*asked) < Millis(60_000));
-            self.arrivals.retain(|_, (_, since)| now.tick.since(*since) < Millis(60_000));
+            self.arrivals.forget(now.tick, Millis(60_000));
         }
         if now.tick >= self.next_judgement {
             self.next_judgement = now.tick + JUDGE_PERIOD;
@@ -132,7 +132,7 @@ impl Group {
         if !self.dark.is && self.roster.is_quiet(now.tick) {
             return;
         }
-        let Look { verdicts, watched, silent, in_doubt, quiet_until } = self.look(now.tick);
+        let Look { mut verdicts, watched, silent, in_doubt, quiet_until } = self.look(now.tick);
         if let Some(node) = in_doubt
             && self.proof.asks(now.tick)
         {
@@ -151,7 +151,10 @@ impl Group {
                 return self.excuse_all(now.tick, RECONNECT_GRACE);
             }
         }
-        if verdicts.is_empty() {
+        self.patience = self.patience.seen(now.tick, silent, watched);
+        if !dark && !self.patience.is_usual() {
+            verdicts = self.with_patience(now.tick, verdicts);
+        } else if verdicts.is_empty() {
             self.roster.set_quiet(quiet_until);
         }
         self.conclude(now, verdicts, effects);
@@ -166,9 +169,7 @@ impl Group {
             }
             look.watched += 1;
             let by_silence = member.voice.closed.is_none();
-            // Nothing came since, of anybody: that proves nothing against this one.
-            let counts_until = if by_silence { self.proof.last().min(now) } else { now };
-            let verdict = liveness::judge(counts_until, self.floor, member.voice);
+            let verdict = liveness::judge(self.counts_until(now, member.voice), self.floor, member.voice);
             if verdict != liveness::judge(now, self.floor, member.voice) {
                 // The least: the roster has no order, and the same history has to ask the same node.
                 look.in_doubt = Some(look.in_doubt.map_or(node, |known| known.min(node)));
@@ -184,6 +185,27 @@ impl Group {
         }
         look.verdicts.sort_unstable_by_key(|(node, ..)| *node);
         look
+    }
+
+    /// Up to when this voice is judged.
+    fn counts_until(&self, now: Tick, voice: Voice) -> Tick {
+        // Nothing came since, of anybody: that proves nothing against a silent one.
+        if voice.closed.is_none() { self.proof.last().min(now) } else { now }
+    }
+
+    /// The verdicts that stand although a crowd is late with them. That a node is late is no news then.
+    fn with_patience(
+        &self,
+        now: Tick,
+        verdicts: Vec<(NodeId, NodeState, Verdict)>,
+    ) -> Vec<(NodeId, NodeState, Verdict)> {
+        let again = |(node, state, _)| {
+            let voice = self.patience.with(self.roster.get(node)?.voice);
+            let verdict = liveness::judge(self.counts_until(now, voice), self.floor, voice);
+            let is_news = voice.closed.is_some() || matches!(verdict, Verdict::Silent(_));
+            is_news.then_some((node, state, verdict))
+        };
+        verdicts.into_iter().filter_map(again).collect()
     }
 
     /// What follows from the verdicts, and whom to ask.

@@ -58,7 +58,8 @@ async fn acts(api: &Api, since: Instant) -> Duration {
 /// What was saved before the takeover was not saved again after it: who changed since has another state or health than before. A
 /// busy machine can bring that about (a sample that came late says what it says), so it is shown and not forbidden.
 async fn nothing_told_twice(api: &Api, change: i64) {
-    let sql = "SELECT history_id, node, state, health_bits, unmeasurable, cause FROM v_health_history ORDER BY history_id";
+    let sql =
+        "SELECT history_id, node, state, health_bits, unmeasurable, cause FROM v_health_history ORDER BY history_id";
     let mut latest = std::collections::BTreeMap::new();
     for row in api.rows(sql).await {
         let (number, node, says) = (row[0].as_i64().expect("a number"), row[1].to_string(), row[2..5].to_vec());
