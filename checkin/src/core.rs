@@ -8,7 +8,6 @@
 
 mod alone;
 mod decisions;
-mod pending;
 mod standing;
 mod table;
 
@@ -24,12 +23,11 @@ use rollcall_model::packet::{
 use rollcall_model::wire::txt::{BrokerEndpoint, CheckinAnnouncement};
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{
-    CheckinId, InstanceId, Millis, Name, NodeId, Now, Purpose, SessionEpoch, Tick, Turnaround, ZoneFence, ZoneId,
+    CheckinId, InstanceId, Millis, Name, NodeId, Now, Purpose, SessionEpoch, Tick, ZoneFence, ZoneId,
 };
 use rollcall_model::{name, route};
 
 use self::alone::{Contact, Repeat};
-use self::pending::Pending;
 pub use self::standing::Standing;
 use crate::assign::{Plan, assign};
 use crate::memory::{Memory, Record};
@@ -42,8 +40,6 @@ const TABLE_RETRY: Millis = Millis(500);
 const REPORT_PERIOD: Millis = Millis(2_000);
 /// A plan the zone has not answered by then is forgotten; the node asks again.
 const PLAN_LIFE: Millis = Millis(30_000);
-/// A node that asks again is not asked for again sooner.
-const ASK_AGAIN: Millis = Millis(500);
 /// Most plans waiting for the zone.
 const MAX_PENDING: usize = 20_000;
 
@@ -106,6 +102,23 @@ pub enum Effect {
     Park(String),
 }
 
+/// A plan the zone has not answered yet.
+#[derive(Clone, Debug)]
+struct Pending {
+    request: Box<JoinRequest>,
+    /// Whether the table has the combination.
+    known: bool,
+    since: Tick,
+    /// The node was told that the zone is away; the zone's answer is passed on when it comes.
+    told_away: bool,
+}
+
+impl Pending {
+    fn instance(&self) -> InstanceId {
+        self.request.subscription.instance
+    }
+}
+
 /// A check-in service.
 #[derive(Debug)]
 pub struct Checkin {
@@ -127,7 +140,6 @@ pub struct Checkin {
     next_look: Option<Tick>,
     reported: u64,
     pending: BTreeMap<NodeId, Pending>,
-    turnaround: Turnaround,
     repeats: BTreeMap<NodeId, Repeat>,
     report: CheckinReport,
 }
@@ -167,7 +179,6 @@ impl Checkin {
             next_report: Tick::default(),
             reported: 0,
             pending: BTreeMap::new(),
-            turnaround: Turnaround::default(),
             repeats,
             report,
         }
@@ -209,16 +220,12 @@ impl Checkin {
         let mut effects = Vec::new();
         match event {
             Event::LinkUp => {
-                self.turnaround.reset();
                 self.contact.linked(now.tick);
                 self.look_at(now.tick);
                 self.ask_for_table(now, &mut effects);
             }
             Event::LinkDown => self.contact.lost(),
-            Event::ZoneHeard => {
-                self.turnaround.reset();
-                self.ask_for_table(now, &mut effects);
-            }
+            Event::ZoneHeard => self.ask_for_table(now, &mut effects),
             Event::Unroutable { routing_key } => self.on_unroutable(now, &routing_key, &mut effects),
             Event::Tick => self.on_tick(now, &mut effects),
             Event::Undecodable { reason } => self.count(reason, "a message was no control packet".into()),
@@ -301,21 +308,18 @@ impl Checkin {
         }
         let known = plan.known;
         let before = self.pending.get(&node).filter(|pending| pending.instance() == subscription.instance);
-        let since = before.map_or(now.tick, |before| before.since);
-        // The zone's queue has the question already.
-        let (waits, asked) = before
-            .filter(|before| before.is_of(&subscription))
-            .map_or((false, None), |before| (before.told_away, before.asked));
-        let is_on_its_way = asked.is_some_and(|asked| now.tick.since(asked) < self.turnaround.again(ASK_AGAIN));
+        let (since, waits) = before.map_or((now.tick, false), |before| {
+            // The zone's queue has the question already.
+            (before.since, before.told_away && before.request.subscription.hardware == subscription.hardware)
+        });
         if before.is_none() && self.pending.len() >= MAX_PENDING {
             // Full: say nothing, the node asks again later.
             return self.count("overloaded", format!("{MAX_PENDING} joins wait for the zone already"));
         }
         let request = Box::new(self.request(plan, subscription));
+        self.pending.insert(node, Pending { request: request.clone(), known, since, told_away: false });
         let alone = self.contact.is_away() && self.can_grant(node, known);
-        let is_asked = alone || is_on_its_way || (waits && self.contact.is_away());
-        let asked = if is_asked { asked } else { Some(now.tick) };
-        self.pending.insert(node, Pending { request: request.clone(), known, since, asked, told_away: false });
+        let is_asked = alone || (waits && self.contact.is_away());
         if !is_asked {
             let request = Packet::JoinRequest(request);
             effects.push(Effect::Publish(self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), request)));

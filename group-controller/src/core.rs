@@ -33,7 +33,7 @@ use ipnet::IpNet;
 use rollcall_bus::{Outgoing, PublishError, Sender, Spoken, SpokenError};
 use rollcall_discovery::Distrust;
 use rollcall_model::authority::AuthorityError;
-use rollcall_model::packet::{Ack, HelloRequest, Packet, ZoneSubscriber};
+use rollcall_model::packet::{Ack, HelloRequest, Packet, Presence, ZoneSubscriber};
 use rollcall_model::wire::{status::NodeStatus, txt::Hello, v1::Envelope};
 use rollcall_model::{GroupId, InstanceId, Millis, Name, NodeId, NodeState, Now, Tick, ZoneFence, ZoneId, route};
 
@@ -47,7 +47,6 @@ pub use self::metrics::LatestReadings;
 use self::parcels::Parcels;
 use self::policy::Policy;
 use self::power::Power;
-use self::presence::Arrivals;
 use self::proof::Proof;
 use self::reports::{Dark, RESEND, Report};
 pub use self::roster::{Member, Roster, Taken};
@@ -198,7 +197,7 @@ pub struct Group {
     /// Who stands here as the zone says, while the roster comes in.
     named: BTreeSet<NodeId>,
     roster: Roster,
-    arrivals: Arrivals,
+    arrivals: HashMap<NodeId, (Presence, Tick)>,
     asked: HashMap<NodeId, Tick>,
     floor: Floor,
     proof: Proof,
@@ -241,7 +240,7 @@ impl Group {
             roster_parts: BTreeSet::new(),
             named: BTreeSet::new(),
             roster: Roster::default(),
-            arrivals: Arrivals::default(),
+            arrivals: HashMap::new(),
             asked: HashMap::new(),
             floor: Floor::default(),
             proof: Proof::default(),

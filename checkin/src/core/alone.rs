@@ -8,8 +8,7 @@ use rollcall_bus::Outgoing;
 use rollcall_model::packet::{Assigned, Decision, JoinRequest, NodeSubscription, Packet};
 use rollcall_model::{Millis, NodeId, Now, Tick, route};
 
-use super::pending::Pending;
-use super::{Checkin, Effect};
+use super::{Checkin, Effect, Pending};
 use crate::memory::Record;
 
 /// How long the zone may take to answer.

@@ -16,9 +16,6 @@ impl Checkin {
     pub(super) fn on_decision(&mut self, now: Now, decision: JoinDecision, effects: &mut Vec<Effect>) {
         self.zone_spoke(now);
         let JoinDecision { node, instance, decision } = decision;
-        if let Some(pending) = self.pending.get(&node).filter(|pending| pending.instance() == instance) {
-            self.turnaround.answered(now.tick.since(pending.since));
-        }
         match decision {
             Decision::Refused { reason, message } => {
                 self.on_refused(now, (node, instance), reason, message, effects);

@@ -135,29 +135,6 @@ fn a_node_is_answered_only_after_the_zone_has_saved_the_join() {
 }
 
 #[test]
-fn a_zone_that_takes_its_time_is_not_asked_again_for_what_waits_there() {
-    let mut service = service();
-    let node = [10, 1, 0, 9];
-    let asks = |service: &mut Checkin, ms, run| {
-        let sent = sent(&service.step(at(ms), ask(run, node)));
-        sent.iter().any(|(_, packet)| matches!(packet, Packet::JoinRequest(_)))
-    };
-    service.step(at(0), delivered(table(7)));
-    assert!(asks(&mut service, 0, "run1"));
-    assert!(!asks(&mut service, 400, "run1"), "on its way");
-    assert!(asks(&mut service, 1_000, "run1"), "as answers take no time, it is lost");
-    service.step(at(4_000), accepted("run1", 1));
-    // Answers take 4 s now.
-    assert!(asks(&mut service, 10_000, "run2"));
-    assert!(!asks(&mut service, 13_000, "run2") && !asks(&mut service, 18_000, "run2"), "waiting there");
-    assert!(asks(&mut service, 18_500, "run2"), "lost, after all");
-    assert!(asks(&mut service, 18_600, "run3"), "another run is another question");
-    service.step(at(18_700), Event::LinkDown);
-    service.step(at(18_800), Event::LinkUp);
-    assert!(asks(&mut service, 19_200, "run3"), "the broker was away");
-}
-
-#[test]
 fn the_zones_answer_to_a_former_run_is_not_given_to_the_present_one() {
     let mut service = service();
     service.step(at(0), delivered(table(7)));

@@ -35,7 +35,6 @@ impl Group {
         // Not older than what is known, as was just seen.
         let _ = self.fence.heard(hello.zone, hello.generation);
         self.zone = Some((hello.zone, hello.generation));
-        self.arrivals.reset();
         effects.push(Effect::Announce(self.ack(hello.zone, hello.generation)));
         // If the announcement is not heard (no multicast here), the broker carries the ACK a little later.
         self.next_ack = Some(if self.settings.certified { now.tick } else { now.tick + ACK_RETRY });
@@ -55,7 +54,6 @@ impl Group {
 
     pub(super) fn send_ack_over_broker(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.next_ack = Some(now.tick + ACK_RETRY);
-        self.arrivals.reset();
         if let Some((zone, generation)) = self.zone {
             let ack = Packet::Ack(self.ack(zone, generation));
             let ack = self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), ack);

@@ -117,7 +117,7 @@ impl Group {
         if now.tick >= self.next_sweep {
             self.next_sweep = now.tick + SWEEP_PERIOD;
             self.asked.retain(|_, asked| now.tick.since(*asked) < Millis(60_000));
-            self.arrivals.forget(now.tick, Millis(60_000));
+            self.arrivals.retain(|_, (_, since)| now.tick.since(*since) < Millis(60_000));
         }
         if now.tick >= self.next_judgement {
             self.next_judgement = now.tick + JUDGE_PERIOD;

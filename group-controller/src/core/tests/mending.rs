@@ -222,33 +222,6 @@ fn a_late_word_of_a_former_connection_condemns_no_node_whose_inbox_is_there() {
 }
 
 #[test]
-fn a_zone_that_takes_its_time_is_not_told_of_the_same_arrival_again() {
-    let mut group = group(0);
-    let told = |group: &mut Group, ms, run: &str| {
-        let (node, instance) = (node(1), InstanceId::derived_from(run));
-        let presence = Presence {
-            node,
-            instance,
-            name: name("n1"),
-            address: [10, 1, 0, 1].into(),
-            place: None,
-            epoch: SessionEpoch(1),
-        };
-        kinds(&group.step(at(ms), delivered(Packet::Presence(presence)))).contains(&"arrival")
-    };
-    assert!(told(&mut group, 2_000, "x") && !told(&mut group, 2_500, "x") && told(&mut group, 3_000, "x"));
-    group.step(
-        at(7_000),
-        decided(1, Decision::Accepted(ArrivalAccepted { epoch: SessionEpoch(1), capability_digest: None })),
-    );
-    // Its answers take 5 s now.
-    assert!(told(&mut group, 8_000, "next") && !told(&mut group, 18_000, "next") && told(&mut group, 18_800, "next"));
-    group.step(at(19_000), Event::LinkDown);
-    group.step(at(19_100), Event::LinkUp);
-    assert!(told(&mut group, 19_700, "next"), "the broker was away");
-}
-
-#[test]
 fn a_dark_rack_whose_connections_the_broker_closes_stays_unknown_and_its_last_node_has_time_to_come_back() {
     let mut group = group(10);
     let (bright, mut told) = ([0, 1, 2, 3, 4, 5], pass(&mut group, 1_100, 9_000, &[0, 1, 2, 3, 4, 5]));
