@@ -79,7 +79,7 @@ fn routing(criterion: &mut Criterion) {
         .bind(route::GROUP, &queue, &route::group_binding(group, route::HEALTH));
     assert!(broker.declare(session, &topology).is_ok(), "a fresh broker takes the topology");
     let message = Outgoing {
-        exchange: route::GROUP,
+        exchange: route::GROUP.into(),
         routing_key: route::group_key(group, route::HEALTH, statuses::node(7)),
         body: vec![0; 64],
         kind: "status",

@@ -168,6 +168,7 @@ fn join(rack: &mut Rack, nodes: usize, name: &Name) {
         channels: Vec::new(),
         keep_alive: Millis(STATUSES),
         roster_parts: u32::try_from(parts).unwrap_or(u32::MAX),
+        status_exchanges: true,
     }));
     let members: Vec<RosterMember> = (0..nodes)
         .map(|index| RosterMember {

@@ -1,5 +1,7 @@
 //! The state of the link to the broker, as its supervisor sees it.
 
+use rollcall_model::Principal;
+
 /// Whether the broker can be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Link {
@@ -45,6 +47,8 @@ pub enum DownCause {
     /// The inbox belongs to another connection: a second process with this name, or the broker has not yet
     /// noticed that our previous connection is gone.
     InboxTaken,
+    /// Another process of the same group has the inbox: this one waits for it, on a connection that is kept.
+    StandsBy,
     /// What this process declares contradicts what the broker has, or the user may not declare it.
     TopologyRefused,
     /// The connection was up and broke.
@@ -55,6 +59,11 @@ pub enum DownCause {
     Blocked,
     /// This process closed the connection itself.
     Closed,
+}
+
+/// Whether several processes may be this principal, one of which has the inbox while the others stand by.
+pub(crate) const fn has_standbys(principal: &Principal) -> bool {
+    matches!(principal, Principal::Group(_))
 }
 
 /// Waits until the link is up; `None` once it was closed for good.

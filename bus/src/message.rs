@@ -1,5 +1,7 @@
 //! What is published.
 
+use std::borrow::Cow;
+
 use rollcall_model::TraceContext;
 
 /// How much is done for a message.
@@ -17,7 +19,7 @@ pub enum Assurance {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     /// Exchange.
-    pub exchange: &'static str,
+    pub exchange: Cow<'static, str>,
     /// Routing key.
     pub routing_key: String,
     /// Body.

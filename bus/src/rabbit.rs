@@ -24,6 +24,7 @@ mod session;
 mod settle;
 mod shared;
 mod socket;
+mod standby;
 mod supervisor;
 
 pub(crate) use address::Address;

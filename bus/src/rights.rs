@@ -98,9 +98,11 @@ impl Rights {
         let inboxes = [exact(&route::node_inbox(node)), exact(&route::clash_inbox(node))];
         let purposes = NODE_PURPOSES.join("|");
         let told = [format!(r"checkin\.{ANY_ID}\.{node}"), format!(r"(clash|readings)\.{node}")];
+        // Keys mean nothing there: the group controller holds the packet against the user, which the broker has checked.
+        let status = format!(r"group\.{ANY_ID}\.status");
         Self {
             configure: one_of(&inboxes),
-            write: one_of(&with(&inboxes, [route::DIRECT, route::GROUP, route::PRESENCE])),
+            write: one_of(&[&with(&inboxes, [route::DIRECT, route::GROUP, route::PRESENCE])[..], &[status]].concat()),
             read: one_of(&with(&inboxes, [route::DIRECT])),
             topics: topics(&[
                 (route::DIRECT, one_of(&[&told[..], &inboxes].concat()), one_of(&inboxes)),

@@ -58,6 +58,14 @@ impl Sender {
         let mut envelope = Envelope::new(id, self.inbox.as_str(), now.wall, packet);
         envelope.generation = self.generation;
         let body = envelope.encode();
-        Outgoing { exchange, routing_key, body, kind, message_id: Some(id.to_string()), assurance, trace: None }
+        Outgoing {
+            exchange: exchange.into(),
+            routing_key,
+            body,
+            kind,
+            message_id: Some(id.to_string()),
+            assurance,
+            trace: None,
+        }
     }
 }

@@ -33,7 +33,7 @@ use ipnet::IpNet;
 use rollcall_bus::{Outgoing, PublishError, Sender, Spoken, SpokenError};
 use rollcall_discovery::Distrust;
 use rollcall_model::authority::AuthorityError;
-use rollcall_model::packet::{Ack, HelloRequest, Packet, Presence, ZoneSubscriber};
+use rollcall_model::packet::{Ack, Packet, ZoneSubscriber};
 use rollcall_model::wire::{status::NodeStatus, txt::Hello, v1::Envelope};
 use rollcall_model::{GroupId, InstanceId, Millis, Name, NodeId, NodeState, Now, Tick, ZoneFence, ZoneId, route};
 
@@ -47,6 +47,7 @@ pub use self::metrics::LatestReadings;
 use self::parcels::Parcels;
 use self::policy::Policy;
 use self::power::Power;
+use self::presence::Arrivals;
 use self::proof::Proof;
 use self::reports::{Dark, RESEND, Report};
 pub use self::roster::{Member, Roster, Taken};
@@ -193,11 +194,13 @@ pub struct Group {
     zone: Option<(ZoneId, u64)>,
     next_ack: Option<Tick>,
     subscription: Option<ZoneSubscriber>,
+    /// The membership that a former run's late ACK took from us.
+    taken_late: Option<u32>,
     roster_parts: BTreeSet<u32>,
     /// Who stands here as the zone says, while the roster comes in.
     named: BTreeSet<NodeId>,
     roster: Roster,
-    arrivals: HashMap<NodeId, (Presence, Tick)>,
+    arrivals: Arrivals,
     asked: HashMap<NodeId, Tick>,
     floor: Floor,
     proof: Proof,
@@ -237,10 +240,11 @@ impl Group {
             zone: None,
             next_ack: None,
             subscription: None,
+            taken_late: None,
             roster_parts: BTreeSet::new(),
             named: BTreeSet::new(),
             roster: Roster::default(),
-            arrivals: HashMap::new(),
+            arrivals: Arrivals::default(),
             asked: HashMap::new(),
             floor: Floor::default(),
             proof: Proof::default(),
@@ -353,20 +357,6 @@ impl Group {
     fn excuse_all(&mut self, now: Tick, grace: Millis) {
         self.floor = self.floor.raised(now, grace);
         self.roster.forget_closed();
-    }
-
-    fn on_link_up(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.linked = true;
-        self.excuse_all(now.tick, RECONNECT_GRACE);
-        self.availability_held_up(now.tick);
-        if self.zone.is_some() {
-            self.send_ack_over_broker(now, effects);
-        } else {
-            let request = Packet::HelloRequest(HelloRequest { name: self.settings.name.clone() });
-            let request = self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), request);
-            effects.push(Effect::Publish(Token::None, request));
-            self.next_ack = Some(now.tick + ACK_RETRY);
-        }
     }
 
     fn on_packet(&mut self, now: Now, envelope: Envelope, effects: &mut Vec<Effect>) {

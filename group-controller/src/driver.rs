@@ -15,7 +15,7 @@ mod welcome;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rollcall_bus::{Bus, Delivery, Link, Outbox, PublishError, spoken};
+use rollcall_bus::{Bus, Delivery, DownCause, Link, Outbox, PublishError, spoken};
 use rollcall_discovery::{Announced, Discovery, Distrust};
 use rollcall_enrolment::Entrance;
 use rollcall_model::packet::Ack;
@@ -65,6 +65,15 @@ pub struct Session {
     spooling: Spooling,
     questions: Questions<Figures>,
     welcome: Welcome,
+}
+
+/// Why a loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was asked to, or the bus was closed.
+    Asked,
+    /// Another controller of this group has its inbox, and serves.
+    Superseded,
 }
 
 /// A hello over DNS-SD.
@@ -181,26 +190,29 @@ impl Session {
         Figures { zone, link: self.bus.figures(), standing: self.core.standing(), spool, spool_is_written }
     }
 
-    /// Runs until asked to stop.
-    pub async fn run(mut self, mut hellos: mpsc::Receiver<Heard>, shutdown: Shutdown) {
+    /// Runs until asked to stop, or until another controller of the group is found to have its inbox.
+    pub async fn run(mut self, hellos: &mut mpsc::Receiver<Heard>, shutdown: &Shutdown) -> Ended {
         if self.link.borrow_and_update().is_up() {
             self.step(Event::LinkUp).await;
         }
-        loop {
-            match self.wait(&mut hellos, &shutdown).await {
-                Woken::Stop => break,
+        let ended = loop {
+            match self.wait(hellos, shutdown).await {
+                Woken::Stop => break Ended::Asked,
                 Woken::Hello(Heard::Hello(hello)) => self.step(Event::HelloHeard(hello)).await,
                 Woken::Hello(Heard::Distrusted(hello, why)) => self.step(Event::Distrusted(hello, why)).await,
                 Woken::Asked(question) => question.answer(self.figures()),
                 Woken::Link => {
-                    let up = self.link.borrow_and_update().is_up();
-                    self.step(if up { Event::LinkUp } else { Event::LinkDown }).await;
+                    let link = self.link.borrow_and_update().clone();
+                    self.step(if link.is_up() { Event::LinkUp } else { Event::LinkDown }).await;
+                    if matches!(link, Link::Down { refused: DownCause::StandsBy, .. }) {
+                        break Ended::Superseded;
+                    }
                 }
                 Woken::Arrived(Arrived::Health) => self.health().await,
                 Woken::Arrived(Arrived::Events(deliveries)) => self.events(deliveries).await,
                 Woken::Arrived(Arrived::Availability(deliveries)) => self.availability(deliveries).await,
                 Woken::Arrived(Arrived::Control(which, deliveries)) => self.control(which, deliveries).await,
-                Woken::Arrived(Arrived::Nothing) => break,
+                Woken::Arrived(Arrived::Nothing) => break Ended::Asked,
                 Woken::Published(token, result) => self.step(Event::Published { token, result }).await,
                 Woken::CheckinEnded(name, why) => self.step(Event::CheckinEnded { name, why }).await,
                 Woken::Deadline => {
@@ -210,7 +222,7 @@ impl Session {
                         .look(self.clock.now().tick, self.core.is_subscribed() || !self.link.borrow().is_up());
                 }
             }
-        }
+        };
         let effects = self.core.leave_behind();
         self.carry_out(effects).await;
         self.consumers.health.settle_rest().await;
@@ -221,6 +233,7 @@ impl Session {
         self.services.end_all().await;
         self.bus.close().await;
         self.welcome.flush().await;
+        ended
     }
 
     async fn wait(&mut self, hellos: &mut mpsc::Receiver<Heard>, shutdown: &Shutdown) -> Woken {

@@ -7,6 +7,7 @@ pub mod core;
 pub mod driver;
 mod figures;
 pub mod launcher;
+mod service;
 pub mod spool;
 pub mod topology;
 mod way;
@@ -24,18 +25,17 @@ use rollcall_enrolment::{Applicant, IdentityConfig, believing};
 use rollcall_model::wire::txt::{Announcement, BrokerEndpoint, Hello};
 use rollcall_model::{GroupId, InstanceId, Name, Principal, route};
 use rollcall_startup::metrics::{self, About, Desk};
-use rollcall_startup::traces::{Kind, Tracer};
-use rollcall_startup::{Clock, Pulse, Shutdown, lock_state_dir, read_or_create_id, state_dir};
+use rollcall_startup::traces::Tracer;
+use rollcall_startup::{Pulse, Shutdown, lock_state_dir, read_or_create_id, state_dir};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing::Instrument;
 
 use crate::config::Config;
-use crate::core::{SealSecret, Settings};
-use crate::driver::{Heard, Session};
+use crate::core::Settings;
+use crate::driver::Heard;
 use crate::figures::Figures;
 use crate::launcher::Launcher;
-use crate::spool::Spool;
+use crate::service::Service;
 use crate::way::Way;
 
 /// What a group controller stands on.
@@ -91,7 +91,7 @@ pub async fn run(config: Config, mut parts: Parts, shutdown: Shutdown) -> Result
     if !rack.config.discovery.mdns && !rack.parts.discovery.is_on() {
         let seed = rack.parts.seed.clone();
         for zone in rack.config.zones.clone() {
-            rack.open(zone, seed.clone()).await?;
+            rack.open(zone, seed.clone());
         }
     }
     let mut zones = rack.parts.discovery.watch(Tag::Zone);
@@ -101,7 +101,7 @@ pub async fn run(config: Config, mut parts: Parts, shutdown: Shutdown) -> Result
             () = shutdown.requested() => break Ok(()),
             Some(sighting) = zones.next() => {
                 match sighting {
-                    Sighting::Seen { announcement: Announcement::Hello(hello), .. } => rack.hear(hello).await?,
+                    Sighting::Seen { announcement: Announcement::Hello(hello), .. } => rack.hear(hello),
                     Sighting::Distrusted { hello, distrust, .. } => rack.distrust(&hello, &distrust),
                     _ => {}
                 }
@@ -144,21 +144,20 @@ impl Rack {
         }
     }
 
-    async fn hear(&mut self, hello: Hello) -> Result<(), RunError> {
+    fn hear(&mut self, hello: Hello) {
         if !self.config.zones.contains(&hello.name) {
             tracing::debug!(zone = %hello.name, "a zone this group is not configured for");
-            return Ok(());
+            return;
         }
         if !self.hellos.contains_key(&hello.name) {
             tracing::info!(target: "rollcall::step", step = "hello_heard", group = %self.config.name, zone = %hello.name,
                 "{} heard zone {} (generation {})", self.config.name, hello.name, hello.generation);
-            self.open(hello.name.clone(), hello.broker.clone()).await?;
+            self.open(hello.name.clone(), hello.broker.clone());
         }
         if let Some(session) = self.hellos.get(&hello.name) {
             // Full: the session is busy and will ask for the hello itself.
             let _ = session.try_send(Heard::Hello(hello));
         }
-        Ok(())
     }
 
     /// Every zone the group is in is told: whose name is used proves nothing.
@@ -169,8 +168,7 @@ impl Rack {
         }
     }
 
-    async fn open(&mut self, zone: Name, broker: BrokerEndpoint) -> Result<(), RunError> {
-        let (spool, left) = Spool::open(&self.directory, &zone)?;
+    fn open(&mut self, zone: Name, broker: BrokerEndpoint) {
         let settings = Settings {
             zone_name: zone.clone(),
             group: self.group,
@@ -180,7 +178,7 @@ impl Rack {
             addresses: self.addresses.clone(),
             instance: InstanceId::from_bytes(random()),
             broker: (broker.host.clone(), broker.port),
-            seals: Some(SealSecret::from_bytes(random())),
+            seals: None,
             certified: self.identity.is_some(),
         };
         let attachment = Attachment {
@@ -189,36 +187,19 @@ impl Rack {
             client_name: format!("rollcall group-controller {}", self.config.name),
             endpoint: Some(broker),
         };
-        let mut root = self.tracer.begin("subscribe");
-        if root.is_recorded() {
-            root.note("rollcall.group", &self.group);
-            root.note("rollcall.zone", &zone);
-        }
-        let certificate = root.child("certificate", Kind::Client);
-        let mut way = self.way(&zone);
-        way.applicant.trace = certificate.context();
+        let service = Service {
+            settings,
+            attachment,
+            way: self.way(&zone),
+            directory: self.directory.clone(),
+            launcher: Arc::clone(&self.parts.launcher),
+            pulse: self.parts.pulse.clone(),
+            desk: self.desk.clone(),
+            tracer: self.tracer.clone(),
+        };
         let (sender, hellos) = mpsc::channel(16);
         self.hellos.insert(zone, sender);
-        let (discovery, shutdown) = (self.parts.discovery.clone(), self.shutdown.clone());
-        let (launcher, pulse, desk) = (Arc::clone(&self.parts.launcher), self.parts.pulse.clone(), self.desk.clone());
-        let tracer = self.tracer.clone();
-        self.sessions.spawn(async move {
-            let taking = way.take(attachment, &shutdown).instrument(certificate.log());
-            let Some((bus, entrance)) = taking.await? else { return Ok(()) };
-            drop(certificate);
-            let connecting = root.child("connect", Kind::Client);
-            pulse.follow(bus.proven());
-            let opened = tokio::select! {
-                opened = Session::open(settings, bus, discovery, Clock::start()) => opened?,
-                () = shutdown.requested() => return Ok(()),
-            };
-            drop(connecting);
-            let session = opened.with_launcher(launcher, entrance).asked(desk.admit()).traced(tracer, root);
-            let session = session.spooling(spool, left);
-            session.run(hellos, shutdown).await;
-            Ok(())
-        });
-        Ok(())
+        self.sessions.spawn(service.run(hellos, self.shutdown.clone()));
     }
 
     /// The way into a zone: each zone has its own authorities, so each gives this group another certificate.

@@ -1,6 +1,6 @@
 //! What a group declares on the broker (G4): its queues, by group id and purpose.
 
-use rollcall_bus::{EVENT_EXCHANGE, Overflow, QUEUE_DELETED, Queue, QueueClass, Topology};
+use rollcall_bus::{EVENT_EXCHANGE, ExchangeKind, Overflow, QUEUE_DELETED, Queue, QueueClass, Topology};
 use rollcall_model::{GroupId, route};
 
 /// Purpose of the queue for presence packets.
@@ -52,7 +52,10 @@ pub fn topology(group: GroupId) -> Topology {
         .queue(newest_wins(group, route::METRICS, 50_000, 60_000))
         .queue(lasting(group, route::HEALTH_ALERTS))
         .queue(lasting(group, route::HEALTH_ACTIONS));
-    // A status packet that an RA message rides on is a status packet all the same.
+    let status = route::status_exchange(group);
+    topology =
+        topology.exchange(&status, ExchangeKind::Fanout).bind(&status, &route::group_queue(group, route::HEALTH), "");
+    // Status packets of agents that know no other way. One that an RA message rides on is a status packet all the same.
     topology = topology.bind(
         route::GROUP,
         &route::group_queue(group, route::HEALTH),

@@ -11,6 +11,7 @@ use rollcall_startup::Shutdown;
 use crate::RunError;
 
 /// What is needed to get in.
+#[derive(Clone)]
 pub(crate) struct Way {
     pub connector: Connector,
     pub discovery: Discovery,

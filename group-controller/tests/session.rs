@@ -121,8 +121,8 @@ impl Zone {
         let shutdown = Shutdown::new();
         let stop = shutdown.clone();
         let task = tokio::spawn(async move {
-            let (_hellos, heard) = mpsc::channel(1);
-            session.run(heard, stop).await;
+            let (_hellos, mut heard) = mpsc::channel(1);
+            session.run(&mut heard, &stop).await;
         });
         self.tell(rack, subscriber(rack)).await;
         let members = (0..nodes).map(|number| member(rack, number)).collect();
@@ -154,6 +154,7 @@ fn subscriber(rack: usize) -> Packet {
         channels: Vec::new(),
         keep_alive: Millis(1_000),
         roster_parts: 1,
+        status_exchanges: true,
     })
 }
 

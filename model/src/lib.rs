@@ -25,6 +25,7 @@ pub mod threshold;
 pub mod time;
 pub mod trace;
 pub mod trust;
+pub mod turnaround;
 pub mod wire;
 
 pub use availability::{AvailabilityKind, AvailabilityKinds};
@@ -42,3 +43,4 @@ pub use state::NodeState;
 pub use time::{Millis, Now, Tick, UnixMillis};
 pub use trace::{TRACEPARENT, TraceContext};
 pub use trust::{Role, Serial, Sha256, TokenKind};
+pub use turnaround::Turnaround;

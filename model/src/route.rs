@@ -59,6 +59,14 @@ pub fn zone_inbox(zone: ZoneId) -> String {
     format!("inbox.zone.{zone}")
 }
 
+/// A group's own fanout exchange, for its nodes' status packets, which have no routing key there: to route by the keys of a topic exchange
+/// is half of what a packet costs the broker, and these come from every node every second. The group controller declares it and tells
+/// its nodes of it.
+#[must_use]
+pub fn status_exchange(group: GroupId) -> String {
+    format!("group.{group}.status")
+}
+
 /// The zone whose inbox this is; `None` for any other queue.
 #[must_use]
 pub fn zone_of_inbox(queue: &str) -> Option<ZoneId> {

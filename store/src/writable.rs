@@ -3,7 +3,7 @@
 
 use tokio::sync::watch;
 
-use crate::{CommitError, Store};
+use crate::{CommitError, LoadError, QueryError, Store};
 
 /// Whether the database takes changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,22 @@ pub(crate) fn is_passing(error: &sqlx::Error) -> bool {
 fn is_passing_code(code: &str) -> bool {
     let of_sqlite = code.len() < 5 && code.parse::<u32>().is_ok_and(|code| SQLITE.contains(&(code & 0xff)));
     of_sqlite || (code.len() == 5 && POSTGRES.iter().any(|beginning| code.starts_with(beginning)))
+}
+
+impl LoadError {
+    /// Whether the same may be loaded later: the server is away for a while.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Database(error) if is_passing(error))
+    }
+}
+
+impl QueryError {
+    /// Whether the same may be answered later: the server is away for a while.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        is_passing(&self.source)
+    }
 }
 
 impl Store {

@@ -22,7 +22,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use self::batch::Batch;
-pub use self::inputs::{Inputs, queues, resigning};
+pub use self::inputs::{Inputs, queues};
 use self::inputs::{Woken, wait};
 pub use self::pruning::keep_pruning;
 pub use self::refusals::hear_refusals;
@@ -296,10 +296,10 @@ impl Driver {
     }
 
     async fn start_anew(&mut self) -> Result<(), RunError> {
-        let saved = self.saved().await?;
+        let (saved, placed) = self.saved().await?;
         self.next_generation().await?;
         let (mut zone, first) = Zone::start(self.clock.now(), self.settings.clone(), saved);
-        zone.recall_places(crate::placed(&self.store).await?);
+        zone.recall_places(placed);
         self.zone = zone;
         // Who asked something of a node will get no answer: the question is forgotten.
         self.waiting.asked.clear();

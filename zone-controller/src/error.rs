@@ -94,6 +94,16 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// Whether the database was away for a while, and what was asked of it may be asked again.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Load(error) => error.is_passing(),
+            Self::Ask(error) => error.is_passing(),
+            Self::Commit(error) => error.is_passing(),
+            _ => false,
+        }
+    }
+
     /// What a change that could not be saved means.
     pub(crate) fn unsaved(error: CommitError) -> Self {
         match error {

@@ -250,7 +250,7 @@ impl Opening {
         }
         running(&driver);
         let (acks, hellos) = (discovery.watch(Tag::Group), discovery.watch(Tag::Zone));
-        let inputs = Inputs { consumers, turn: 0, acks, hellos, resign: driver::resigning() };
+        let inputs = Inputs::of(consumers, acks, hellos);
         driver.run(inputs, hello).await
     }
 }

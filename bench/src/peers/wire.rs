@@ -62,17 +62,17 @@ async fn own(directory: &Path, reports: usize) -> anyhow::Result<Vec<Row>> {
     }
     let way = trust.way(&broker);
     let owner = attach(&way, zone_itself, "bench zone").await?;
-    owner.declare(Topology::default().exchange(route::GROUP, ExchangeKind::Topic)).await?;
+    let exchange = route::status_exchange(GroupId::derived_from("bench"));
+    owner.declare(Topology::default().exchange(&exchange, ExchangeKind::Fanout)).await?;
     owner.close().await;
     drop(owner);
     let bus = attach(&way, speaker.clone(), "bench node").await?;
     connected(&bus).await?;
-    let key = route::group_key(GroupId::derived_from("bench"), route::HEALTH, node(7));
     let mut sequence = 0;
     let cost = each(std::process::id(), broker.port(), reports, async || {
         sequence += 1;
         let body = status(node(7), sequence, healthy()).encode().to_vec();
-        let (exchange, routing_key, kind) = (route::GROUP, key.clone(), status::KIND);
+        let (exchange, routing_key, kind) = (exchange.clone().into(), String::new(), status::KIND);
         let assurance = Assurance::Lossy;
         bus.publish(Outgoing { exchange, routing_key, body, kind, message_id: None, assurance, trace: None }).await?;
         Ok(())
@@ -81,7 +81,7 @@ async fn own(directory: &Path, reports: usize) -> anyhow::Result<Vec<Row>> {
     bus.close().await;
     broker.stop().await;
     let user = speaker.user_in(zone());
-    let message = Message { exchange: route::GROUP, key: &key, kind: status::KIND, user: &user, body: status::BYTES };
+    let message = Message { exchange: &exchange, key: "", kind: status::KIND, user: &user, body: status::BYTES };
     Ok(rows_of(&cost, &message.amqp(), message.on_the_wire()))
 }
 

@@ -28,17 +28,18 @@ impl Side {
 
 /// Makes a side's queue, like a group's health queue, and binds it.
 pub async fn make_queue(channel: &Channel, side: Side) -> lapin::Result<()> {
-    let (topic, durable) = (lapin::ExchangeKind::Topic, ExchangeDeclareOptions { durable: true, ..Default::default() });
-    channel.exchange_declare(route::GROUP.into(), topic, durable, FieldTable::default()).await?;
+    let (fanout, durable) =
+        (lapin::ExchangeKind::Fanout, ExchangeDeclareOptions { durable: true, ..Default::default() });
+    let exchange = route::status_exchange(side.group());
+    channel.exchange_declare(exchange.as_str().into(), fanout, durable, FieldTable::default()).await?;
     let mut arguments = FieldTable::default();
     arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(MAX_LENGTH));
     arguments.insert("x-overflow".into(), AMQPValue::LongString("drop-head".into()));
     arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(MAX_AGE_MS));
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
     channel.queue_declare(side.queue().into(), options, arguments).await?;
-    let key = route::group_binding(side.group(), route::HEALTH);
-    let (queue, exchange) = (side.queue().into(), route::GROUP.into());
-    channel.queue_bind(queue, exchange, key.into(), QueueBindOptions::default(), FieldTable::default()).await
+    let (queue, exchange) = (side.queue().into(), exchange.into());
+    channel.queue_bind(queue, exchange, "".into(), QueueBindOptions::default(), FieldTable::default()).await
 }
 
 /// Deletes the health queue that the session has declared and does not consume here; it would get everything twice.

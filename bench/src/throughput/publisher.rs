@@ -115,7 +115,7 @@ pub async fn publish(arguments: &[String]) -> anyhow::Result<()> {
 
 /// How a node's messages are marked.
 struct Voice {
-    key: String,
+    exchange: String,
     properties: BasicProperties,
 }
 
@@ -123,7 +123,8 @@ impl Voice {
     fn of(side: Side, way: &Way, node: NodeId) -> Self {
         let user = if way.is_secured() { Principal::Node(node).user_in(zone()) } else { USER.into() };
         let properties = BasicProperties::default().with_type(status::KIND.into()).with_user_id(user.into());
-        Self { key: route::group_key(side.group(), route::HEALTH, node), properties }
+        let exchange = route::status_exchange(side.group());
+        Self { exchange, properties }
     }
 }
 
@@ -136,11 +137,11 @@ async fn publish_all(
     let channel = connection.create_channel().await?;
     let mut sending = FuturesUnordered::new();
     for (index, body) in statuses {
-        let Voice { key, properties } = &voices[index];
-        let (channel, key, properties) = (channel.clone(), key.as_str().into(), properties.clone());
+        let Voice { exchange, properties } = &voices[index];
+        let (channel, exchange, properties) = (channel.clone(), exchange.as_str().into(), properties.clone());
         sending.push(async move {
             let options = BasicPublishOptions::default();
-            channel.basic_publish(route::GROUP.into(), key, options, &body, properties).await.map(drop)
+            channel.basic_publish(exchange, "".into(), options, &body, properties).await.map(drop)
         });
         if sending.len() >= AHEAD {
             while sending.len() > AHEAD / 2

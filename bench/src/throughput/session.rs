@@ -78,8 +78,8 @@ impl Zone {
                 let (settings, queue) = (settings(way.is_secured()), Side::Session.queue());
                 let session = Session::open_on(settings, bus, Discovery::off(), clock, &queue).await?;
                 tokio::spawn(async move {
-                    let (_hellos, heard) = mpsc::channel(1);
-                    session.run(heard, Shutdown::new()).await;
+                    let (_hellos, mut heard) = mpsc::channel(1);
+                    session.run(&mut heard, &Shutdown::new()).await;
                 });
                 Ok(())
             })
@@ -194,6 +194,7 @@ fn subscriber(roster_parts: u32) -> ZoneSubscriber {
         channels: Vec::new(),
         keep_alive: Millis(1_000),
         roster_parts,
+        status_exchanges: true,
     }
 }
 

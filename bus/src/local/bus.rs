@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 use super::{ConsumerId, LocalBroker, SessionId};
 use crate::delivery::{ECHO, PARK_PAUSE, Receipt};
 use crate::figures::Tally;
-use crate::link::wait_up;
+use crate::link::{has_standbys, wait_up};
 use crate::topology::inbox_topology;
 use crate::{
     Attachment, ConsumeError, DeclareError, Declared, Delivery, DownCause, Link, Outgoing, PublishError, Topology,
@@ -49,6 +49,9 @@ impl LocalSession {
             }
             Err(error) => {
                 let (refused, reason) = match error {
+                    DeclareError::Locked { .. } if has_standbys(&self.principal) => {
+                        (DownCause::StandsBy, format!("stands by: another process has inbox {:?}", self.inbox))
+                    }
                     DeclareError::Locked { .. } => (DownCause::InboxTaken, error.to_string()),
                     DeclareError::NotYet { .. } => (DownCause::ZoneNotReady, error.to_string()),
                     _ => (DownCause::TopologyRefused, error.to_string()),

@@ -25,7 +25,7 @@ fn queue(name: &str) -> Queue {
 
 fn message(key: &str, body: &str) -> Outgoing {
     Outgoing {
-        exchange: "x",
+        exchange: "x".into(),
         routing_key: key.into(),
         body: body.into(),
         kind: "test",
@@ -170,11 +170,11 @@ fn an_inbox_belongs_to_one_session_and_its_end_is_told() {
 fn what_nobody_takes_is_returned_and_a_missing_exchange_is_named() {
     let (mut broker, session) = with(queue("q"));
     assert!(matches!(broker.publish(session, Tick(0), message("other", "a")), Err(PublishError::Unroutable { .. })));
-    let nowhere = Outgoing { exchange: "nowhere", ..message("k", "a") };
+    let nowhere = Outgoing { exchange: "nowhere".into(), ..message("k", "a") };
     assert_eq!(broker.publish(session, Tick(0), nowhere), Err(PublishError::NoExchange { exchange: "nowhere".into() }));
     let long = message(&"k".repeat(256), "a");
     assert!(matches!(broker.publish(session, Tick(0), long), Err(PublishError::TooLong { bytes: 256, .. })));
-    broker.publish(session, Tick(0), Outgoing { exchange: "", ..message("q", "b") }).expect("default exchange");
+    broker.publish(session, Tick(0), Outgoing { exchange: "".into(), ..message("q", "b") }).expect("default exchange");
     assert_eq!(broker.waiting("q"), Some(1));
 }
 

@@ -99,7 +99,7 @@ impl RabbitConsumer {
         let session = self.handle.shared.session().ok_or(PublishError::Disconnected)?;
         let extra = session.with_headers(parked_headers(delivery, queue, reason), delivery.kind.clone());
         let message = Outgoing {
-            exchange: route::PARKED,
+            exchange: route::PARKED.into(),
             routing_key: delivery.routing_key.clone(),
             body: std::mem::take(&mut delivery.body),
             kind: "",

@@ -84,7 +84,7 @@ fn silent(shared: &Shared, span: Duration) -> String {
 async fn once(shared: &Shared, session: &Session, echo: &Echo, number: u64, deadline: Duration) -> Result<(), String> {
     let until = Instant::now() + deadline;
     let message = Outgoing {
-        exchange: route::DIRECT,
+        exchange: route::DIRECT.into(),
         routing_key: shared.inbox.clone(),
         body: number.to_be_bytes().into(),
         kind: ECHO,

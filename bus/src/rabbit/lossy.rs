@@ -80,14 +80,14 @@ fn written(writing: &mut VecDeque<Writing>) {
 }
 
 fn publish(channel: &Channel, job: Job, writing: &mut VecDeque<Writing>) {
-    let (channel, exchange) = (channel.clone(), job.message.exchange);
+    let (channel, exchange) = (channel.clone(), job.message.exchange.clone());
     let Job { mut message, mut extra, reply } = job;
     let mut sending: Writing =
         Box::pin(async move { send(&channel, None, &mut message, &mut extra).await.map(|_| ()) });
     // Queued with the first poll, or refused by it.
     let answer = match sending.as_mut().now_or_never() {
-        Some(Err(error)) if names_exchange(&error, exchange) => {
-            Err(PublishError::NoExchange { exchange: exchange.to_owned() })
+        Some(Err(error)) if names_exchange(&error, &exchange) => {
+            Err(PublishError::NoExchange { exchange: exchange.into_owned() })
         }
         Some(Err(_)) => Err(PublishError::Disconnected),
         Some(Ok(())) => Ok(()),

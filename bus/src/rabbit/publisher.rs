@@ -137,7 +137,7 @@ pub(super) async fn send(
     let options = BasicPublishOptions { mandatory: message.assurance == Assurance::Confirmed, immediate: false };
     let body = std::mem::take(&mut message.body);
     let key = message.routing_key.as_str().into();
-    channel.basic_publish(message.exchange.into(), key, options, &body, properties).await?.await
+    channel.basic_publish(message.exchange.as_ref().into(), key, options, &body, properties).await?.await
 }
 
 fn table(headers: &BTreeMap<String, String>, trace: Option<TraceContext>) -> FieldTable {
@@ -171,7 +171,7 @@ fn land<F: Future<Output = Flown>>(
         returned.extend(number);
     }
     for Flown { number, job, fate } in flown {
-        let (exchange, routing_key) = (job.message.exchange.to_owned(), job.message.routing_key);
+        let (exchange, routing_key) = (job.message.exchange.into_owned(), job.message.routing_key);
         let came_back = returned.remove(&number);
         let answer = match fate {
             Ok(_) if came_back => Err(PublishError::Unroutable { exchange, routing_key }),

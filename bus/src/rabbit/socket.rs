@@ -11,7 +11,7 @@ use std::time::Duration;
 use lapin::tcp::RustlsConnector;
 use lapin::uri::AMQPUri;
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
-use rustix::net::sockopt::set_tcp_thin_linear_timeouts;
+use rustix::net::sockopt::{set_socket_linger, set_tcp_thin_linear_timeouts};
 use rustls::ClientConfig;
 use tokio::sync::watch;
 
@@ -34,19 +34,26 @@ impl Cutter {
         let mut socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         socket.cut = true;
         if let Some(stream) = socket.stream.take() {
-            // It may be closed already.
-            let _ = stream.shutdown(Shutdown::Both);
+            end(&stream);
         }
     }
 
     fn hold(&self, stream: TcpStream) {
         let mut socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if socket.cut {
-            let _ = stream.shutdown(Shutdown::Both);
+            end(&stream);
         } else {
             socket.stream = Some(stream);
         }
     }
+}
+
+/// What the kernel has not sent by now is not to be sent any more: on a way that was cut and is mended it would come minutes later, and
+/// tell of a life that is over. A reset also tells the broker at its next heartbeat that nobody is there.
+fn end(stream: &TcpStream) {
+    // Neither is possible on one that is closed already.
+    let _ = set_socket_linger(stream, Some(Duration::ZERO));
+    let _ = stream.shutdown(Shutdown::Both);
 }
 
 /// Connects, over TLS if there is a configuration for it, and logs in. Tells when a step of that is done. Cancelling it may

@@ -22,6 +22,8 @@ use super::pump::{self, Refusal};
 use super::session::{Session, Wire};
 use super::shared::Shared;
 use super::socket::{self, Cutter};
+use super::standby;
+use crate::link::has_standbys;
 use crate::topology::inbox_topology;
 use crate::{DeclareError, DownCause, Link, TlsIdentity};
 
@@ -199,6 +201,12 @@ async fn set_up(
         match declared.map_err(|_| too_slow(patience))? {
             Ok(_) => break,
             Err(Failure::NotYet(error)) => await_zone(shared, &error).await,
+            Err(Failure::Refused(DeclareError::Locked { queue }))
+                if queue == shared.inbox && has_standbys(&shared.principal) =>
+            {
+                let lost = |reason| Down { reason, cause: DownCause::Lost };
+                standby::wait(shared, &session).await.map_err(lost)?;
+            }
             Err(failure) => return Err(refused(shared, failure)),
         }
     }

@@ -94,6 +94,7 @@ fn everyone_has_its_own_queues_and_the_zone_has_all() {
         ("user.ada".into(), vec!["zone"]),
         ("user.adam.1".into(), vec!["zone"]),
         ("user.ada.".into(), vec!["zone"]),
+        (route::status_exchange(group("a")), vec!["zone", "group a"]),
         (route::JOINS.into(), vec!["zone"]),
         (route::PARKED_QUEUE.into(), vec!["zone"]),
         ("zone.alerts".into(), vec!["zone"]),
@@ -117,6 +118,17 @@ fn exchanges_are_the_zones() {
     }
     for exchange in [route::EVENTS, "amq.topic", "amq.direct", "amq.default", EVENT_EXCHANGE, "amq.rabbitmq.log", "x"] {
         assert_eq!(who(|judge| judge.publishes(exchange, QUEUE_DELETED)), ["zone"], "publishes to {exchange}");
+    }
+}
+
+#[test]
+fn every_node_may_send_status_packets_to_the_group_it_stands_in() {
+    // Which group that is nobody knows beforehand; whose packet it is the group controller sees by the user.
+    for name in ["a", "b"] {
+        let exchange = route::status_exchange(group(name));
+        let own = format!("group {name}");
+        assert_eq!(who(|judge| judge.publishes(&exchange, "")), ["zone", &own, "node a", "node b"], "{exchange}");
+        assert_eq!(who(|judge| judge.publishes(&format!("{exchange}x"), "")), ["zone", &own]);
     }
 }
 

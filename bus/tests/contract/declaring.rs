@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use rollcall_bus::{
-    ConsumeError, DeclareError, DownCause, EVENT_EXCHANGE, ExchangeKind, Link, Outgoing, PublishError, QUEUE_DELETED,
-    Queue, Topology,
+    Bus, ConsumeError, DeclareError, DownCause, EVENT_EXCHANGE, ExchangeKind, Link, Outgoing, PublishError,
+    QUEUE_DELETED, Queue, Topology,
 };
-use rollcall_model::{NodeId, Principal, route};
+use rollcall_model::{GroupId, NodeId, Principal, route};
 
 use crate::stage::{Stage, link, next, soon, take, text};
 
@@ -52,7 +52,7 @@ pub async fn an_expected_exchange_is_waited_for(stage: Stage) {
     // Whoever only expects it does not care what kind it is.
     zone.declare(Topology::default().exchange(late, ExchangeKind::Fanout)).await.expect("declares");
     soon("the exchange is found", declaring).await.expect("declares");
-    zone.publish(Outgoing { exchange: late, ..stage.message("a") }).await.expect("taken");
+    zone.publish(Outgoing { exchange: late.into(), ..stage.message("a") }).await.expect("taken");
     let mut consumer = node.consume(queue, 1).await.expect("consumes");
     assert_eq!(take(&mut consumer, 1).await, ["a"]);
 }
@@ -69,7 +69,8 @@ pub async fn who_comes_before_the_zone_waits_for_it(stage: Stage) {
     link(&zone, "up", Link::is_up).await;
     link(&node, "up", Link::is_up).await;
     let mut inbox = node.consume(node.inbox(), 1).await.expect("consumes");
-    let message = Outgoing { exchange: route::DIRECT, routing_key: node.inbox().into(), ..stage.message("welcome") };
+    let message =
+        Outgoing { exchange: route::DIRECT.into(), routing_key: node.inbox().into(), ..stage.message("welcome") };
     zone.publish(message).await.expect("taken");
     assert_eq!(take(&mut inbox, 1).await, ["welcome"]);
 }
@@ -78,7 +79,8 @@ pub async fn an_inbox_is_reached_by_its_name(stage: Stage) {
     let (one, two) = (stage.attach().await, stage.attach().await);
     link(&two, "up", Link::is_up).await;
     let mut inbox = one.consume(one.inbox(), 10).await.expect("consumes");
-    let message = Outgoing { exchange: route::DIRECT, routing_key: one.inbox().into(), ..stage.message("hello") };
+    let message =
+        Outgoing { exchange: route::DIRECT.into(), routing_key: one.inbox().into(), ..stage.message("hello") };
     two.publish(message).await.expect("taken");
     assert_eq!(take(&mut inbox, 1).await, ["hello"]);
 }
@@ -93,6 +95,35 @@ pub async fn an_inbox_in_use_is_taken_until_it_is_free(stage: Stage) {
     assert!(other.publish(stage.message("a")).await.is_err());
     owner.close().await;
     link(&other, "up once the inbox is free", Link::is_up).await;
+}
+
+pub async fn a_second_controller_of_a_group_stands_by_and_takes_over(stage: Stage) {
+    let zone = stage.attach().await;
+    link(&zone, "up", Link::is_up).await;
+    let group = Principal::Group(GroupId::derived_from(stage.named("group")));
+    let attach = async || stage.connector.attach(stage.attachment(group.clone(), "group")).await.expect("attaches");
+    let hello = |bus: &Bus, text| Outgoing {
+        exchange: route::DIRECT.into(),
+        routing_key: bus.inbox().into(),
+        ..stage.message(text)
+    };
+    let first = attach().await;
+    link(&first, "up", Link::is_up).await;
+    let mut inbox = first.consume(first.inbox(), 10).await.expect("consumes");
+    let second = attach().await;
+    let waits = |link: &Link| matches!(link, Link::Down { refused: DownCause::StandsBy, .. });
+    let Link::Down { reason, .. } = link(&second, "stands by", waits).await else { unreachable!("waited for down") };
+    assert!(reason.contains("stands by: another process has inbox"), "{reason}");
+    assert_eq!(second.publish(stage.message("a")).await, Err(PublishError::Disconnected));
+    // It looks again and again, of which the first sees nothing.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    zone.publish(hello(&first, "one")).await.expect("taken");
+    assert_eq!(take(&mut inbox, 1).await, ["one"]);
+    first.close().await;
+    link(&second, "up once the inbox is free", Link::is_up).await;
+    let mut inbox = second.consume(second.inbox(), 10).await.expect("consumes");
+    zone.publish(hello(&second, "two")).await.expect("taken");
+    assert_eq!(take(&mut inbox, 1).await, ["two"]);
 }
 
 pub async fn the_end_of_an_inbox_is_told(stage: Stage) {
@@ -135,7 +166,7 @@ pub async fn echoes_are_not_seen(stage: Stage) {
     let before = bus.link().borrow().clone();
     // Several echo periods.
     assert!(tokio::time::timeout(Duration::from_millis(900), inbox.next()).await.is_err());
-    let message = Outgoing { exchange: route::DIRECT, routing_key: bus.inbox().into(), ..stage.message("real") };
+    let message = Outgoing { exchange: route::DIRECT.into(), routing_key: bus.inbox().into(), ..stage.message("real") };
     bus.publish(message).await.expect("taken");
     let real = next(&mut inbox).await;
     assert_eq!(text(&real), "real");

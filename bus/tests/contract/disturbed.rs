@@ -70,7 +70,8 @@ async fn after_a_killed_broker_comes_back_consumers_and_publishers_go_on() {
     let mut seen = take(&mut consumer, 3).await;
     seen.sort();
     assert_eq!(seen, ["a", "b", "c"]);
-    let message = Outgoing { exchange: route::DIRECT, routing_key: bus.inbox().into(), ..stage.message("inbox") };
+    let message =
+        Outgoing { exchange: route::DIRECT.into(), routing_key: bus.inbox().into(), ..stage.message("inbox") };
     bus.publish(message).await.expect("the inbox is declared and bound again");
     assert_eq!(take(&mut inbox, 1).await, ["inbox"]);
 }
@@ -132,7 +133,7 @@ async fn a_busy_inbox_does_not_make_the_echo_silent() {
     let stage = Stage::on("busy", settings);
     let bus = stage.attach().await;
     let mut inbox = bus.consume(bus.inbox(), 1).await.expect("consumes");
-    let message = Outgoing { exchange: route::DIRECT, routing_key: bus.inbox().into(), ..stage.message("work") };
+    let message = Outgoing { exchange: route::DIRECT.into(), routing_key: bus.inbox().into(), ..stage.message("work") };
     bus.publish(message).await.expect("taken");
     let held = next(&mut inbox).await;
     // The handler takes its time: many echoes cannot be delivered meanwhile.

@@ -70,6 +70,7 @@ contract![
     declaring::an_expected_exchange_is_waited_for,
     declaring::an_inbox_is_reached_by_its_name,
     declaring::an_inbox_in_use_is_taken_until_it_is_free,
+    declaring::a_second_controller_of_a_group_stands_by_and_takes_over,
     declaring::the_end_of_an_inbox_is_told,
     declaring::consuming_a_queue_that_is_not_there_is_refused,
     declaring::echoes_are_not_seen,

@@ -41,7 +41,7 @@ fn queue(name: &str) -> Queue {
 }
 
 fn lossy(exchange: &'static str, key: String, kind: &'static str, body: &[u8]) -> Outgoing {
-    let (routing_key, body) = (key, body.to_vec());
+    let (exchange, routing_key, body) = (exchange.into(), key, body.to_vec());
     Outgoing { exchange, routing_key, body, kind, message_id: None, assurance: Assurance::Lossy, trace: None }
 }
 

@@ -126,7 +126,7 @@ pub async fn a_message_nobody_takes_is_reported_unless_nobody_has_to_take_it(sta
     for assurance in [Assurance::Lossy, Assurance::Announced] {
         assert_eq!(bus.publish(Outgoing { assurance, ..nowhere.clone() }).await, Ok(()));
     }
-    let missing = Outgoing { exchange: stage.named("missing"), assurance: Assurance::Announced, ..nowhere };
+    let missing = Outgoing { exchange: stage.named("missing").into(), assurance: Assurance::Announced, ..nowhere };
     assert!(matches!(bus.publish(missing).await, Err(PublishError::NoExchange { .. })), "an announcement is awaited");
     let long = Outgoing { routing_key: "k".repeat(256), ..stage.message("a") };
     assert!(matches!(bus.publish(long).await, Err(PublishError::TooLong { bytes: 256, .. })));
@@ -150,7 +150,7 @@ pub async fn of_many_at_once_each_gets_its_own_answer(stage: Stage) {
 
 pub async fn a_missing_exchange_is_reported_and_the_bus_goes_on(stage: Stage) {
     let bus = stage.with_queue(stage.queue()).await;
-    let missing = Outgoing { exchange: stage.named("missing"), ..stage.message("a") };
+    let missing = Outgoing { exchange: stage.named("missing").into(), ..stage.message("a") };
     for _ in 0..3 {
         let error = bus.publish(missing.clone()).await;
         assert_eq!(error, Err(PublishError::NoExchange { exchange: stage.named("missing").into() }));

@@ -179,7 +179,7 @@ impl Stage {
 
     pub fn message(&self, body: &str) -> Outgoing {
         Outgoing {
-            exchange: self.named("x"),
+            exchange: self.named("x").into(),
             routing_key: "k".into(),
             body: body.into(),
             kind: "test",

@@ -86,7 +86,7 @@ async fn a_replaced_certificate_is_used_by_the_next_connection() {
     identity.replace(credentials(&user, &renewed, &roots)).expect("it can be used");
     link(&bus, "up with the new one", Link::is_up).await;
     let message = Outgoing {
-        exchange: route::DIRECT,
+        exchange: route::DIRECT.into(),
         routing_key: bus.inbox().into(),
         ..Stage::local("tls").message("still here")
     };
@@ -259,8 +259,11 @@ async fn who_comes_before_the_zone_waits_for_it() {
     link(&zone, "the zone is up", Link::is_up).await;
     link(&node, "the node, too", Link::is_up).await;
     let mut inbox = node.consume(node.inbox(), 1).await.expect("consumes");
-    let message =
-        Outgoing { exchange: route::DIRECT, routing_key: node.inbox().into(), ..Stage::local("t").message("welcome") };
+    let message = Outgoing {
+        exchange: route::DIRECT.into(),
+        routing_key: node.inbox().into(),
+        ..Stage::local("t").message("welcome")
+    };
     zone.publish(message).await.expect("taken");
     assert_eq!(take(&mut inbox, 1).await, ["welcome"]);
 }

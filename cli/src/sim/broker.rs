@@ -118,6 +118,9 @@ async fn tidy(url: &str, queues: &[String]) -> Result<(), lapin::Error> {
     for queue in queues {
         channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await?;
     }
+    for rack in queues.iter().filter_map(|queue| queue.strip_suffix(".health")) {
+        channel.exchange_delete(format!("{rack}.status").into(), ExchangeDeleteOptions::default()).await?;
+    }
     for exchange in [route::DIRECT, route::PRESENCE, route::GROUP, route::ZONE, route::PARKED, route::EVENTS] {
         channel.exchange_delete(exchange.into(), ExchangeDeleteOptions::default()).await?;
     }

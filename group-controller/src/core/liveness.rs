@@ -13,13 +13,16 @@
 //! says no more than the silence did. When the darkness ends, all get time to come back first.
 //!
 //! A stalled observer blames nobody. [`Floor`] is the moment from which silence counts: it is raised when
-//! this process was paused, lost its link, or has just started; a node heard since then is judged by its
+//! this process was paused, lost its link, or has just started; a node that is back since then is judged by its
 //! own silence again.
 
 use rollcall_model::{Millis, NodeState, Tick};
 
 /// How long a node whose connection closed has to come back before it is down.
 pub const RETURN: Millis = Millis(500);
+/// For so long a node has to be heard after silence before it counts as back. What it sent on a former connection comes late, all at
+/// once and with the end of that connection, when a way that was cut is mended: not a word of a node that is there.
+pub const STEADY: Millis = Millis(800);
 /// A node that never sent a status packet has this long.
 pub const JOINING_SPAN: Millis = Millis(10_000);
 /// Silence of at least this share of the watched nodes, in percent, blames the rack's link.
@@ -30,13 +33,19 @@ pub const DARK_LEAST: usize = 3;
 /// From when silence counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Floor {
-    /// Nodes heard at or after this are judged by their own silence.
+    /// Nodes that are back since this are judged by their own silence.
     pub set_at: Tick,
     /// The others' silence counts from here.
     pub until: Tick,
 }
 
 impl Floor {
+    /// Whether this voice is back since the floor was set: heard, and not only once.
+    #[must_use]
+    pub fn is_back(self, voice: Voice) -> bool {
+        voice.heard.is_some_and(|heard| heard >= self.set_at && heard.since(voice.unbroken_from) >= STEADY)
+    }
+
     /// A later floor never gives less time than an earlier one.
     #[must_use]
     pub fn raised(self, now: Tick, grace: Millis) -> Self {
@@ -53,6 +62,29 @@ pub struct Voice {
     pub span: Millis,
     /// When the broker said that its connection closed, unless it was heard since.
     pub closed: Option<Tick>,
+    /// Since when it was never silent for longer than it meant to be.
+    pub unbroken_from: Tick,
+}
+
+impl Voice {
+    /// Of a node that begins a session now, and has [`JOINING_SPAN`] to say something.
+    #[must_use]
+    pub const fn beginning(now: Tick) -> Self {
+        Self { heard: Some(now), span: JOINING_SPAN, closed: None, unbroken_from: now }
+    }
+
+    /// Of a node that is only known.
+    #[must_use]
+    pub const fn unheard(span: Millis) -> Self {
+        Self { heard: None, span, closed: None, unbroken_from: Tick(0) }
+    }
+
+    /// Heard now, and meaning to be silent for at most `span` from here.
+    pub fn hear(&mut self, now: Tick, span: Millis) {
+        let is_unbroken = self.heard.is_some_and(|heard| now.since(heard) <= self.span);
+        let unbroken_from = if is_unbroken { self.unbroken_from } else { now };
+        *self = Self { heard: Some(now), span, closed: None, unbroken_from };
+    }
 }
 
 /// A judgement.
@@ -71,7 +103,7 @@ pub enum Verdict {
 /// From when its silence counts.
 fn since(floor: Floor, voice: Voice) -> Tick {
     match voice.heard {
-        Some(heard) if heard >= floor.set_at => heard,
+        Some(heard) if floor.is_back(voice) => heard,
         Some(heard) => heard.max(floor.until),
         None => floor.until,
     }
@@ -136,7 +168,7 @@ mod tests {
     const SPAN: Millis = Millis(3_500);
 
     fn voice(heard: u64) -> Voice {
-        Voice { heard: Some(Tick(heard)), span: SPAN, closed: None }
+        Voice { heard: Some(Tick(heard)), span: SPAN, closed: None, unbroken_from: Tick(0) }
     }
 
     #[test]
@@ -158,10 +190,12 @@ mod tests {
         fn a_voice_is_alive_exactly_until_it_is_said_to_be(
             heard in prop::option::of(0..100_000_u64),
             span in 0..10_000_u64,
+            steady in 0..2_000_u64,
             (set_at, grace) in (0..100_000_u64, 0..40_000_u64),
             now in 0..200_000_u64,
         ) {
-            let voice = Voice { heard: heard.map(Tick), span: Millis(span), closed: None };
+            let unbroken_from = Tick(heard.unwrap_or_default().saturating_sub(steady));
+            let voice = Voice { heard: heard.map(Tick), span: Millis(span), closed: None, unbroken_from };
             let floor = Floor::default().raised(Tick(set_at), Millis(grace));
             let is_alive = judge(Tick(now), floor, voice) == Verdict::Alive;
             prop_assert_eq!(is_alive, Tick(now) <= alive_until(floor, voice));
@@ -182,6 +216,23 @@ mod tests {
         assert_eq!(judge(Tick(58_501), floor, voice(10_000)), Verdict::Silent(Millis(3_501)));
         // Heard since the floor was raised: its own silence counts again, at once.
         assert_eq!(judge(Tick(53_601), floor, voice(50_100)), Verdict::Silent(Millis(3_501)));
+    }
+
+    #[test]
+    fn what_comes_late_of_a_former_connection_ends_no_excuse() {
+        let floor = Floor::default().raised(Tick(50_000), Millis(5_000));
+        let mut voice = voice(20_000);
+        // All at once, after long silence.
+        for at in [50_100, 50_100, 50_150] {
+            voice.hear(Tick(at), SPAN);
+        }
+        assert!(!floor.is_back(voice));
+        assert_eq!(judge(Tick(55_000), floor, voice), Verdict::Alive);
+        assert_eq!(judge(Tick(58_501), floor, voice), Verdict::Silent(Millis(3_501)));
+        // A second voice at its pace, and it is back.
+        voice.hear(Tick(51_100), SPAN);
+        assert!(floor.is_back(voice));
+        assert_eq!(judge(Tick(54_601), floor, voice), Verdict::Silent(Millis(3_501)));
     }
 
     #[test]

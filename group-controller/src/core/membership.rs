@@ -1,12 +1,27 @@
 //! How the group becomes, and stays, a member of its zone: hello, ACK, zone subscriber packet, roster (G2).
 
-use rollcall_model::packet::{Ack, Packet, Roster, ZoneSubscriber};
+use rollcall_model::packet::{Ack, HelloRequest, Packet, Roster as RosterPacket, ZoneSubscriber};
 use rollcall_model::wire::txt::Hello;
 use rollcall_model::{Now, Tick, ZoneId, route};
 
-use super::{ACK_RETRY, Effect, Group, RECONNECT_GRACE, Token};
+use super::presence::Arrivals;
+use super::{ACK_RETRY, Effect, Group, RECONNECT_GRACE, Roster, Token};
 
 impl Group {
+    pub(super) fn on_link_up(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.linked = true;
+        self.excuse_all(now.tick, RECONNECT_GRACE);
+        self.availability_held_up(now.tick);
+        if self.zone.is_some() {
+            self.send_ack_over_broker(now, effects);
+        } else {
+            let request = Packet::HelloRequest(HelloRequest { name: self.settings.name.clone() });
+            let request = self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), request);
+            effects.push(Effect::Publish(Token::None, request));
+            self.next_ack = Some(now.tick + ACK_RETRY);
+        }
+    }
+
     pub(super) fn on_hello(&mut self, now: Now, hello: &Hello, effects: &mut Vec<Effect>) {
         if hello.name != self.settings.zone_name {
             return;
@@ -35,6 +50,7 @@ impl Group {
         // Not older than what is known, as was just seen.
         let _ = self.fence.heard(hello.zone, hello.generation);
         self.zone = Some((hello.zone, hello.generation));
+        self.arrivals.reset();
         effects.push(Effect::Announce(self.ack(hello.zone, hello.generation)));
         // If the announcement is not heard (no multicast here), the broker carries the ACK a little later.
         self.next_ack = Some(if self.settings.certified { now.tick } else { now.tick + ACK_RETRY });
@@ -54,6 +70,7 @@ impl Group {
 
     pub(super) fn send_ack_over_broker(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.next_ack = Some(now.tick + ACK_RETRY);
+        self.arrivals.reset();
         if let Some((zone, generation)) = self.zone {
             let ack = Packet::Ack(self.ack(zone, generation));
             let ack = self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), ack);
@@ -67,6 +84,7 @@ impl Group {
             if subscriber.group == self.settings.group && known.is_some_and(|known| subscriber.session > known) {
                 // The ACK of a former run came late and took our membership. We hold the inbox, so we are the living one.
                 self.next_ack = Some(now.tick);
+                self.taken_late = Some(subscriber.session);
             }
             return self.refuse("for_another_run");
         }
@@ -86,6 +104,11 @@ impl Group {
         self.zone = Some((subscriber.zone, subscriber.generation));
         let is_new = known != Some(subscriber.session);
         if is_new {
+            if known.is_some_and(|known| self.was_away(known, subscriber.session)) {
+                tracing::info!("another controller of this group served meanwhile: what the zone has saved counts");
+                self.roster = Roster::default();
+                self.arrivals = Arrivals::default();
+            }
             self.begin_session(now.tick);
             tracing::info!(target: "rollcall::step", step = "subscribed", group = %self.settings.name,
                 session = subscriber.session, "{} is subscribed to zone {}", self.settings.name, subscriber.zone_name);
@@ -97,6 +120,13 @@ impl Group {
             self.tell_checkins_again(now, effects);
         }
         self.rest_if_complete(now);
+    }
+
+    /// Whether another controller of this group had the membership and the inbox between two of ours. A former run's late ACK takes the
+    /// membership alone, and the answer to it comes to our inbox.
+    fn was_away(&self, known: u32, session: u32) -> bool {
+        let between = session.saturating_sub(1);
+        between > known && self.taken_late != Some(between)
     }
 
     fn begin_session(&mut self, now: Tick) {
@@ -117,11 +147,11 @@ impl Group {
             return;
         }
         self.next_ack = None;
-        self.roster.keep(&self.named);
+        self.roster.keep(now.tick, &self.named);
         self.match_availability(now.tick);
     }
 
-    pub(super) fn on_roster(&mut self, now: Now, saved: Roster) {
+    pub(super) fn on_roster(&mut self, now: Now, saved: RosterPacket) {
         let Some(wanted) = self.subscription.as_ref().filter(|known| known.session == saved.session) else {
             return self.refuse("old_session");
         };

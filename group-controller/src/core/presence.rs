@@ -1,18 +1,67 @@
 //! Nodes at this place: found over the presence fanout, saved by the zone, answered (G3).
 
+use std::collections::HashMap;
+
 use rollcall_model::packet::{
     Arrival, ArrivalDecision, Channel, Decision, Membership, Packet, Presence, PresenceRequest,
 };
-use rollcall_model::{InstanceId, Millis, NodeId, Now, Purpose, route};
+use rollcall_model::{InstanceId, Millis, NodeId, Now, Purpose, Tick, Turnaround, route};
 
 use super::{Effect, Group, Token};
 
-/// An arrival the zone has not decided is sent again when the node calls again after this.
+/// An arrival the zone has not decided is sent again when the node calls again after this, and later if the zone takes its time.
 const ARRIVAL_RETRY: Millis = Millis(800);
 /// A stranger whose status packets come in, and a node in doubt, is asked to call at most this often.
 const ASK_PERIOD: Millis = Millis(2_000);
 /// Most arrivals waiting for the zone, and most strangers remembered.
 const MOST_WAITING: usize = 20_000;
+
+/// Who waits for the zone's word.
+#[derive(Debug, Default)]
+pub(super) struct Arrivals {
+    waiting: HashMap<NodeId, Waiting>,
+    turnaround: Turnaround,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    presence: Presence,
+    since: Tick,
+    asked: Tick,
+}
+
+impl Arrivals {
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Forgets who was not asked for again since.
+    pub fn forget(&mut self, now: Tick, after: Millis) {
+        self.waiting.retain(|_, waiting| now.since(waiting.asked) < after);
+    }
+
+    /// What was asked may be lost: the zone or the broker was away.
+    pub const fn reset(&mut self) {
+        self.turnaround.reset();
+    }
+
+    /// Since when this run of the node waits.
+    fn since(&self, node: NodeId, instance: InstanceId) -> Option<Tick> {
+        self.waiting.get(&node).filter(|waiting| waiting.presence.instance == instance).map(|waiting| waiting.since)
+    }
+
+    /// Takes up who waits; whether the zone is to be asked.
+    fn take(&mut self, now: Tick, presence: &Presence) -> bool {
+        let again = self.turnaround.again(ARRIVAL_RETRY);
+        let before = self.waiting.get(&presence.node).filter(|waiting| waiting.presence.instance == presence.instance);
+        if before.is_some_and(|waiting| now.since(waiting.asked) < again) {
+            return false;
+        }
+        let since = before.map_or(now, |waiting| waiting.since);
+        self.waiting.insert(presence.node, Waiting { presence: presence.clone(), since, asked: now });
+        true
+    }
+}
 
 impl Group {
     fn is_mine(&self, presence: &Presence) -> bool {
@@ -32,14 +81,12 @@ impl Group {
             // Saved already; the node did not get the answer.
             return self.answer(now, node, instance, effects);
         }
-        let waiting = self.arrivals.get(&node).filter(|(known, _)| known.instance == instance);
-        if waiting.is_some_and(|(_, since)| now.tick.since(*since) < ARRIVAL_RETRY) {
-            return;
-        }
-        if self.arrivals.len() >= MOST_WAITING && !self.arrivals.contains_key(&node) {
+        if self.arrivals.len() >= MOST_WAITING && !self.arrivals.waiting.contains_key(&node) {
             return self.refuse("overloaded");
         }
-        self.arrivals.insert(node, (presence.clone(), now.tick));
+        if !self.arrivals.take(now.tick, &presence) {
+            return;
+        }
         let arrival = Packet::Arrival(Arrival { group: self.settings.group, session, presence });
         let arrival = self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), arrival);
         effects.push(Effect::Publish(Token::None, arrival));
@@ -50,10 +97,13 @@ impl Group {
         if group != self.settings.group {
             return self.refuse("for_another_run");
         }
-        let waiting = self.arrivals.get(&node).filter(|(known, _)| known.instance == instance).is_some();
+        let since = self.arrivals.since(node, instance);
+        if let Some(since) = since {
+            self.arrivals.turnaround.answered(now.tick.since(since));
+        }
         match decision {
-            Decision::Accepted(accepted) if waiting => {
-                let name = self.arrivals.remove(&node).map(|(presence, _)| presence.name);
+            Decision::Accepted(accepted) if since.is_some() => {
+                let name = self.arrivals.waiting.remove(&node).map(|waiting| waiting.presence.name);
                 self.named.insert(node);
                 self.roster.place(now, node, name, instance, accepted.epoch);
                 self.expect(node, accepted.epoch, accepted.capability_digest);
@@ -73,9 +123,9 @@ impl Group {
             }
             Decision::Refused { message, .. } => {
                 tracing::warn!(%node, "the zone does not let this node into the group: {message}");
-                self.arrivals.remove(&node);
+                self.arrivals.waiting.remove(&node);
                 // Should it stand here all the same, its next status packet makes it a stranger that is asked to call.
-                self.roster.forget(node);
+                self.roster.forget(now.tick, node);
                 self.match_availability(now.tick);
                 self.refuse("arrival_refused");
             }
@@ -108,16 +158,26 @@ impl Group {
         [route::METRICS, route::HEALTH, route::HEALTH_ALERTS, route::HEALTH_ACTIONS]
             .into_iter()
             .filter_map(|purpose| {
+                let exchange = if purpose == route::HEALTH && self.gives_status_exchange() {
+                    route::status_exchange(group)
+                } else {
+                    route::GROUP.to_owned()
+                };
                 Some(Channel {
                     purpose: Purpose::new(purpose).ok()?,
                     address: address.clone(),
                     port: *port,
-                    exchange: route::GROUP.into(),
+                    exchange,
                     queue: route::group_queue(group, purpose),
                     key: route::group_key(group, purpose, node),
                 })
             })
             .collect()
+    }
+
+    /// Whether nodes may write to the group's own exchange: the zone says so once it has given them the right.
+    fn gives_status_exchange(&self) -> bool {
+        self.subscription.as_ref().is_some_and(|known| known.status_exchanges)
     }
 
     /// Status packets of a node that is not in the roster, or of a session that is over: ask it to call.

@@ -59,6 +59,8 @@ pub struct Roster {
     untold: BTreeMap<NodeId, (String, u64)>,
     /// Nobody's silence says anything up to here; what may be against somebody earlier takes it back.
     quiet_until: Tick,
+    /// Who stood here, in which epoch, and when that ended: what comes late of an older one brings nobody back.
+    gone: HashMap<NodeId, (SessionEpoch, Tick)>,
 }
 
 impl Roster {
@@ -115,13 +117,16 @@ impl Roster {
     /// Takes over what the zone has saved, after a restart. What is known better already stays, and where the zone has
     /// something else it is told again: what it saved may be older than what it was told since.
     pub fn adopt(&mut self, now: Now, saved: RosterMember) {
+        if self.is_of_the_past(saved.node, saved.epoch) {
+            return;
+        }
         self.look_again();
         let told = Some((saved.epoch, saved.state, saved.health));
         if let Some(member) = self.members.get_mut(&saved.node) {
             if saved.epoch > member.epoch {
                 member.begin_epoch(saved.epoch);
                 (member.state, member.health, member.told) = (saved.state, saved.health, told);
-                member.voice = Voice { heard: Some(now.tick), span: JOINING_SPAN, closed: None };
+                member.voice = Voice::beginning(now.tick);
                 self.untold.remove(&saved.node);
                 return;
             }
@@ -138,7 +143,7 @@ impl Roster {
                 sequence: None,
                 state: saved.state,
                 health: saved.health,
-                voice: Voice { heard: None, span, closed: None },
+                voice: Voice::unheard(span),
                 readings: None,
                 seal: None,
                 hardware: None,
@@ -158,12 +163,15 @@ impl Roster {
             sequence: None,
             state: NodeState::Joining,
             health: Health::unmeasured(),
-            voice: Voice { heard: Some(now.tick), span: JOINING_SPAN, closed: None },
+            voice: Voice::beginning(now.tick),
             readings: None,
             seal: None,
             hardware: None,
             told: None,
         };
+        if self.is_of_the_past(node, epoch) {
+            return;
+        }
         self.look_again();
         let member = self.members.entry(node).or_insert(fresh);
         if let Some(name) = name {
@@ -175,7 +183,7 @@ impl Roster {
             member.begin_epoch(epoch);
             member.state = NodeState::Joining;
             member.told = None;
-            member.voice = Voice { heard: Some(now.tick), span: JOINING_SPAN, closed: None };
+            member.voice = Voice::beginning(now.tick);
             self.untold.remove(&node);
         }
     }
@@ -190,15 +198,28 @@ impl Roster {
     }
 
     /// A node does not stand here.
-    pub fn forget(&mut self, node: NodeId) {
-        self.members.remove(&node);
+    pub fn forget(&mut self, now: Tick, node: NodeId) {
+        if let Some(member) = self.members.remove(&node) {
+            self.gone.insert(node, (member.epoch, now));
+        }
         self.untold.remove(&node);
     }
 
     /// Nobody stands here but these.
-    pub fn keep(&mut self, named: &BTreeSet<NodeId>) {
-        self.members.retain(|node, _| named.contains(node));
+    pub fn keep(&mut self, now: Tick, named: &BTreeSet<NodeId>) {
+        let others = self.members.extract_if(|node, _| !named.contains(node));
+        self.gone.extend(others.map(|(node, member)| (node, (member.epoch, now))));
         self.untold.retain(|node, _| named.contains(node));
+    }
+
+    /// Forgets who has been gone for so long.
+    pub fn sweep(&mut self, now: Tick, after: Millis) {
+        self.gone.retain(|_, (_, since)| now.since(*since) < after);
+    }
+
+    /// Whether this is the word of an epoch before the one in which the node went.
+    fn is_of_the_past(&self, node: NodeId, epoch: SessionEpoch) -> bool {
+        self.gone.get(&node).is_some_and(|(gone, _)| epoch < *gone)
     }
 
     /// That a connection closed before this moment says nothing any more.
@@ -221,7 +242,7 @@ impl Roster {
             member.begin_epoch(status.epoch);
         }
         member.sequence = Some(status.sequence);
-        member.voice = Voice { heard: Some(now.tick), span: status.longest_silence, closed: None };
+        member.voice.hear(now.tick, status.longest_silence);
         // A node that means to be silent for less than the others is overdue before them.
         self.quiet_until = self.quiet_until.min(now.tick + Millis(status.longest_silence.0 / 2));
         member.health = status.health;
@@ -313,7 +334,7 @@ impl Member {
 
     /// It was heard, but not understood: it lives, and stays in the state it was in.
     pub(super) fn lives(&mut self, now: Tick, status: &NodeStatus) {
-        self.voice = Voice { heard: Some(now), span: status.longest_silence, closed: None };
+        self.voice.hear(now, status.longest_silence);
     }
 
     fn is_told(&self) -> bool {

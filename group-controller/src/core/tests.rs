@@ -1,6 +1,6 @@
 //! The group's decisions, as tables of events and effects.
 
-use rollcall_model::packet::{ArrivalAccepted, ArrivalDecision, Decision, NodeChange, RosterMember};
+use rollcall_model::packet::{ArrivalAccepted, ArrivalDecision, Decision, NodeChange, Presence, RosterMember};
 use rollcall_model::wire::txt::BrokerEndpoint;
 use rollcall_model::{AvailabilityKinds, Health, HealthBits, MessageId, NodeState, SessionEpoch, UnixMillis};
 
@@ -68,6 +68,7 @@ fn subscriber(session: u32, roster_parts: u32) -> Packet {
         channels: vec![],
         keep_alive: Millis(1_000),
         roster_parts,
+        status_exchanges: true,
     })
 }
 
@@ -242,7 +243,7 @@ fn a_node_elsewhere_is_left_to_others() {
         (Some("rack-b"), [10, 1, 2, 3], false),
     ] {
         let effects = group.step(at(0), delivered(Packet::Presence(presence(place, address))));
-        group.arrivals.clear();
+        group.arrivals = Arrivals::default();
         assert_eq!(!effects.is_empty(), mine, "{place:?} {address:?}");
     }
 }

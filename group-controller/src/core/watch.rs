@@ -78,12 +78,12 @@ impl Group {
         }
     }
 
-    /// Whether this is news. The word of a broker that was away itself counts only for nodes heard since it is back, until
+    /// Whether this is news. The word of a broker that was away itself counts only for nodes that are back since it is, until
     /// all others had time to come back as well.
     pub(super) fn on_connection_closed(&mut self, now: Now, node: NodeId) -> bool {
-        let liveness::Floor { set_at, until } = self.floor;
+        let floor = self.floor;
         if let Some(member) = self.roster.get_mut(node)
-            && (now.tick >= until || member.voice.heard.is_some_and(|heard| heard >= set_at))
+            && (now.tick >= floor.until || floor.is_back(member.voice))
             && !matches!(member.state, NodeState::Left | NodeState::Down)
             && member.voice.closed.is_none()
         {
@@ -117,7 +117,8 @@ impl Group {
         if now.tick >= self.next_sweep {
             self.next_sweep = now.tick + SWEEP_PERIOD;
             self.asked.retain(|_, asked| now.tick.since(*asked) < Millis(60_000));
-            self.arrivals.retain(|_, (_, since)| now.tick.since(*since) < Millis(60_000));
+            self.arrivals.forget(now.tick, Millis(60_000));
+            self.roster.sweep(now.tick, Millis(60_000));
         }
         if now.tick >= self.next_judgement {
             self.next_judgement = now.tick + JUDGE_PERIOD;

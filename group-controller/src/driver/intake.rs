@@ -161,7 +161,8 @@ pub fn control_packet(which: Which, delivery: &Delivery, checks_users: bool) -> 
     names_its_sender(delivery, of_node).map(|()| envelope)
 }
 
-/// A status packet of the node its routing key names.
+/// A status packet of the node its routing key names. Without a key it came over the group's own exchange, where the user alone, whom
+/// the broker has checked, tells whose it is.
 ///
 /// # Errors
 /// [`Refusal`].
@@ -174,6 +175,9 @@ pub fn status_packet(delivery: &Delivery, checks_users: bool) -> Result<NodeStat
     let status = NodeStatus::decode(&delivery.body).map_err(unfit)?;
     if checks_users {
         authority::status(delivery.user_id.as_deref(), &status)?;
+    }
+    if delivery.routing_key.is_empty() {
+        return Ok(status);
     }
     names_its_sender(delivery, status.node).map(|()| status)
 }

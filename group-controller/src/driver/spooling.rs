@@ -88,7 +88,7 @@ impl Spooling {
 fn outgoing(kept: Kept) -> Option<Outgoing> {
     let kind = Envelope::decode(kept.body.as_bytes()).ok()?.packet.kind();
     Some(Outgoing {
-        exchange: route::ZONE,
+        exchange: route::ZONE.into(),
         routing_key: kept.routing_key,
         body: kept.body.into_bytes(),
         kind,

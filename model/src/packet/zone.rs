@@ -65,6 +65,9 @@ pub struct ZoneSubscriber {
     pub keep_alive: Millis,
     /// How many [`Roster`] packets follow.
     pub roster_parts: u32,
+    /// Whether this zone lets nodes write to the status exchanges of groups ([`crate::route::status_exchange`]); older ones do not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub status_exchanges: bool,
 }
 
 /// What the zone knows of a group's nodes, so that a restarted controller starts from it and blames nobody.

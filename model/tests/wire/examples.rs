@@ -245,6 +245,7 @@ fn placing() -> Vec<(&'static str, Packet)> {
         channels: vec![channel()],
         keep_alive: Millis(1_000),
         roster_parts: 1,
+        status_exchanges: false,
     };
     let request = TableRequest {
         checkin: checkin(),

@@ -195,7 +195,7 @@ impl Agent {
         };
         let (chance, node, epoch) = (&mut self.chance, self.settings.identifier.node, assigned.epoch);
         let message = |kind, body| Outgoing {
-            exchange: route::GROUP,
+            exchange: route::GROUP.into(),
             routing_key: route::group_key(membership.group, route::AVAILABILITY, node),
             body,
             kind,

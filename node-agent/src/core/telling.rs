@@ -4,7 +4,7 @@ use rand::RngExt;
 use rollcall_bus::{Assurance, Outgoing};
 use rollcall_identity::seal;
 use rollcall_model::indicator::DICTIONARY_VERSION;
-use rollcall_model::packet::{ActionOutcome, Metrics, Packet, Readings, ReadingsRequest};
+use rollcall_model::packet::{ActionOutcome, Channel, Membership, Metrics, Packet, Readings, ReadingsRequest};
 use rollcall_model::wire::status::{self, NodeStatus, SealedTag};
 use rollcall_model::{AvailabilityKinds, Capability, CapabilityDigest, Millis, Now, SealKey, Tick, route};
 
@@ -33,6 +33,13 @@ impl Untold {
     pub(super) fn is(&self, receipt: Receipt) -> bool {
         receipt == Receipt::Outcome(self.outcome.action_id, self.outcome.state)
     }
+}
+
+/// The group's own exchange for status packets, where its controller tells of it. Another is not believed.
+fn status_exchange(membership: &Membership) -> Option<String> {
+    let own = route::status_exchange(membership.group);
+    let is_told = |channel: &Channel| channel.purpose.as_str() == route::HEALTH && channel.exchange == own;
+    membership.channels.iter().any(is_told).then_some(own)
 }
 
 /// The tag of a status packet: what this machine is made of, for the eyes of its rack (N3).
@@ -88,10 +95,17 @@ impl Agent {
             availability: rides,
         };
         status.tag = membership.seal.as_ref().and_then(|key| sealed(key, &status, self.made_of?));
-        let purpose = if rides.is_empty() { route::HEALTH } else { route::AUDIBLE };
+        // Who hears RA messages does so by their keys; on the group's own exchange there is none, since the broker tells who speaks.
+        let (exchange, routing_key) = match status_exchange(membership).filter(|_| rides.is_empty()) {
+            Some(own) => (own.into(), String::new()),
+            None => {
+                let purpose = if rides.is_empty() { route::HEALTH } else { route::AUDIBLE };
+                (route::GROUP.into(), route::group_key(membership.group, purpose, node))
+            }
+        };
         Some(Outgoing {
-            exchange: route::GROUP,
-            routing_key: route::group_key(membership.group, purpose, node),
+            exchange,
+            routing_key,
             body: status.encode().to_vec(),
             kind: status::KIND,
             message_id: None,

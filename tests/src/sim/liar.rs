@@ -150,7 +150,7 @@ fn bad_status(group: GroupId, node: NodeId) -> Outgoing {
         availability: AvailabilityKinds::EMPTY,
     };
     Outgoing {
-        exchange: route::GROUP,
+        exchange: route::GROUP.into(),
         routing_key: route::group_key(group, route::HEALTH, node),
         body: status.encode().to_vec(),
         kind: status::KIND,

@@ -91,8 +91,12 @@ impl Watch {
         self.violations.extend(no_epoch_goes_back::check("the agent", node.node(), before, epoch));
     }
 
-    /// The zone answers with this epoch.
-    fn answered(&mut self, node: NodeId, epoch: SessionEpoch) {
+    /// The zone answers with this epoch. What a former holder of the lease had still to say when it was paused is obeyed by nobody who
+    /// heard of the next one, which has an invariant of its own.
+    fn answered(&mut self, generation: u64, node: NodeId, epoch: SessionEpoch) {
+        if generation < self.newest_generation {
+            return;
+        }
         let before = self.answers.insert(node, epoch).unwrap_or_default();
         self.violations.extend(no_epoch_goes_back::check("the zone's answer", node, before, epoch));
     }
@@ -142,7 +146,7 @@ impl World {
             Packet::JoinDecision(sent) => {
                 if let Decision::Accepted(accepted) = sent.decision {
                     self.watch.assignment(sent.node, sent.instance, accepted.epoch, accepted.group);
-                    self.watch.answered(sent.node, accepted.epoch);
+                    self.watch.answered(envelope.generation.unwrap_or_default(), sent.node, accepted.epoch);
                 }
             }
             Packet::Membership(sent) => {

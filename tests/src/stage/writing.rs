@@ -93,14 +93,35 @@ impl Stage {
     /// A group controller.
     #[must_use]
     pub fn rack(&self, name: &str) -> Daemon {
+        let wish = self.wish("group", name, name);
+        self.rack_called(name, name).with_token(wish)
+    }
+
+    /// A second controller of a rack that has its certificate: with a copy of its state and of its identity.
+    ///
+    /// # Panics
+    /// When they cannot be copied.
+    #[must_use]
+    pub fn second_rack(&self, name: &str) -> Daemon {
+        let other = format!("{name}-second");
+        for (from, to) in [
+            (self.directory().join(name), self.directory().join(&other)),
+            (self.identity_of(name), self.identity_of(&other)),
+        ] {
+            let copied = std::process::Command::new("cp").arg("-a").arg(&from).arg(&to).status();
+            assert!(copied.is_ok_and(|status| status.success()), "{} is copied", from.display());
+        }
+        self.rack_called(name, &other)
+    }
+
+    fn rack_called(&self, name: &str, on_stage: &str) -> Daemon {
         let directory = self.directory().display();
         let config = format!(
-            "name = {name:?}\nzones = [\"{ZONE}\"]\nstate_dir = \"{directory}/{name}\"\naddresses = [\"127.0.0.1\"]\n{}{}",
+            "name = {name:?}\nzones = [\"{ZONE}\"]\nstate_dir = \"{directory}/{on_stage}\"\naddresses = [\"127.0.0.1\"]\n{}{}",
             self.edges(),
-            self.identity(name)
+            self.identity(on_stage)
         );
-        let wish = self.wish("group", name, name);
-        Daemon::new(self.directory(), name, "rollcall-group-controller", &config).with_token(wish)
+        Daemon::new(self.directory(), on_stage, "rollcall-group-controller", &config)
     }
 
     /// The agent of a simulated machine without faults.

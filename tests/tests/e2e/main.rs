@@ -25,6 +25,7 @@ mod policies;
 mod restarts;
 mod simulation;
 mod spool_full;
+mod standby;
 mod starting;
 mod strangers;
 mod takeover;
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
         restarts::a_killed_zone_controller_comes_back_to_what_it_knew,
         restarts::a_killed_checkin_service_comes_back_and_lets_nodes_in,
         restarts::a_killed_group_controller_comes_back_and_blames_nobody,
+        (beside) standby::a_second_group_controller_takes_over_and_blames_nobody,
         restarts::a_killed_agent_comes_back_as_the_same_node_with_the_next_epoch,
         broker_lost::a_killed_broker_costs_nobody_a_restart_or_a_good_name,
         broker_faults::a_broker_killed_under_load_loses_no_confirmed_word,

@@ -74,7 +74,7 @@ pub(super) fn answer(
     };
     let message = Outgoing {
         // The default exchange: every queue is bound to it under its own name.
-        exchange: "",
+        exchange: "".into(),
         routing_key: queue.to_owned(),
         // Cannot fail: names, numbers and texts.
         body: serde_json::to_vec(&answer).unwrap_or_default(),

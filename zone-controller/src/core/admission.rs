@@ -163,6 +163,7 @@ impl Zone {
             channels: self.channels(group),
             keep_alive: self.settings.keep_alive,
             roster_parts: u32::try_from(parts).unwrap_or(u32::MAX),
+            status_exchanges: true,
         }
     }
 

@@ -11,17 +11,22 @@ use rollcall_discovery::{Sighting, Watch};
 use rollcall_model::{Purpose, Tick, name, route};
 use rollcall_startup::{Clock, Shutdown};
 use tokio::sync::mpsc;
-use tokio::time::Interval;
+use tokio::time::{Instant, Interval};
 
 use super::Ask;
 
 /// Most deliveries handled in one transaction.
 const BATCH: usize = 256;
+/// From the beginning of one batch of a queue to that of its next: a transaction costs the same for one delivery as for many, so what
+/// comes within this time goes together. What comes alone is not held up.
+const PACE: Duration = Duration::from_millis(20);
 
 /// What the loop waits for.
 pub struct Inputs {
     /// In the order of [`queues`].
     pub consumers: Vec<Consumer>,
+    /// When each of them may be looked at again.
+    pub next: Vec<Instant>,
     /// Which of them is looked at first next time.
     pub turn: usize,
     /// ACKs over DNS-SD.
@@ -32,12 +37,20 @@ pub struct Inputs {
     pub resign: Interval,
 }
 
+impl Inputs {
+    /// Of queues in their order, and discovery.
+    #[must_use]
+    pub fn of(consumers: Vec<Consumer>, acks: Watch, hellos: Watch) -> Self {
+        let next = vec![Instant::now(); consumers.len()];
+        Self { consumers, next, turn: 0, acks, hellos, resign: resigning() }
+    }
+}
+
 /// The hello is signed anew this often: half as long as it counts.
 const RESIGNED: Duration = Duration::from_secs(rollcall_identity::hello::HELLO_LIVES / 2);
 
 /// When the hello is to be signed anew; not at once.
-#[must_use]
-pub fn resigning() -> Interval {
+fn resigning() -> Interval {
     tokio::time::interval_at(tokio::time::Instant::now() + RESIGNED, RESIGNED)
 }
 
@@ -73,7 +86,7 @@ pub(super) async fn wait(
     clock: Clock,
     shutdown: &Shutdown,
 ) -> Woken {
-    let Inputs { consumers, turn, acks, hellos, resign } = inputs;
+    let Inputs { consumers, next, turn, acks, hellos, resign } = inputs;
     let rung = async {
         match deadline {
             Some(deadline) => tokio::time::sleep(clock.until(deadline)).await,
@@ -87,9 +100,10 @@ pub(super) async fn wait(
         _ = resign.tick() => return Woken::Resign,
         Some(sighting) = acks.next() => return Woken::Sighted(sighting),
         Some(sighting) = hellos.next() => return Woken::Sighted(sighting),
-        delivered = next_batch(consumers, *turn) => delivered,
+        delivered = next_batch(consumers, next, *turn) => delivered,
     };
     *turn = which + 1;
+    next[which] = Instant::now() + PACE;
     if deliveries.is_empty() {
         // The bus was closed under us: the process is ending.
         return Woken::Stop;
@@ -98,11 +112,12 @@ pub(super) async fn wait(
 }
 
 /// The next batch of the first queue, from `turn` on, that has one. Safe to cancel, as the consumers are.
-async fn next_batch(consumers: &mut [Consumer], turn: usize) -> (usize, Vec<Delivery>) {
+async fn next_batch(consumers: &mut [Consumer], next: &[Instant], turn: usize) -> (usize, Vec<Delivery>) {
     type Batch<'a> = Pin<Box<dyn Future<Output = Vec<Delivery>> + Send + 'a>>;
     let mut batches: Vec<(usize, Batch<'_>)> = Vec::with_capacity(consumers.len());
-    for (which, consumer) in consumers.iter_mut().enumerate() {
+    for (which, (consumer, next)) in consumers.iter_mut().zip(next).enumerate() {
         let batch: Batch<'_> = Box::pin(async {
+            tokio::time::sleep_until(*next).await;
             let mut deliveries = Vec::new();
             consumer.next_batch(&mut deliveries, BATCH).await;
             deliveries

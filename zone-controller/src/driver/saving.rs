@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use rand::random_range;
+use rollcall_model::{GroupId, Name};
 use rollcall_startup::Shutdown;
-use rollcall_store::{Change, CommitError, LoadError, Snapshot, Store, Writable};
+use rollcall_store::{Change, CommitError, Snapshot, Store, Writable};
 
 use super::{Ask, CommandError, Driver};
 use crate::leadership::core::Standing;
@@ -74,18 +75,34 @@ impl Driver {
         Ok(())
     }
 
-    /// What is saved, once it can be had.
-    pub(super) async fn saved(&mut self) -> Result<Snapshot, LoadError> {
+    /// What is saved, and where check-in services ran, once both can be had.
+    ///
+    /// # Errors
+    /// When it is damaged, and when the end comes first.
+    pub(super) async fn saved(&mut self) -> Result<(Snapshot, Vec<(Name, GroupId)>), RunError> {
         loop {
-            match self.store.load().await {
-                Err(error @ LoadError::Database(_)) if possible(&self.store).is_err() => {
-                    if !self.until_writable().await {
+            match self.look_up().await {
+                Err(error) if error.is_passing() => {
+                    if !self.until_it_answers().await {
                         return Err(error);
                     }
                 }
                 ended => return ended,
             }
         }
+    }
+
+    async fn look_up(&self) -> Result<(Snapshot, Vec<(Name, GroupId)>), RunError> {
+        Ok((self.store.load().await?, crate::placed(&self.store).await?))
+    }
+
+    /// Waits for a database that did not answer. It may be back by now, as somebody else found out meanwhile; then it is not asked
+    /// again at once all the same. Says whether it takes changes; else the end has come.
+    async fn until_it_answers(&mut self) -> bool {
+        tokio::time::sleep(random_range(FIRST / 2..FIRST)).await;
+        // How it went is kept with the store.
+        let _ = self.store.try_to_write().await;
+        self.until_writable().await
     }
 
     /// Waits until the database takes changes again, answering the API meanwhile: questions, and commands with why not.
@@ -123,7 +140,7 @@ impl Driver {
         loop {
             match leadership::anew(&self.store, &mut self.settings).await {
                 Err(error) if error.is_passing() => {
-                    if !self.until_writable().await {
+                    if !self.until_it_answers().await {
                         return Err(RunError::Commit(error));
                     }
                 }

@@ -97,7 +97,7 @@ const fn is_passing(result: &Result<(), PublishError>) -> bool {
 
 fn message(entry: &Entry) -> Outgoing {
     Outgoing {
-        exchange: route::EVENTS,
+        exchange: route::EVENTS.into(),
         routing_key: route::event_key(&entry.kind, entry.text("subject_id")),
         body: entry.json().to_vec(),
         kind: "event",

@@ -35,7 +35,7 @@ impl Program {
 
     async fn send(&self, key: &str, body: &Value) {
         let message = Outgoing {
-            exchange: route::DIRECT,
+            exchange: route::DIRECT.into(),
             routing_key: key.into(),
             body: serde_json::to_vec(body).unwrap(),
             kind: REQUEST_KIND,
@@ -85,7 +85,7 @@ async fn speak(stage: &Stage, node: NodeId, epoch: u32) {
     let kinds = AvailabilityKinds::EMPTY.with(AvailabilityKind::Balance).with(AvailabilityKind::Power);
     let body = RaMessage { node, epoch: SessionEpoch(epoch), kinds }.encode().to_vec();
     let message = Outgoing {
-        exchange: route::GROUP,
+        exchange: route::GROUP.into(),
         routing_key: route::group_key(GroupId::derived_from("rack-a"), route::AVAILABILITY, node),
         body,
         kind: KIND,

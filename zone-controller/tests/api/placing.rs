@@ -95,7 +95,7 @@ async fn speak(bus: Bus, node: NodeIdentifier, period: Duration) {
         beat.tick().await;
         let key = route::group_key(GroupId::derived_from("rack-a"), route::AVAILABILITY, node.node);
         let word = Outgoing {
-            exchange: route::GROUP,
+            exchange: route::GROUP.into(),
             routing_key: key,
             body: message.encode().to_vec(),
             kind: KIND,

@@ -138,7 +138,7 @@ fn leaving_and_unmeasured_nodes_are_no_targets_at_once() {
     let masked = Health::new(HealthBits::NONE, HealthBits::NONE.with(memory, true)).unwrap();
     group.step(at(70_020), Event::Status(NodeStatus { health: masked, ..status(2, 900_000, 0) }));
     assert_eq!(targets(&group, 70_030), BTreeSet::from([node(0), node(3)]));
-    group.roster.forget(node(3));
+    group.roster.forget(Tick(0), node(3));
     group.match_availability(Tick(70_040));
     assert_eq!(targets(&group, 70_050), BTreeSet::from([node(0)]), "it stands elsewhere by now");
 }

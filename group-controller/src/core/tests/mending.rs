@@ -128,6 +128,24 @@ fn a_membership_a_former_run_took_is_asked_for_again() {
 }
 
 #[test]
+fn who_comes_back_after_another_controller_served_goes_on_from_what_is_saved() {
+    // The membership was another's in between: that one's inbox was ours only if we saw the word of it.
+    for (saw, expected) in [(true, NodeState::Down), (false, NodeState::Healthy)] {
+        let mut group = group(1);
+        let told = pass(&mut group, 1_100, 9_000, &[]);
+        assert_eq!(told.last().map(|change| change.state), Some(NodeState::Down));
+        if saw {
+            group.step(at(9_100), of_another_run(2));
+        }
+        group.step(at(9_200), Event::LinkDown);
+        group.step(at(60_000), Event::LinkUp);
+        group.step(at(60_100), delivered(subscriber(3, 1)));
+        group.step(at(60_100), roster(3, vec![saved(0, 1, NodeState::Healthy, 0)]));
+        assert_eq!(group.roster().get(node(0)).unwrap().state, expected, "saw the word: {saw}");
+    }
+}
+
+#[test]
 fn a_roster_older_than_what_was_told_takes_nothing_back() {
     let mut group = group(1);
     group.step(at(1_200), Event::Status(status(0, 2, 1)));
@@ -185,6 +203,20 @@ fn a_roster_the_zone_sends_unasked_is_asked_for() {
 }
 
 #[test]
+fn an_old_roster_that_comes_late_brings_nobody_back_who_moved() {
+    let mut group = group(2);
+    group.step(at(1_100), Event::Status(NodeStatus { epoch: SessionEpoch(2), ..status(0, 1, 0) }));
+    group.step(at(1_200), decided(0, Decision::Refused { reason: "moved".into(), message: "elsewhere".into() }));
+    answer(&mut group, 1_300);
+    group.step(at(1_300), roster(1, vec![saved(0, 1, NodeState::Healthy, 0), saved(1, 1, NodeState::Healthy, 0)]));
+    assert!(group.roster().get(node(0)).is_none() && group.roster().get(node(1)).is_some());
+    // In the epoch in which it went, or a later one, it may be back.
+    answer(&mut group, 1_400);
+    group.step(at(1_400), roster(1, vec![saved(0, 2, NodeState::Healthy, 0)]));
+    assert!(group.roster().get(node(0)).is_some());
+}
+
+#[test]
 fn a_node_that_moved_is_forgotten() {
     let mut group = group(2);
     group.step(at(1_100), decided(0, Decision::Refused { reason: "moved".into(), message: "elsewhere".into() }));
@@ -219,6 +251,33 @@ fn a_late_word_of_a_former_connection_condemns_no_node_whose_inbox_is_there() {
         let told = pass(&mut group, 1_150, 1_900, &[1]);
         assert_eq!(told.iter().any(|change| change.state == NodeState::Down), is_down, "{told:?}");
     }
+}
+
+#[test]
+fn a_zone_that_takes_its_time_is_not_told_of_the_same_arrival_again() {
+    let mut group = group(0);
+    let told = |group: &mut Group, ms, run: &str| {
+        let (node, instance) = (node(1), InstanceId::derived_from(run));
+        let presence = Presence {
+            node,
+            instance,
+            name: name("n1"),
+            address: [10, 1, 0, 1].into(),
+            place: None,
+            epoch: SessionEpoch(1),
+        };
+        kinds(&group.step(at(ms), delivered(Packet::Presence(presence)))).contains(&"arrival")
+    };
+    assert!(told(&mut group, 2_000, "x") && !told(&mut group, 2_500, "x") && told(&mut group, 3_000, "x"));
+    group.step(
+        at(7_000),
+        decided(1, Decision::Accepted(ArrivalAccepted { epoch: SessionEpoch(1), capability_digest: None })),
+    );
+    // Its answers take 5 s now.
+    assert!(told(&mut group, 8_000, "next") && !told(&mut group, 18_000, "next") && told(&mut group, 18_800, "next"));
+    group.step(at(19_000), Event::LinkDown);
+    group.step(at(19_100), Event::LinkUp);
+    assert!(told(&mut group, 19_700, "next"), "the broker was away");
 }
 
 #[test]

@@ -258,7 +258,7 @@ fn a_broker_that_is_there_and_takes_nothing_sends_words_to_disk_too_and_many_com
 }
 
 fn group_word(id: &str) -> Outgoing {
-    let (exchange, kind, assurance) = (route::ZONE, "channel_message", rollcall_bus::Assurance::Confirmed);
+    let (exchange, kind, assurance) = (route::ZONE.into(), "channel_message", rollcall_bus::Assurance::Confirmed);
     let (routing_key, message_id, body) = (format!("security.{id}"), Some(id.to_owned()), vec![]);
     Outgoing { exchange, routing_key, body, kind, message_id, assurance, trace: None }
 }
