@@ -67,10 +67,11 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// Of a node that begins a session now, and has [`JOINING_SPAN`] to say something.
+    /// Of a node that begins a session now, and has [`JOINING_SPAN`] to say something. It has asked for that: nothing of a connection
+    /// before an outage is mistaken for it.
     #[must_use]
     pub const fn beginning(now: Tick) -> Self {
-        Self { heard: Some(now), span: JOINING_SPAN, closed: None, unbroken_from: now }
+        Self { heard: Some(now), span: JOINING_SPAN, closed: None, unbroken_from: Tick(0) }
     }
 
     /// Of a node that is only known.

@@ -108,6 +108,7 @@ impl Group {
                 tracing::info!("another controller of this group served meanwhile: what the zone has saved counts");
                 self.roster = Roster::default();
                 self.arrivals = Arrivals::default();
+                self.match_availability(now.tick);
             }
             self.begin_session(now.tick);
             tracing::info!(target: "rollcall::step", step = "subscribed", group = %self.settings.name,

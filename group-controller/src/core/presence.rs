@@ -158,10 +158,10 @@ impl Group {
         [route::METRICS, route::HEALTH, route::HEALTH_ALERTS, route::HEALTH_ACTIONS]
             .into_iter()
             .filter_map(|purpose| {
-                let exchange = if purpose == route::HEALTH && self.gives_status_exchange() {
-                    route::status_exchange(group)
+                let (exchange, key) = if purpose == route::HEALTH && self.gives_status_exchange() {
+                    (route::status_exchange(group), String::new())
                 } else {
-                    route::GROUP.to_owned()
+                    (route::GROUP.to_owned(), route::group_key(group, purpose, node))
                 };
                 Some(Channel {
                     purpose: Purpose::new(purpose).ok()?,
@@ -169,7 +169,7 @@ impl Group {
                     port: *port,
                     exchange,
                     queue: route::group_queue(group, purpose),
-                    key: route::group_key(group, purpose, node),
+                    key,
                 })
             })
             .collect()

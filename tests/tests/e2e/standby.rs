@@ -26,7 +26,8 @@ async fn stands_by(daemon: &Daemon, times: usize) {
 }
 
 pub async fn a_second_group_controller_takes_over_and_blames_nobody(brokers: &Brokers) {
-    let stage = Stage::new(brokers.main().await).await;
+    let broker = brokers.own().await;
+    let stage = Stage::new(&broker).await;
     let mut fleet = stage.fleet(2, 4).await;
     let mut second = stage.second_rack("rack-a").started();
     stands_by(&second, 1).await;

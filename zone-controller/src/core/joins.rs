@@ -106,6 +106,7 @@ impl Zone {
             let decision = Decision::Accepted(self.accepted(node, epoch));
             let told = ArrivalDecision { group: physical, node, instance, decision };
             effects.push(self.tell(now, route::group_inbox(physical), Packet::ArrivalDecision(told)));
+            self.unplaced.expect(now.tick, node, epoch);
         } else {
             self.unplaced.wait_for(now.tick, node);
         }
@@ -226,6 +227,7 @@ impl Zone {
             self.tell_moved(now, left, presence.node, presence.instance, effects);
         }
         self.overview.unplaced.remove(&presence.node);
+        self.unplaced.expect(now.tick, presence.node, epoch);
         self.facts_changed(now, presence.node, effects);
         epoch
     }

@@ -1,26 +1,38 @@
-//! Nodes that checked in and stand in no rack: nobody watches them, so their state says nothing. After a minute that is
-//! told, once for each node and run of the zone.
+//! Nodes that nobody watches, so that their state says nothing: those that checked in and stand in no rack, of which is told after a minute, once
+//! for each node and run of the zone; and those whose rack says nothing of their session. The word of it may have been lost, and
+//! should the node have died before its first status packet, nobody else would tell: the rack is told again.
 
 use std::collections::VecDeque;
 
-use rollcall_model::{Millis, NodeId, Now, Tick};
+use rollcall_model::packet::{ArrivalDecision, Decision, Packet};
+use rollcall_model::{InstanceId, Millis, NodeId, NodeState, Now, SessionEpoch, Tick, route};
 
 use super::ignored::note;
 use super::{Effect, Zone};
 
 /// A group controller has this long to find a node that checked in.
 const PATIENCE: Millis = Millis(60_000);
+/// A rack that knows of a session says something of it before: it watches for the first status packet for ten seconds.
+const UNHEARD: Millis = Millis(20_000);
 
 /// The nodes that are waited for, in the order in which the patience with them ends.
 #[derive(Debug, Default)]
 pub(super) struct Unplaced {
     waiting: VecDeque<(Tick, NodeId)>,
+    /// Those in a rack that has said nothing of this session, in the order in which it is told again.
+    unheard: VecDeque<(Tick, NodeId, SessionEpoch)>,
 }
 
 impl Unplaced {
     /// When [`Zone::tick_unplaced`] is wanted at the latest.
     pub(super) fn next_deadline(&self) -> Option<Tick> {
-        self.waiting.front().map(|(until, _)| *until)
+        let first = self.waiting.front().map(|(until, _)| *until);
+        first.into_iter().chain(self.unheard.front().map(|(until, ..)| *until)).min()
+    }
+
+    /// A node in a rack begins a session.
+    pub(super) fn expect(&mut self, now: Tick, node: NodeId, epoch: SessionEpoch) {
+        self.unheard.push_back((now + UNHEARD, node, epoch));
     }
 
     /// A node checked in and stands nowhere.
@@ -30,8 +42,9 @@ impl Unplaced {
 }
 
 impl Zone {
-    /// Tells of the nodes no group controller has found.
+    /// Tells of the nodes no group controller has found, and group controllers of those they may not know.
     pub(super) fn tick_unplaced(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.tick_unheard(now, effects);
         while self.unplaced.waiting.front().is_some_and(|(until, _)| *until <= now.tick) {
             let Some((_, node)) = self.unplaced.waiting.pop_front() else { return };
             let Some(known) = self.nodes.get(&node).filter(|known| known.physical.is_none()) else { continue };
@@ -46,6 +59,22 @@ impl Zone {
                 PATIENCE.0 / 1_000
             );
             effects.push(note(now.wall, "unplaced", known.name.as_str(), message));
+        }
+    }
+
+    fn tick_unheard(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        while self.unplaced.unheard.front().is_some_and(|(until, ..)| *until <= now.tick) {
+            let Some((_, node, epoch)) = self.unplaced.unheard.pop_front() else { return };
+            let is_unheard = |state, of| state == NodeState::Joining && of == epoch;
+            let Some(known) = self.nodes.get(&node).filter(|known| is_unheard(known.state, known.epoch)) else {
+                continue;
+            };
+            let Some(group) = known.physical else { continue };
+            let instance = known.instance.unwrap_or(InstanceId::from_bytes([0; 16]));
+            let decision = Decision::Accepted(self.accepted(node, epoch));
+            let told = ArrivalDecision { group, node, instance, decision };
+            effects.push(self.tell(now, route::group_inbox(group), Packet::ArrivalDecision(told)));
+            self.unplaced.expect(now.tick, node, epoch);
         }
     }
 }

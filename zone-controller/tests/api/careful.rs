@@ -102,5 +102,7 @@ async fn a_request_with_a_key_is_carried_out_once() {
     let (one, two) = tokio::join!(send("k-3", "ada", "at once"), send("k-3", "ada", "at once"));
     let codes = [one.code, two.code];
     assert!(codes == [200, 200] || codes == [200, 409] || codes == [409, 200], "{codes:?}");
-    assert_eq!(stage.get("/v1/channels/security/messages?limit=9").await.1.as_array().unwrap().len(), 4);
+    // The zone hears what it says like anybody else, and keeps it then.
+    let count = |messages: &Value| (messages.as_array()?.len() == 4).then_some(Value::Null);
+    stage.until("/v1/channels/security/messages?limit=9", count).await;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rollcall_model::hardware::Memory;
-use rollcall_model::packet::JoinAccepted;
+use rollcall_model::packet::{ArrivalDecision, JoinAccepted};
 use rollcall_store::HeldRecord;
 
 use super::asking::{ask, policy, set_policy};
@@ -227,4 +227,29 @@ fn a_node_no_group_controller_finds_is_told_of_once() {
     assert_eq!(zone.overview().unplaced.values().map(Name::as_str).collect::<Vec<_>>(), ["n1"]);
     zone.step(minute, arrival("rack-a", 1, "n1", "run2"));
     assert!(zone.overview().unplaced.is_empty());
+}
+
+#[test]
+fn a_rack_that_says_nothing_of_a_session_is_told_of_it_again() {
+    let mut zone = zone();
+    zone.step(NOW, Event::AckHeard(ack("rack-a", "r1")));
+    zone.step(NOW, join("n1", "run1"));
+    zone.step(NOW, arrival("rack-a", 1, "n1", "run1"));
+    let told = |zone: &mut Zone, tick| {
+        let effects = zone.step(Now { tick: Tick(tick), ..NOW }, Event::Tick);
+        let epochs = packets(&effects).into_iter().filter_map(|(_, packet)| match packet {
+            Packet::ArrivalDecision(ArrivalDecision { decision: Decision::Accepted(accepted), .. }) => {
+                Some(accepted.epoch.0)
+            }
+            _ => None,
+        });
+        epochs.collect::<Vec<_>>()
+    };
+    assert_eq!(told(&mut zone, 19_999), [] as [u32; 0]);
+    assert_eq!(told(&mut zone, 20_000), [1]);
+    zone.step(Now { tick: Tick(30_000), ..NOW }, change("rack-a", 1, 1, NodeState::Healthy));
+    assert_eq!(told(&mut zone, 45_000), [] as [u32; 0], "it is heard");
+    zone.step(Now { tick: Tick(50_000), ..NOW }, join("n1", "run2"));
+    assert_eq!(told(&mut zone, 70_000), [2]);
+    assert_eq!(told(&mut zone, 90_000), [2], "until it is");
 }
