@@ -1,7 +1,7 @@
 //! What group controllers report: changes, group alarms, summaries. The zone's cost grows with changes, not with nodes × time.
 
-use rollcall_model::packet::{Alerts, ArrivalDecision, Decision, GroupAlarm, NodeChange, Packet, Summary};
-use rollcall_model::{GroupId, InstanceId, NodeId, NodeState, Now, indicator, route};
+use rollcall_model::packet::{Alerts, GroupAlarm, NodeChange, Summary};
+use rollcall_model::{GroupId, InstanceId, NodeId, NodeState, Now, indicator};
 use rollcall_store::Change;
 
 use super::{Effect, Zone};
@@ -76,14 +76,9 @@ impl Zone {
     /// Tells a group controller what it has not heard of one of its nodes: a new epoch, or that it stands elsewhere.
     fn set_right(&mut self, now: Now, group: GroupId, node: NodeId, reason: &'static str, effects: &mut Vec<Effect>) {
         let Some(known) = self.nodes.get(&node) else { return };
-        // One that never checked in is told by the run of nobody: the group controller looks at the node only.
-        let (instance, epoch) = (known.instance.unwrap_or(InstanceId::from_bytes([0; 16])), known.epoch);
+        let instance = known.instance.unwrap_or(InstanceId::from_bytes([0; 16]));
         match reason {
-            "old_epoch" => {
-                let decision = Decision::Accepted(self.accepted(node, epoch));
-                let told = Packet::ArrivalDecision(ArrivalDecision { group, node, instance, decision });
-                effects.push(self.tell(now, route::group_inbox(group), told));
-            }
+            "old_epoch" => self.tell_epoch(now, group, node, effects),
             "not_its_node" => self.tell_moved(now, group, node, instance, effects),
             _ => {}
         }

@@ -86,7 +86,6 @@ impl Zone {
         };
         let physical = record.physical;
         self.nodes.insert(node, record);
-        let instance = subscription.instance;
         effects.push(Effect::Save(Change::NodeJoined {
             identifier: subscription.identifier,
             name: subscription.name,
@@ -103,9 +102,7 @@ impl Zone {
         }));
         if let Some(physical) = physical {
             // Its rack learns the new epoch, and watches it even if the node dies before its first status packet.
-            let decision = Decision::Accepted(self.accepted(node, epoch));
-            let told = ArrivalDecision { group: physical, node, instance, decision };
-            effects.push(self.tell(now, route::group_inbox(physical), Packet::ArrivalDecision(told)));
+            self.tell_epoch(now, physical, node, effects);
             self.unplaced.expect(now.tick, node, epoch);
         } else {
             self.unplaced.wait_for(now.tick, node);
@@ -230,6 +227,16 @@ impl Zone {
         self.unplaced.expect(now.tick, presence.node, epoch);
         self.facts_changed(now, presence.node, effects);
         epoch
+    }
+
+    /// The group controller of a rack learns which epoch a node has that stands there.
+    pub(super) fn tell_epoch(&mut self, now: Now, group: GroupId, node: NodeId, effects: &mut Vec<Effect>) {
+        let Some(known) = self.nodes.get(&node) else { return };
+        // One that never checked in is told by the run of nobody: the group controller looks at the node only.
+        let instance = known.instance.unwrap_or(InstanceId::from_bytes([0; 16]));
+        let decision = Decision::Accepted(self.accepted(node, known.epoch));
+        let told = ArrivalDecision { group, node, instance, decision };
+        effects.push(self.tell(now, route::group_inbox(group), Packet::ArrivalDecision(told)));
     }
 
     /// The group controller of a rack learns that a node does not stand there (any more).

@@ -4,8 +4,7 @@
 
 use std::collections::VecDeque;
 
-use rollcall_model::packet::{ArrivalDecision, Decision, Packet};
-use rollcall_model::{InstanceId, Millis, NodeId, NodeState, Now, SessionEpoch, Tick, route};
+use rollcall_model::{Millis, NodeId, NodeState, Now, SessionEpoch, Tick};
 
 use super::ignored::note;
 use super::{Effect, Zone};
@@ -70,10 +69,7 @@ impl Zone {
                 continue;
             };
             let Some(group) = known.physical else { continue };
-            let instance = known.instance.unwrap_or(InstanceId::from_bytes([0; 16]));
-            let decision = Decision::Accepted(self.accepted(node, epoch));
-            let told = ArrivalDecision { group, node, instance, decision };
-            effects.push(self.tell(now, route::group_inbox(group), Packet::ArrivalDecision(told)));
+            self.tell_epoch(now, group, node, effects);
             self.unplaced.expect(now.tick, node, epoch);
         }
     }

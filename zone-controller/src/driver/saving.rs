@@ -82,7 +82,8 @@ impl Driver {
     pub(super) async fn saved(&mut self) -> Result<(Snapshot, Vec<(Name, GroupId)>), RunError> {
         loop {
             match self.look_up().await {
-                Err(error) if error.is_passing() => {
+                // A pool that got no connection in time says nothing of why; that the database takes nothing is known then.
+                Err(error) if error.is_passing() || possible(&self.store).is_err() => {
                     if !self.until_it_answers().await {
                         return Err(error);
                     }
