@@ -6,7 +6,7 @@ CARGO ?= cargo
 DEMO ?=
 SOAK ?=
 
-.PHONY: help demo test faults test-api test-compose test-packages packages fuzz soak verify fix bench bench-long bench-compare deny needs
+.PHONY: help demo test faults test-api test-compose test-packages packages fuzz soak upgrades verify fix bench bench-long bench-compare deny needs
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -48,6 +48,12 @@ test-compose: ## the cluster of docker-compose.yml, for real, under a Docker dae
 
 fuzz: ## a minute of mutated bytes for every decoder that meets strangers; corpora in tests/corpus
 	ROLLCALL_FUZZ_SECONDS=$${ROLLCALL_FUZZ_SECONDS:-60} $(CARGO) test --release -p rollcall-tests --test fuzz
+
+# PREVIOUS=v0.4.0 takes another version than the one tests/tests/upgrades/previous names.
+PREVIOUS ?=
+upgrades: needs ## a zone of the previous version upgraded under load to this one, and back again; builds both
+	scripts/previous $(PREVIOUS)
+	$(CARGO) test -p rollcall-tests --test upgrades
 
 soak: ## 100,000 simulated histories of a zone; goes on where it was stopped; SOAK="--minutes 30", "--from 5000 --seeds 100", "--threads 8"
 	$(CARGO) build --release -p rollcall-tests --example soak

@@ -8,6 +8,7 @@
 
 mod alone;
 mod decisions;
+mod pending;
 mod standing;
 mod table;
 
@@ -23,11 +24,12 @@ use rollcall_model::packet::{
 use rollcall_model::wire::txt::{BrokerEndpoint, CheckinAnnouncement};
 use rollcall_model::wire::v1::Envelope;
 use rollcall_model::{
-    CheckinId, InstanceId, Millis, Name, NodeId, Now, Purpose, SessionEpoch, Tick, ZoneFence, ZoneId,
+    CheckinId, InstanceId, Millis, Name, NodeId, Now, Purpose, SessionEpoch, Tick, Turnaround, ZoneFence, ZoneId,
 };
 use rollcall_model::{name, route};
 
 use self::alone::{Contact, Repeat};
+use self::pending::Pending;
 pub use self::standing::Standing;
 use crate::assign::{Plan, assign};
 use crate::memory::{Memory, Record};
@@ -38,8 +40,6 @@ const TABLE_PERIOD: Millis = Millis(5_000);
 const TABLE_RETRY: Millis = Millis(500);
 /// Reports go out at most this often, when something changed.
 const REPORT_PERIOD: Millis = Millis(2_000);
-/// A plan the zone has not answered by then is forgotten; the node asks again.
-const PLAN_LIFE: Millis = Millis(30_000);
 /// Most plans waiting for the zone.
 const MAX_PENDING: usize = 20_000;
 
@@ -102,23 +102,6 @@ pub enum Effect {
     Park(String),
 }
 
-/// A plan the zone has not answered yet.
-#[derive(Clone, Debug)]
-struct Pending {
-    request: Box<JoinRequest>,
-    /// Whether the table has the combination.
-    known: bool,
-    since: Tick,
-    /// The node was told that the zone is away; the zone's answer is passed on when it comes.
-    told_away: bool,
-}
-
-impl Pending {
-    fn instance(&self) -> InstanceId {
-        self.request.subscription.instance
-    }
-}
-
 /// A check-in service.
 #[derive(Debug)]
 pub struct Checkin {
@@ -140,6 +123,7 @@ pub struct Checkin {
     next_look: Option<Tick>,
     reported: u64,
     pending: BTreeMap<NodeId, Pending>,
+    turnaround: Turnaround,
     repeats: BTreeMap<NodeId, Repeat>,
     report: CheckinReport,
 }
@@ -161,8 +145,7 @@ impl Checkin {
         let sender = Sender::new(route::checkin_inbox(settings.checkin), settings.instance);
         let report =
             CheckinReport { checkin: settings.checkin, assigned: 0, refused: BTreeMap::new(), last_refusal: None };
-        let repeats: BTreeMap<NodeId, Repeat> =
-            memory.outstanding().map(|node| (node, Repeat::from(Tick::default()))).collect();
+        let repeats: BTreeMap<NodeId, Repeat> = memory.outstanding().map(|node| (node, Repeat::of_before())).collect();
         Self {
             settings,
             sender,
@@ -179,6 +162,7 @@ impl Checkin {
             next_report: Tick::default(),
             reported: 0,
             pending: BTreeMap::new(),
+            turnaround: Turnaround::default(),
             repeats,
             report,
         }
@@ -220,12 +204,16 @@ impl Checkin {
         let mut effects = Vec::new();
         match event {
             Event::LinkUp => {
+                self.nothing_is_on_its_way();
                 self.contact.linked(now.tick);
                 self.look_at(now.tick);
                 self.ask_for_table(now, &mut effects);
             }
             Event::LinkDown => self.contact.lost(),
-            Event::ZoneHeard => self.ask_for_table(now, &mut effects),
+            Event::ZoneHeard => {
+                self.nothing_is_on_its_way();
+                self.ask_for_table(now, &mut effects);
+            }
             Event::Unroutable { routing_key } => self.on_unroutable(now, &routing_key, &mut effects),
             Event::Tick => self.on_tick(now, &mut effects),
             Event::Undecodable { reason } => self.count(reason, "a message was no control packet".into()),
@@ -265,7 +253,7 @@ impl Checkin {
         }
         if now.tick >= self.next_report {
             self.next_report = now.tick + REPORT_PERIOD;
-            self.pending.retain(|_, pending| now.tick.since(pending.since) < PLAN_LIFE);
+            self.pending.retain(|_, pending| !pending.is_over(now.tick));
             let told = self.report.assigned + self.report.refused.values().sum::<u64>();
             if told != self.reported {
                 self.reported = told;
@@ -274,6 +262,13 @@ impl Checkin {
                 effects.push(Effect::Publish(self.sender.lossy(now, route::ZONE, key, report)));
             }
         }
+    }
+
+    /// The zone or the broker was away: what was asked may be lost.
+    fn nothing_is_on_its_way(&mut self) {
+        self.turnaround.reset();
+        self.pending.values_mut().for_each(|pending| pending.asked = None);
+        self.repeats.values_mut().for_each(Repeat::may_be_lost);
     }
 
     fn save(&mut self, record: Record, effects: &mut Vec<Effect>) {
@@ -307,19 +302,24 @@ impl Checkin {
             self.repeats.remove(&node);
         }
         let known = plan.known;
+        let latest = self.memory.latest(node, subscription.epoch);
         let before = self.pending.get(&node).filter(|pending| pending.instance() == subscription.instance);
-        let (since, waits) = before.map_or((now.tick, false), |before| {
-            // The zone's queue has the question already.
-            (before.since, before.told_away && before.request.subscription.hardware == subscription.hardware)
+        let since = before.map_or(now.tick, |before| before.since);
+        // The zone's queue has the question already.
+        let same = before.filter(|before| before.is_of(&subscription, latest));
+        let waits = same.is_some_and(|before| {
+            before.is_on_its_way(self.turnaround, now.tick) || (before.told_away && self.contact.is_away())
         });
+        let asked = same.and_then(|before| before.asked);
         if before.is_none() && self.pending.len() >= MAX_PENDING {
             // Full: say nothing, the node asks again later.
             return self.count("overloaded", format!("{MAX_PENDING} joins wait for the zone already"));
         }
         let request = Box::new(self.request(plan, subscription));
-        self.pending.insert(node, Pending { request: request.clone(), known, since, told_away: false });
         let alone = self.contact.is_away() && self.can_grant(node, known);
-        let is_asked = alone || (waits && self.contact.is_away());
+        let is_asked = alone || waits;
+        let asked = if is_asked { asked } else { Some(now.tick) };
+        self.pending.insert(node, Pending { request: request.clone(), known, since, asked, told_away: false });
         if !is_asked {
             let request = Packet::JoinRequest(request);
             effects.push(Effect::Publish(self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), request)));

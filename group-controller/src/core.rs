@@ -57,6 +57,8 @@ pub use self::standing::Standing;
 
 /// The ACK is repeated over the broker until the zone answers.
 const ACK_RETRY: Millis = Millis(1_000);
+/// It doubles up to this: the zone may have more to do than it can, and the ACK wait in its queue.
+const ACK_RETRY_MOST: Millis = Millis(16_000);
 /// Nodes have this long to come back after the broker or the controller itself was away.
 pub const RECONNECT_GRACE: Millis = Millis(30_000);
 /// A controller that was not called for this long was paused.
@@ -193,6 +195,8 @@ pub struct Group {
     /// The zone and its generation, once its hello was heard.
     zone: Option<(ZoneId, u64)>,
     next_ack: Option<Tick>,
+    /// After how long the next ACK is repeated that is not answered.
+    ack_pause: Millis,
     subscription: Option<ZoneSubscriber>,
     /// The membership that a former run's late ACK took from us.
     taken_late: Option<u32>,
@@ -239,6 +243,7 @@ impl Group {
             fence: ZoneFence::default(),
             zone: None,
             next_ack: None,
+            ack_pause: ACK_RETRY,
             subscription: None,
             taken_late: None,
             roster_parts: BTreeSet::new(),

@@ -12,6 +12,7 @@ pub mod agenda;
 mod broker;
 mod chance;
 mod commands;
+pub mod crowd;
 mod daemons;
 mod dns;
 mod faults;

@@ -3,8 +3,10 @@
 
 mod api;
 mod brokers;
+mod clock;
 mod daemon;
 mod namespace;
+mod orders;
 mod outsider;
 mod postgres;
 mod process;
@@ -30,12 +32,14 @@ use tokio::time::{Instant, sleep};
 
 pub use api::{Api, Dump};
 pub use brokers::{Broker, Brokers};
+pub use clock::WallClock;
 pub use daemon::Daemon;
 pub use namespace::Namespace;
+pub use orders::{every_order_ends, order_all_the_while, runs};
 pub use outsider::Outsider;
 pub use postgres::Postgres;
 pub use process::{Holds, Process};
-pub use programs::program;
+pub use programs::{previous, program};
 pub use site::{Certified, Login, Site, now};
 pub use speaker::Speaker;
 pub use stranger::Stranger;

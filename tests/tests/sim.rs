@@ -5,6 +5,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rollcall_tests::sim::crowd::{self, Crowd};
 use rollcall_tests::sim::planted::{BUGS, Planted};
 use rollcall_tests::sim::{Keep, Outcome, Tally, play, play_with};
 
@@ -169,4 +170,22 @@ fn every_planted_bug_is_caught() {
     found.iter().flatten().for_each(|line| println!("{line}"));
     let missed: Vec<_> = found.iter().filter_map(|it| it.as_ref().err()).collect();
     assert!(missed.is_empty(), "{missed:#?}");
+}
+
+/// What a zone can do is measured with nodes that come one after the other; then four hundred come at once, to a zone that has time for two or
+/// three in a second. Needs 8.4, case 15: what is said again because nobody answered yet must not eat up what it can do.
+#[test]
+#[allow(clippy::print_stdout, reason = "what was measured is a test's output")]
+fn a_crowd_is_served_at_the_rate_a_zone_has() {
+    let calm = crowd::serve(Crowd { nodes: 40, apart: 2_000, each: 1 });
+    let crowd = crowd::serve(Crowd { nodes: 400, apart: 0, each: 100 });
+    for served in [&calm, &crowd] {
+        assert!(served.violations.is_empty(), "{:?}\n{}", served.violations, served.log.join("\n"));
+        println!("{:?} ms, then {} packets a minute, {:?}", served.took, served.packets_a_minute, served.packets);
+    }
+    let (Some(calmly), Some(took)) = (calm.took, crowd.took) else { panic!("some were never in") };
+    let useful = calm.packets.values().sum::<u64>() - calm.packets_a_minute * calmly / 60_000;
+    let (capacity, goodput) = (10.0 * 40.0 / useful as f64, 400.0 * 1_000.0 / took as f64);
+    println!("{goodput:.2} of {capacity:.2} joins a second");
+    assert!(goodput >= 0.8 * capacity, "{goodput:.2} of {capacity:.2} joins a second");
 }

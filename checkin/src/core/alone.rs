@@ -6,9 +6,10 @@
 
 use rollcall_bus::Outgoing;
 use rollcall_model::packet::{Assigned, Decision, JoinRequest, NodeSubscription, Packet};
-use rollcall_model::{Millis, NodeId, Now, Tick, route};
+use rollcall_model::{Millis, NodeId, Now, Tick, Turnaround, route};
 
-use super::{Checkin, Effect, Pending};
+use super::pending::Pending;
+use super::{Checkin, Effect};
 use crate::memory::Record;
 
 /// How long the zone may take to answer.
@@ -18,6 +19,8 @@ const HELD_UP: Millis = Millis(500);
 /// First pause before the zone is told again what was granted. Its queue keeps what it was told, so this only makes
 /// good what was lost.
 const FIRST_PAUSE: Millis = Millis(2_000);
+/// The same of a zone that is away, which may only have more to do than it can.
+const AWAY_PAUSE: Millis = Millis(30_000);
 /// Longest pause.
 const LAST_PAUSE: Millis = Millis(300_000);
 /// Most grants told again at one look.
@@ -28,13 +31,39 @@ const NEXT_ONES: Millis = Millis(100);
 /// When a granted join is told the zone again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Repeat {
+    /// When it was told first.
+    pub since: Tick,
+    /// When it was told last; never by this run of the service, should it be none.
+    asked: Option<Tick>,
     at: Tick,
     pause: Millis,
 }
 
 impl Repeat {
-    pub(super) const fn from(at: Tick) -> Self {
-        Self { at, pause: FIRST_PAUSE }
+    /// Of what a former run granted: it is told at once.
+    pub(super) const fn of_before() -> Self {
+        Self { since: Tick(0), asked: None, at: Tick(0), pause: FIRST_PAUSE }
+    }
+
+    /// Of what is told just now.
+    fn told(now: Tick) -> Self {
+        Self { since: now, asked: Some(now), at: now + FIRST_PAUSE, pause: FIRST_PAUSE }
+    }
+
+    /// It was told before the broker or the zone was away, and may be lost.
+    pub(super) const fn may_be_lost(&mut self) {
+        self.asked = None;
+    }
+
+    /// Its time has come: whether it is told again. What may wait its turn in the zone's queue is not.
+    fn is_told(&mut self, away: bool, turnaround: Turnaround, now: Tick) -> bool {
+        let least = if away { AWAY_PAUSE } else { FIRST_PAUSE };
+        let waits = self.asked.is_some_and(|asked| turnaround.may_wait(asked, least, now));
+        (self.at, self.pause) = (now + self.pause, Millis((self.pause.0 * 2).min(LAST_PAUSE.0)));
+        if !waits {
+            self.asked = Some(now);
+        }
+        !waits
     }
 }
 
@@ -71,16 +100,17 @@ impl Checkin {
     /// The zone said something: it is there.
     pub(super) fn zone_spoke(&mut self, now: Now) {
         self.contact.listening = now.tick;
+        self.turnaround.heard(now.tick);
         if !std::mem::take(&mut self.contact.away) {
             return;
         }
         tracing::info!("the zone answers again; {} joins granted meanwhile await its word", self.repeats.len());
         // Its queue has them already; only what was lost there is told again.
-        let again = Repeat::from(now.tick + FIRST_PAUSE);
+        let again = now.tick + FIRST_PAUSE;
         for repeat in self.repeats.values_mut() {
-            *repeat = again;
+            (repeat.at, repeat.pause) = (again, FIRST_PAUSE);
         }
-        self.look_at(again.at);
+        self.look_at(again);
     }
 
     pub(super) fn on_unroutable(&mut self, now: Now, routing_key: &str, effects: &mut Vec<Effect>) {
@@ -173,7 +203,7 @@ impl Checkin {
         self.save(Record::Granted(Box::new(request.clone())), effects);
         self.answer(now, node, instance, decision, effects);
         effects.push(Effect::Publish(self.granted_message(now, request)));
-        let repeat = Repeat::from(now.tick + FIRST_PAUSE);
+        let repeat = Repeat::told(now.tick);
         self.repeats.insert(node, repeat);
         self.look_at(repeat.at);
     }
@@ -190,9 +220,11 @@ impl Checkin {
         else {
             return false;
         };
-        let Some(known) = self.memory.known(node) else { return false };
         let request = request.clone();
-        let decision: Decision<Assigned> = self.assigned(&request, known.epoch);
+        // The zone may have given the node greater ones since: those of this run count, not another's.
+        let known = self.memory.known(node).filter(|known| known.instance == subscription.instance);
+        let Some(epoch) = known.map(|known| known.epoch).max(request.granted) else { return false };
+        let decision: Decision<Assigned> = self.assigned(&request, epoch);
         self.answer(now, node, subscription.instance, decision, effects);
         true
     }
@@ -206,8 +238,9 @@ impl Checkin {
             .take(AT_ONCE)
             .collect();
         for node in &due {
-            if let Some(repeat) = self.repeats.get_mut(node) {
-                *repeat = Repeat { at: now.tick + repeat.pause, pause: Millis((repeat.pause.0 * 2).min(LAST_PAUSE.0)) };
+            let (away, turnaround) = (self.contact.is_away(), self.turnaround);
+            if self.repeats.get_mut(node).is_some_and(|repeat| !repeat.is_told(away, turnaround, now.tick)) {
+                continue;
             }
             match self.memory.granted(*node).cloned() {
                 Some(request) => effects.push(Effect::Publish(self.granted_message(now, request))),

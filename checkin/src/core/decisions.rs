@@ -16,6 +16,11 @@ impl Checkin {
     pub(super) fn on_decision(&mut self, now: Now, decision: JoinDecision, effects: &mut Vec<Effect>) {
         self.zone_spoke(now);
         let JoinDecision { node, instance, decision } = decision;
+        let asked = self.pending.get(&node).filter(|pending| pending.instance() == instance);
+        let asked = asked.map(|pending| pending.since).or(self.repeats.get(&node).map(|repeat| repeat.since));
+        if let Some(since) = asked {
+            self.turnaround.answered(since, now.tick);
+        }
         match decision {
             Decision::Refused { reason, message } => {
                 self.on_refused(now, (node, instance), reason, message, effects);

@@ -2,14 +2,17 @@
 
 use rollcall_model::packet::{Ack, HelloRequest, Packet, Roster as RosterPacket, ZoneSubscriber};
 use rollcall_model::wire::txt::Hello;
-use rollcall_model::{Now, Tick, ZoneId, route};
+use rollcall_model::{Millis, Now, Tick, ZoneId, route};
 
 use super::presence::Arrivals;
-use super::{ACK_RETRY, Effect, Group, RECONNECT_GRACE, Roster, Token};
+use super::{ACK_RETRY, ACK_RETRY_MOST, Effect, Group, RECONNECT_GRACE, Roster, Token};
 
 impl Group {
     pub(super) fn on_link_up(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.linked = true;
+        if !std::mem::replace(&mut self.linked, true) {
+            self.ack_pause = ACK_RETRY;
+            self.arrivals.reset();
+        }
         self.excuse_all(now.tick, RECONNECT_GRACE);
         self.availability_held_up(now.tick);
         if self.zone.is_some() {
@@ -50,6 +53,7 @@ impl Group {
         // Not older than what is known, as was just seen.
         let _ = self.fence.heard(hello.zone, hello.generation);
         self.zone = Some((hello.zone, hello.generation));
+        self.ack_pause = ACK_RETRY;
         self.arrivals.reset();
         effects.push(Effect::Announce(self.ack(hello.zone, hello.generation)));
         // If the announcement is not heard (no multicast here), the broker carries the ACK a little later.
@@ -69,8 +73,8 @@ impl Group {
     }
 
     pub(super) fn send_ack_over_broker(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.next_ack = Some(now.tick + ACK_RETRY);
-        self.arrivals.reset();
+        self.next_ack = Some(now.tick + self.ack_pause);
+        self.ack_pause = Millis((self.ack_pause.0 * 2).min(ACK_RETRY_MOST.0));
         if let Some((zone, generation)) = self.zone {
             let ack = Packet::Ack(self.ack(zone, generation));
             let ack = self.sender.confirmed(now, route::DIRECT, route::JOINS.into(), ack);
@@ -147,7 +151,7 @@ impl Group {
             self.next_ack = Some(now.tick + ACK_RETRY);
             return;
         }
-        self.next_ack = None;
+        (self.next_ack, self.ack_pause) = (None, ACK_RETRY);
         self.roster.keep(now.tick, &self.named);
         self.match_availability(now.tick);
     }

@@ -10,7 +10,7 @@ use rollcall_model::{InstanceId, Millis, NodeId, Now, Purpose, Tick, Turnaround,
 use super::{Effect, Group, Token};
 
 /// An arrival the zone has not decided is sent again when the node calls again after this, and later if the zone takes its time.
-const ARRIVAL_RETRY: Millis = Millis(800);
+const ARRIVAL_RETRY: Millis = Millis(3_000);
 /// A stranger whose status packets come in, and a node in doubt, is asked to call at most this often.
 const ASK_PERIOD: Millis = Millis(2_000);
 /// Most arrivals waiting for the zone, and most strangers remembered.
@@ -27,7 +27,8 @@ pub(super) struct Arrivals {
 struct Waiting {
     presence: Presence,
     since: Tick,
-    asked: Tick,
+    /// When the zone was asked last and may have it still.
+    asked: Option<Tick>,
 }
 
 impl Arrivals {
@@ -35,14 +36,16 @@ impl Arrivals {
         self.waiting.len()
     }
 
-    /// Forgets who was not asked for again since.
+    /// Forgets who was not asked for again since, and waits no more.
     pub fn forget(&mut self, now: Tick, after: Millis) {
-        self.waiting.retain(|_, waiting| now.since(waiting.asked) < after);
+        let turnaround = self.turnaround;
+        self.waiting.retain(|_, waiting| turnaround.may_wait(waiting.asked.unwrap_or(waiting.since), after, now));
     }
 
     /// What was asked may be lost: the zone or the broker was away.
-    pub const fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.turnaround.reset();
+        self.waiting.values_mut().for_each(|waiting| waiting.asked = None);
     }
 
     /// Since when this run of the node waits.
@@ -52,13 +55,13 @@ impl Arrivals {
 
     /// Takes up who waits; whether the zone is to be asked.
     fn take(&mut self, now: Tick, presence: &Presence) -> bool {
-        let again = self.turnaround.again(ARRIVAL_RETRY);
         let before = self.waiting.get(&presence.node).filter(|waiting| waiting.presence.instance == presence.instance);
-        if before.is_some_and(|waiting| now.since(waiting.asked) < again) {
+        let asked = before.and_then(|waiting| waiting.asked);
+        if asked.is_some_and(|asked| self.turnaround.may_wait(asked, ARRIVAL_RETRY, now)) {
             return false;
         }
         let since = before.map_or(now, |waiting| waiting.since);
-        self.waiting.insert(presence.node, Waiting { presence: presence.clone(), since, asked: now });
+        self.waiting.insert(presence.node, Waiting { presence: presence.clone(), since, asked: Some(now) });
         true
     }
 }
@@ -99,7 +102,7 @@ impl Group {
         }
         let since = self.arrivals.since(node, instance);
         if let Some(since) = since {
-            self.arrivals.turnaround.answered(now.tick.since(since));
+            self.arrivals.turnaround.answered(since, now.tick);
         }
         match decision {
             Decision::Accepted(accepted) if since.is_some() => {

@@ -15,7 +15,7 @@ use super::emulator::Emulator;
 use super::fabric::Cable;
 use super::host::{CABLE, Host, PREFIX, run};
 use super::schedule::{Size, Target};
-use crate::stage::{Api, Broker, Daemon, Postgres, Site, free_tcp_port, rack_name, until};
+use crate::stage::{Api, Broker, Daemon, Postgres, Site, WallClock, free_tcp_port, rack_name, until};
 
 /// The hub's address.
 pub const HUB: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
@@ -30,6 +30,16 @@ pub struct Member {
     pub daemon: Daemon,
     /// Its host.
     pub host: Host,
+    /// The wall clock it sees.
+    pub clock: WallClock,
+}
+
+impl Member {
+    /// Starts a daemon on a host, with a clock of its own.
+    fn started(daemon: Daemon, host: Host, directory: &Path) -> Self {
+        let clock = WallClock::of(directory, daemon.name());
+        Self { daemon: clock.shown_to(daemon).started(), host, clock }
+    }
 }
 
 /// A running zone.
@@ -86,12 +96,12 @@ impl Bench {
             port += 1;
             let name = rack_name(rack);
             let on = host(&name, port, 1).await;
-            racks.push(Member { daemon: paper.rack(&name, &on).started(), host: on });
+            racks.push(Member::started(paper.rack(&name, &on), on, directory.path()));
             for number in 0..size.agents {
                 port += 1;
                 let index = rack * size.agents + number;
                 let on = host(&crate::stage::node_name(index), port, 10 + number).await;
-                agents.push(Member { daemon: paper.agent(index, &name, &on).started(), host: on });
+                agents.push(Member::started(paper.agent(index, &name, &on), on, directory.path()));
             }
         }
         let bench = Self { zone, checkin, racks, agents, broker, database, size, api, emulator, site, directory };

@@ -79,8 +79,9 @@ pub async fn begin(bench: &mut Bench, on: Target, fault: &Fault) {
                 daemon.pause();
             }
         }
+        (Target::Agent(index), Fault::Clock(hours)) => bench.agents[index].clock.moved(*hours),
         // Nobody draws these.
-        (_, Fault::Cable(_) | Fault::Alarm(_)) => {}
+        (_, Fault::Cable(_) | Fault::Alarm(_) | Fault::Clock(_)) => {}
     }
 }
 
@@ -90,6 +91,8 @@ pub async fn begin(bench: &mut Bench, on: Target, fault: &Fault) {
 /// When it cannot be started again.
 pub async fn end(bench: &mut Bench, on: Target, fault: &Fault) {
     match (on, fault) {
+        (Target::Agent(index), Fault::Clock(_)) => bench.agents[index].clock.moved(0),
+        (_, Fault::Clock(_)) => {}
         (_, Fault::Cable(_)) => lay(bench, on, Cable::default()).await,
         (Target::Broker, Fault::Kill) => bench.broker.restart().await,
         (Target::Broker, Fault::Pause) => bench.broker.resume(),

@@ -69,6 +69,8 @@ pub enum Fault {
     Pause,
     /// The broker's disk alarm, or its memory alarm.
     Alarm(Alarm),
+    /// Its wall clock jumps by so many hours, and back at the end.
+    Clock(i64),
 }
 
 /// What a broker runs short of.
@@ -88,6 +90,7 @@ impl fmt::Display for Fault {
             Self::Pause => f.write_str("paused"),
             Self::Alarm(Alarm::Disk) => f.write_str("disk alarm"),
             Self::Alarm(Alarm::Memory) => f.write_str("memory alarm"),
+            Self::Clock(hours) => write!(f, "clock {hours:+} h"),
         }
     }
 }
@@ -196,6 +199,7 @@ fn fault(chance: &mut SmallRng, on: Target) -> Fault {
         (Target::Database, _) | (Target::Broker, 0..25) => Fault::Kill,
         (Target::Broker, 25..55) => Fault::Alarm(Alarm::Disk),
         (Target::Broker, 55..70) => Fault::Alarm(Alarm::Memory),
+        (Target::Agent(_), 0..8) => Fault::Clock(if chance.random() { 1 } else { -1 }),
         (Target::Agent(_) | Target::Rack(_), 0..60) => Fault::Cable(cable(chance)),
         (Target::Agent(_) | Target::Rack(_), 60..80) | (Target::Zone | Target::Checkin, 0..60) => Fault::Kill,
         _ => Fault::Pause,
@@ -253,6 +257,7 @@ mod tests {
                 let has_a_cable = matches!(planned.on, Target::Rack(_) | Target::Agent(_));
                 prop_assert!(has_a_cable || !matches!(planned.fault, Fault::Cable(_)));
                 prop_assert!(planned.on == Target::Broker || !matches!(planned.fault, Fault::Alarm(_)));
+                prop_assert!(matches!(planned.on, Target::Agent(_)) || !matches!(planned.fault, Fault::Clock(_)));
             }
             prop_assert!(open.is_empty());
         }
@@ -264,8 +269,17 @@ mod tests {
         let text = schedule.to_string();
         assert!(text.starts_with("--seed 5 --seconds 3600 --racks 2 --agents 3\n"));
         let afflicted = ["zone:", "check-in:", "broker:", "database:", "rack-a:", "rack-b:", "sim-0000:", "sim-0005:"];
-        let faults =
-            ["killed", "paused", "disk alarm", "memory alarm", "cut", "up cut; down good", "up good; down cut"];
+        let faults = [
+            "killed",
+            "paused",
+            "disk alarm",
+            "memory alarm",
+            "clock +1 h",
+            "clock -1 h",
+            "cut",
+            "up cut; down good",
+            "up good; down cut",
+        ];
         let impaired = ["% lost", "% twice", "% overtaken", "% damaged", " bytes/s", "0 ms"];
         for word in afflicted.iter().chain(&faults).chain(&impaired) {
             assert!(text.contains(word), "nothing of {word} in\n{text}");

@@ -47,7 +47,7 @@ pub struct Bar {
     pub from: i64,
     /// Until when.
     pub to: i64,
-    /// `cable`, `kill`, `pause` or `alarm`.
+    /// `cable`, `kill`, `pause`, `alarm` or `clock`.
     pub kind: &'static str,
     /// In words.
     pub text: String,
@@ -70,6 +70,7 @@ const fn kind(fault: &Fault) -> &'static str {
         Fault::Kill => "kill",
         Fault::Pause => "pause",
         Fault::Alarm(_) => "alarm",
+        Fault::Clock(_) => "clock",
     }
 }
 

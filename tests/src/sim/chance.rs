@@ -24,6 +24,12 @@ pub(super) struct Rates {
     pub mishap_every: u64,
 }
 
+impl Rates {
+    /// Nothing goes wrong.
+    pub const NONE: Self =
+        Self { drop: 0.0, unconfirmed: 0.0, twice: 0.0, late: 0.0, unheard: 0.0, slip: 0.0, mishap_every: u64::MAX };
+}
+
 /// The dice.
 #[derive(Debug)]
 pub(super) struct Chance(SmallRng);

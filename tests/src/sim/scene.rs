@@ -19,6 +19,9 @@ use super::truth::{KINDS, NodeTruth, hardware};
 /// How many zone controllers there are.
 pub(super) const ZONES: usize = 2;
 
+/// How many nodes share three parts of an address.
+const HOSTS: usize = 200;
+
 /// How many there are of each kind.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scene {
@@ -206,8 +209,9 @@ impl Scene {
 
     /// Where a node is reached: in the range of its rack.
     pub fn address(node: &NodeTruth, number: usize) -> IpAddr {
-        let [rack, host] = [node.rack, number + 10].map(|part| u8::try_from(part).unwrap_or_default());
-        IpAddr::V4(Ipv4Addr::new(10, rack, 0, host))
+        let parts = [node.rack, number / HOSTS, number % HOSTS + 10];
+        let [rack, part, host] = parts.map(|part| u8::try_from(part).unwrap_or_default());
+        IpAddr::V4(Ipv4Addr::new(10, rack, part, host))
     }
 
     /// The process in this role.

@@ -85,6 +85,11 @@ impl Watch {
         self.saved = saved;
     }
 
+    /// How many nodes are saved as heard.
+    pub fn heard(&self) -> usize {
+        self.saved.nodes.iter().filter(|it| matches!(it.state, NodeState::Healthy | NodeState::Degraded)).count()
+    }
+
     /// An agent has this epoch.
     pub fn agent_has(&mut self, node: &NodeTruth, epoch: SessionEpoch) {
         let before = self.agents.insert(node.node(), epoch).unwrap_or_default();

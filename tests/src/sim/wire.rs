@@ -131,7 +131,8 @@ impl World {
             return;
         }
         let Some(&(_, consumer)) = process.consumers.iter().find(|(known, _)| *known == lane) else { return };
-        let batch = self.take(consumer);
+        let most = if pid == self.zone_pid() { self.toil.batch(BATCH) } else { BATCH };
+        let batch = self.take(consumer, most);
         if batch.is_empty() {
             return;
         }
@@ -146,14 +147,14 @@ impl World {
         }
         self.wake_consumers();
         // There may be more than one batch takes.
-        if self.processes[pid].is_running() && batch.len() == BATCH {
+        if self.processes[pid].is_running() && batch.len() == most {
             let life = self.processes[pid].life;
             self.soon(1, Happening::Deliver { pid, life, lane });
         }
     }
 
-    fn take(&mut self, consumer: ConsumerId) -> Vec<Delivery> {
-        std::iter::from_fn(|| self.broker.next(consumer)).take(BATCH).collect()
+    fn take(&mut self, consumer: ConsumerId, most: usize) -> Vec<Delivery> {
+        std::iter::from_fn(|| self.broker.next(consumer)).take(most).collect()
     }
 
     /// A process cannot handle what it was given: it is put aside, or dropped.

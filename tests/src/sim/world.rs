@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use super::agenda::Agenda;
 use super::chance::{Chance, Rates};
 use super::commands::Commands;
+use super::crowd::Toil;
 use super::daemons::lease::Office;
 use super::dns::Dns;
 use super::invariants::Violations;
@@ -131,6 +132,10 @@ pub struct World {
     pub(super) full_until: Vec<u64>,
     /// Until when the database answers nobody.
     pub(super) database_away_until: u64,
+    /// From when on everybody alive has had time to settle.
+    pub(super) settled_from: u64,
+    /// How long the acting zone controller works on what it was given.
+    pub(super) toil: Toil,
     /// What each zone controller knows of its lease.
     pub(super) offices: Vec<Office>,
     pub(super) commands: Commands,
@@ -143,6 +148,17 @@ impl World {
     /// When there is no memory for a database or a runtime.
     #[must_use]
     pub fn new(seed: u64, keep: Keep, planted: Option<Bug>) -> Self {
+        let mut chance = Chance::of_seed(seed);
+        let rates = chance.rates();
+        let scene = Scene::draw(&mut chance);
+        let mut world = Self::of_scene(seed, keep, scene, chance, rates);
+        world.planted = planted;
+        world.set_out();
+        world
+    }
+
+    /// A scene in which nothing is to happen yet.
+    pub(super) fn of_scene(seed: u64, keep: Keep, scene: Scene, mut chance: Chance, rates: Rates) -> Self {
         let runtime = match tokio::runtime::Builder::new_current_thread().build() {
             Ok(runtime) => runtime,
             Err(error) => panic!("no runtime: {error}"),
@@ -151,17 +167,14 @@ impl World {
             Ok(store) => store,
             Err(error) => panic!("no store: {error}"),
         };
-        let mut chance = Chance::of_seed(seed);
-        let rates = chance.rates();
-        let scene = Scene::draw(&mut chance);
         let nodes = scene.nodes(&mut chance);
         let mut broker = Broker::new();
         let processes = scene.processes(&nodes);
         let wires = processes.iter().map(|it| broker.connect(&scene.principal(it.role, &nodes))).collect();
         let liar = broker.connect(&liar());
-        let mut world = Self {
+        Self {
             seed,
-            planted,
+            planted: None,
             agenda: Agenda::default(),
             chance,
             rates,
@@ -179,15 +192,15 @@ impl World {
             spools: vec![BTreeMap::new(); scene.racks],
             full_until: vec![0; scene.racks],
             database_away_until: 0,
+            toil: Toil::default(),
+            settled_from: SETTLED,
             offices: (0..ZONES).map(|number| Office::new(number, &store)).collect(),
             commands: Commands::default(),
             scene,
             nodes,
             store,
             runtime,
-        };
-        world.set_out();
-        world
+        }
     }
 
     fn set_out(&mut self) {
@@ -241,7 +254,7 @@ impl World {
     }
 
     pub(super) fn is_settled(&self) -> bool {
-        self.now() >= SETTLED
+        self.now() >= self.settled_from
     }
 
     pub(super) fn soon(&mut self, after: u64, happening: Happening) {
@@ -260,7 +273,7 @@ impl World {
         self.processes[pid].now(self.now())
     }
 
-    fn happen(&mut self, happening: Happening) {
+    pub(super) fn happen(&mut self, happening: Happening) {
         let Some(happening) = self.unless_paused(happening) else { return };
         match happening {
             Happening::Deadline { pid, at, .. } => self.deadline(pid, at),

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use tokio::time::timeout;
 
 use super::token::Wish;
-use super::{Holds, PATIENCE, Process, program, until};
+use super::{Holds, PATIENCE, Process, previous, program, until};
 
 /// An orderly end takes no longer.
 const END: Duration = Duration::from_secs(15);
@@ -19,6 +19,7 @@ const LAST_LINES: usize = 25;
 pub struct Daemon {
     name: String,
     program: &'static str,
+    of_before: bool,
     config: PathBuf,
     log: PathBuf,
     environment: Vec<(String, String)>,
@@ -41,6 +42,7 @@ impl Daemon {
         Self {
             name: name.to_owned(),
             program,
+            of_before: false,
             config: path,
             log,
             environment: vec![],
@@ -84,6 +86,18 @@ impl Daemon {
         self
     }
 
+    /// From its next start on it is the program of the previous version.
+    #[must_use]
+    pub const fn of_before(mut self) -> Self {
+        self.becomes(true);
+        self
+    }
+
+    /// From its next start on it is the program of the previous version, or again of this one.
+    pub const fn becomes(&mut self, of_before: bool) {
+        self.of_before = of_before;
+    }
+
     /// Starts it.
     ///
     /// # Panics
@@ -93,7 +107,8 @@ impl Daemon {
             wish.fulfil();
         }
         let mut line = self.through.clone();
-        line.push(program(self.program).display().to_string());
+        let program = if self.of_before { previous(self.program) } else { program(self.program) };
+        line.push(program.display().to_string());
         line.extend(["--config".to_owned(), self.config.display().to_string()]);
         self.process = Some(Process::start(&line, &self.environment, &self.log));
     }

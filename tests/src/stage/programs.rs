@@ -26,6 +26,18 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
+/// Path of the same program of the previous version, as `scripts/previous` built it.
+///
+/// # Panics
+/// When it was not built.
+#[must_use]
+pub fn previous(name: &str) -> PathBuf {
+    let target = target_directory();
+    let path = target.with_file_name("previous").join("bin").join(name);
+    assert!(path.exists(), "{} is missing: `make upgrades` builds it", path.display());
+    path
+}
+
 /// `target/debug`, where `target/debug/deps/e2e-…` is this program.
 fn target_directory() -> PathBuf {
     let me = std::env::current_exe().expect("the path of this program");

@@ -1,32 +1,7 @@
 //! Actions: carried out once, whatever is repeated or restarted, and only where owner and policy allow them.
 
-use std::path::Path;
-
-use rollcall_tests::stage::{Brokers, PATIENCE, Stage, until};
-use serde_json::{Value, json};
-
-/// How often the drain command ran.
-pub fn runs(file: &Path) -> usize {
-    std::fs::read_to_string(file).unwrap_or_default().lines().count()
-}
-
-pub async fn ordered(stage: &Stage, action: Value) -> String {
-    let (code, answer) =
-        stage.api().command("POST", "/v1/actions", json!({ "node": "real", "action": action, "deadline_s": 30 })).await;
-    assert!((200..300).contains(&code), "{code} {answer}");
-    answer["action_id"].as_str().expect("an action id").to_owned()
-}
-
-/// Waits until an order is final; how it ended, and what was said.
-pub async fn ended(stage: &Stage, action: &str) -> (String, String) {
-    let query = format!("SELECT state, message FROM v_actions WHERE action_id = '{action}'");
-    until(format!("the action {action} to end"), PATIENCE, async || {
-        let rows = stage.api().sql(&query).await.ok()?;
-        let (state, message) = (rows.first()?[0].as_str()?.to_owned(), rows[0][1].as_str().unwrap_or("").to_owned());
-        (!matches!(state.as_str(), "ordered" | "running")).then_some((state, message))
-    })
-    .await
-}
+use rollcall_tests::stage::{Brokers, PATIENCE, Stage, runs, until};
+use serde_json::json;
 
 pub async fn an_action_takes_effect_once_however_often_it_comes(brokers: &Brokers) {
     let stage = Stage::new(brokers.main().await).await;
@@ -46,12 +21,12 @@ pub async fn an_action_takes_effect_once_however_often_it_comes(brokers: &Broker
         (stage.api().number("SELECT policy_version FROM v_nodes WHERE name = 'real'").await == Ok(1)).then_some(())
     })
     .await;
-    let action = ordered(&stage, json!({ "kind": "drain" })).await;
-    let (state, message) = ended(&stage, &action).await;
+    let action = stage.ordered(json!({ "kind": "drain" })).await;
+    let (state, message) = stage.ended(&action).await;
     assert_eq!((state.as_str(), runs(&file)), ("done", 1), "{message}");
     // The owner did not switch this one on.
-    let reboot = ordered(&stage, json!({ "kind": "reboot" })).await;
-    assert_eq!(ended(&stage, &reboot).await.0, "refused");
+    let reboot = stage.ordered(json!({ "kind": "reboot" })).await;
+    assert_eq!(stage.ended(&reboot).await.0, "refused");
     // The same order again, as a broker that was killed might deliver it; and again to the agent's next run.
     let id = async |query: &str| stage.api().rows(query).await[0][0].as_str().expect("an id").to_owned();
     let node = id("SELECT node_id FROM v_nodes WHERE name = 'real'").await;
@@ -74,8 +49,8 @@ pub async fn an_action_takes_effect_once_however_often_it_comes(brokers: &Broker
     .await;
     assert!(outsider.publish("rollcall.direct", &format!("inbox.node.{node}"), "action_order", &bytes).await);
     // A later order is carried out after whatever came before it.
-    let later = ordered(&stage, json!({ "kind": "drain" })).await;
-    let (state, message) = ended(&stage, &later).await;
+    let later = stage.ordered(json!({ "kind": "drain" })).await;
+    let (state, message) = stage.ended(&later).await;
     assert_eq!((state.as_str(), runs(&file)), ("done", 2), "{message}");
     fleet.assert_alive();
 }

@@ -5,12 +5,11 @@
 use std::time::Duration;
 
 use rollcall_tests::stage::{
-    Broker, Brokers, Daemon, Fleet, Holds, Outsider, PATIENCE, Stage, free_tcp_port, node_name, now, until,
+    Broker, Brokers, Daemon, Fleet, Holds, Outsider, PATIENCE, Stage, free_tcp_port, node_name, now, runs, until,
 };
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::actions::{ended, runs};
 use crate::monitoring::{LISTEN, page_at, value};
 use crate::trust::distrusted;
 
@@ -248,7 +247,7 @@ async fn while_alarmed(watched: &Watched, before: &[(String, Holds)]) {
 async fn drained_after(watched: &Watched, action: &str, change: i64) {
     let Watched { stage, fleet, rack, drained } = watched;
     let over = Instant::now();
-    let (state, message) = ended(stage, action).await;
+    let (state, message) = stage.ended(action).await;
     assert_eq!((state.as_str(), runs(drained)), ("done", 1), "{message}");
     println!("    the outcome was with the zone {} ms after the alarm", over.elapsed().as_millis());
     until("the rack's disk to be empty", PATIENCE, async || {

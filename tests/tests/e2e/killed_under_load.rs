@@ -4,33 +4,16 @@
 
 use std::time::Duration;
 
-use rollcall_tests::stage::{Api, Brokers, Fleet, PATIENCE, Stage, until};
+use rollcall_tests::stage::{Brokers, Fleet, PATIENCE, Stage, every_order_ends, order_all_the_while, runs, until};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
-
-use crate::actions::{ended, ordered, runs};
-use crate::spool_full::{draining, obeys};
-
-const OPEN: &str = "SELECT COUNT(*) FROM v_actions WHERE state IN ('ordered', 'running')";
-
-/// Orders one drain after the other, of a zone that may be away.
-async fn order_all_the_while(api: &Api, stop: watch::Receiver<bool>) {
-    let order = json!({ "node": "real", "action": { "kind": "drain" }, "deadline_s": 120 });
-    while !*stop.borrow() {
-        // One that is not answered may be saved all the same; what counts is what is saved.
-        if matches!(api.try_command("POST", "/v1/actions", order.clone()).await, Ok((200..300, _))) {
-            until("the action to end", PATIENCE * 2, async || (api.number(OPEN).await == Ok(0)).then_some(())).await;
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-}
 
 pub async fn controllers_killed_under_load_leave_one_row_and_one_effect(brokers: &Brokers) {
     let stage = Stage::new(brokers.main().await).await;
     let drained = stage.directory().join("drained");
     let command = format!("echo drained >> {}", drained.display());
-    let mut fleet = draining(&stage, stage.zone_with_security(), stage.rack("rack-a"), &command).await;
+    let mut fleet = stage.draining(stage.zone_with_security(), stage.rack("rack-a"), &command).await;
     let (epochs, change) = (stage.api().epochs().await, stage.api().latest_change().await);
     let speaker = stage.speaker("rack-a").await;
     let (stop, stopped) = watch::channel(false);
@@ -48,7 +31,7 @@ pub async fn controllers_killed_under_load_leave_one_row_and_one_effect(brokers:
         stop.send_replace(true);
     };
     tokio::join!(order_all_the_while(stage.api(), stopped), killing);
-    until("every order to be final", PATIENCE, async || (stage.api().number(OPEN).await == Ok(0)).then_some(())).await;
+    every_order_ends(stage.api()).await;
     let (confirmed, repeated) = speaker.all_there(stage.api()).await;
     let states = stage.api().rows("SELECT state, COUNT(*) FROM v_actions GROUP BY state").await;
     println!(
@@ -68,7 +51,7 @@ async fn begun(file: &std::path::Path, times: usize) {
 }
 
 async fn ends(stage: &Stage, action: &str, state: &str, part: &str) {
-    let (found, message) = ended(stage, action).await;
+    let (found, message) = stage.ended(action).await;
     assert!(found == state && message.contains(part), "{found}: {message}");
 }
 
@@ -84,10 +67,10 @@ pub async fn who_is_asked_to_end_in_the_middle_of_an_action_finishes_it_or_hands
     let stage = Stage::new(brokers.main().await).await;
     let [begins, done] = ["begins", "done"].map(|name| stage.directory().join(name));
     let command = format!("echo begins >> {}; sleep 3; echo done >> {}", begins.display(), done.display());
-    let mut fleet: Fleet = draining(&stage, stage.zone(), stage.rack("rack-a"), &command).await;
+    let mut fleet: Fleet = stage.draining(stage.zone(), stage.rack("rack-a"), &command).await;
     let drain = || json!({ "kind": "drain" });
     // The controllers: the action goes on, and what became of it is told when they are back.
-    let action = ordered(&stage, drain()).await;
+    let action = stage.ordered(drain()).await;
     begun(&begins, 1).await;
     in_order("the group controller", &fleet.racks[0]).await;
     in_order("the zone controller", &fleet.zone).await;
@@ -97,7 +80,7 @@ pub async fn who_is_asked_to_end_in_the_middle_of_an_action_finishes_it_or_hands
     ends(&stage, &action, "done", "").await;
     assert_eq!((runs(&begins), runs(&done)), (1, 1));
     // The agent: it is handed back as not done, and never done again.
-    let action = ordered(&stage, drain()).await;
+    let action = stage.ordered(drain()).await;
     begun(&begins, 2).await;
     let asked = Instant::now();
     in_order("the agent", &fleet.agents[2]).await;
@@ -105,8 +88,8 @@ pub async fn who_is_asked_to_end_in_the_middle_of_an_action_finishes_it_or_hands
     println!("    handed back {} ms after SIGTERM", asked.elapsed().as_millis());
     fleet.agents[2].start();
     until("the next session", PATIENCE, async || (stage.api().epochs().await["real"] == 2).then_some(())).await;
-    obeys(&stage).await;
-    let action = ordered(&stage, drain()).await;
+    stage.obeys().await;
+    let action = stage.ordered(drain()).await;
     ends(&stage, &action, "done", "").await;
     assert_eq!((runs(&begins), runs(&done)), (3, 2), "what was handed back is not done again");
     let (_, overview) = stage.api().command("GET", "/v1/nodes/real", Value::Null).await;

@@ -1,11 +1,10 @@
 //! The disks that daemons keep their own words on are full: an agent's journal, a rack's spool.
 #![allow(clippy::print_stdout, reason = "what was measured is a test's output")]
 
-use rollcall_tests::stage::{Brokers, Daemon, Fleet, PATIENCE, Stage, Tmpfs, free_tcp_port, until};
+use rollcall_tests::stage::{Brokers, PATIENCE, Stage, Tmpfs, free_tcp_port, runs, until};
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::actions::{ended, ordered, runs};
 use crate::monitoring::{LISTEN, page_at, value};
 use crate::trust::distrusted;
 
@@ -20,29 +19,6 @@ async fn is(port: u16, sample: &str, expected: f64) {
     .await;
 }
 
-/// The real agent of this machine with a drain command, beside two simulated ones; its policy is obeyed.
-pub async fn draining(stage: &Stage, zone: Daemon, rack: Daemon, command: &str) -> Fleet {
-    let tables = format!("[actions]\ndrain_command = [\"/bin/sh\", \"-c\", {command:?}]");
-    let zone = zone.started();
-    let racks = vec![rack.started()];
-    let mut agents: Vec<Daemon> = (0..2).map(|index| stage.agent(index, "rack-a").started()).collect();
-    agents.push(stage.real_agent("rack-a", "", &tables).started());
-    let fleet = Fleet { racks, agents, checkin: stage.checkin().started(), zone };
-    stage.all_in(3).await;
-    let (code, answer) = stage.api().set_policy("[actions]\nallowed = [\"drain\"]\n").await;
-    assert_eq!(code, 200, "{answer}");
-    obeys(stage).await;
-    fleet
-}
-
-/// Waits until the real node obeys the policy.
-pub async fn obeys(stage: &Stage) {
-    until("the node to obey", PATIENCE, async || {
-        (stage.api().number("SELECT policy_version FROM v_nodes WHERE name = 'real'").await == Ok(1)).then_some(())
-    })
-    .await;
-}
-
 pub async fn nothing_is_done_that_the_journal_cannot_take_and_a_word_that_the_spool_cannot_take_still_arrives(
     brokers: &Brokers,
 ) {
@@ -52,18 +28,18 @@ pub async fn nothing_is_done_that_the_journal_cannot_take_and_a_word_that_the_sp
     let drained = stage.directory().join("drained");
     let rack = stage.rack("rack-a").with(LISTEN, &format!("127.0.0.1:{port}"));
     let command = format!("echo drained >> {}", drained.display());
-    let fleet = draining(&stage, stage.zone_with_security(), rack, &command).await;
+    let fleet = stage.draining(stage.zone_with_security(), rack, &command).await;
     let change = stage.api().latest_change().await;
 
     // The agent: it says why, does nothing, and goes on when there is room.
     journal.fill();
-    let refused = ordered(&stage, json!({ "kind": "drain" })).await;
-    let (state, message) = ended(&stage, &refused).await;
+    let refused = stage.ordered(json!({ "kind": "drain" })).await;
+    let (state, message) = stage.ended(&refused).await;
     assert_eq!((state.as_str(), runs(&drained)), ("failed", 0), "{message}");
     assert!(message.contains("cannot be written to the journal"), "{message}");
     journal.empty();
-    let done = ordered(&stage, json!({ "kind": "drain" })).await;
-    let (state, message) = ended(&stage, &done).await;
+    let done = stage.ordered(json!({ "kind": "drain" })).await;
+    let (state, message) = stage.ended(&done).await;
     assert_eq!((state.as_str(), runs(&drained)), ("done", 1), "{message}");
 
     // The rack: its word has no room on disk while the broker is away. That is said, and the word is kept in memory.

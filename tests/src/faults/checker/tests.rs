@@ -145,6 +145,7 @@ fn a_node_is_told_down_for_what_was_done_to_it_and_nothing_else() {
         (Target::Agent(0), cable(Impairment::loss(16)), 5_000, true),
         (Target::Agent(0), cable(Impairment::loss(17)), 5_000, false),
         (Target::Agent(0), Fault::Cable(Cable { up: Impairment::loss(30), down: Impairment::default() }), 5_000, true),
+        (Target::Agent(0), Fault::Clock(-1), 5_000, true),
         // Others' faults blame nobody.
         (Target::Agent(1), Fault::Kill, 5_000, true),
         (Target::Rack(0), cable(Impairment::cut()), 5_000, true),

@@ -161,6 +161,9 @@ impl World {
         if self.now() < self.database_away_until {
             return Err(self.database_away_until);
         }
+        if self.now() < self.toil.until {
+            return Err(self.toil.until);
+        }
         let acting = |world: &Self, number: usize| {
             let tick = world.now_of(world.scene.pid(Role::Zone(number))).tick;
             let holder = world.offices[number].holder.as_ref();

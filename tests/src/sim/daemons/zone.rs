@@ -54,6 +54,7 @@ impl World {
 
     pub(in crate::sim) fn zone_delivered(&mut self, pid: Pid, batch: &[Delivery]) {
         let (mut effects, mut parked) = (Vec::new(), Vec::new());
+        self.toil.is_given(self.agenda.now(), batch);
         for (place, delivery) in batch.iter().enumerate() {
             let event = match packet_of(delivery, !self.has(Bug::BelievesEverybody)) {
                 Ok(envelope) => {

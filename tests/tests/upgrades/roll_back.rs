@@ -1,0 +1,78 @@
+//! What docs/operations.md says of the way back: racks and agents by their packages alone, a zone by the backup of before.
+
+use rollcall_tests::stage::{Brokers, Daemon, Stage, previous};
+use tokio::time::Instant;
+
+use crate::load::{AGENTS, REAL, Zone, replaced, session_after};
+
+pub async fn racks_and_agents_go_back_to_the_previous_version_under_load(brokers: &Brokers) {
+    let mut zone = Zone::started(Stage::new(brokers.main().await).await, false).await;
+    zone.acts().await;
+    let (change, known) = (zone.stage.api().latest_change().await, zone.identities().await);
+    zone.under_load(1, async |zone| {
+        for index in 0..AGENTS {
+            let since = Instant::now();
+            let name = zone.fleet.agents[index].name().to_owned();
+            let epoch = zone.stage.api().epochs().await[&name];
+            replaced(&mut zone.fleet.agents[index], true).await;
+            session_after(zone.stage.api(), &name, epoch).await;
+            zone.whole(&name, since).await;
+        }
+        zone.misses(0).await;
+        for index in 0..2 {
+            zone.replaces_rack(index, true).await;
+        }
+        let since = Instant::now();
+        replaced(&mut zone.fleet.checkin, true).await;
+        zone.whole("the check-in service", since).await;
+        zone.misses(1).await;
+        zone.stage.obeys().await;
+    })
+    .await;
+    zone.acts().await;
+    assert_eq!(zone.identities().await, known, "the same nodes in the same groups");
+    zone.blames_only(&["sim-0000", "sim-0001"], change).await;
+}
+
+/// Runs the previous version's command on the zone's database.
+fn database(stage: &Stage, arguments: &[&str]) {
+    let at = format!("sqlite:{}", stage.directory().join("zone.db").display());
+    let done = std::process::Command::new(previous("rollcall"))
+        .arg("db")
+        .args(arguments)
+        .args(["--database", &at])
+        .current_dir(stage.directory())
+        .output()
+        .expect("the command runs");
+    assert!(done.status.success(), "rollcall db {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+async fn ends(daemon: &Daemon) {
+    let status = daemon.terminate().await;
+    assert!(status.success(), "{}: {status}", daemon.name());
+}
+
+pub async fn a_zone_goes_back_to_the_backup_of_before(brokers: &Brokers) {
+    let mut zone = Zone::started(Stage::new(brokers.main().await).await, true).await;
+    zone.acts().await;
+    database(&zone.stage, &["backup", "before.bak"]);
+    let known = zone.identities().await;
+
+    let since = Instant::now();
+    replaced(&mut zone.fleet.zone, false).await;
+    zone.whole("the zone controller of this version", since).await;
+    // What happens after the backup: sessions end and begin, an action is carried out.
+    zone.misses(1).await;
+    zone.acts().await;
+
+    let since = Instant::now();
+    ends(&zone.fleet.zone).await;
+    database(&zone.stage, &["restore", "before.bak", "--replace"]);
+    zone.fleet.zone.becomes(true);
+    zone.fleet.zone.start();
+    zone.whole("the zone controller of before, with its backup", since).await;
+    assert_eq!(zone.identities().await, known, "the same nodes in the same groups");
+    zone.misses(0).await;
+    zone.acts().await;
+    zone.misses(REAL - 1).await;
+}
