@@ -35,8 +35,10 @@ use self::patience::Patience;
 use self::slots::{Slot, Slots};
 use super::notices::Notices;
 
-/// Time for a TLS handshake, waiting for a place included.
+/// Time for a TLS handshake, and for the first byte of one.
 const HANDSHAKE: Duration = Duration::from_secs(5);
+/// Time to wait for a place: those who came before may be silent, and take theirs twice over.
+const PLACE: Duration = Duration::from_secs(12);
 /// Handshakes at once.
 const HANDSHAKES: usize = 64;
 /// Time to send the head of a request, and to keep a connection without asking anything.
@@ -124,16 +126,15 @@ async fn connection(door: Arc<Door>, stream: TcpStream, address: SocketAddr, _sl
     let Some(config) = door.tls.clone() else {
         return talk(&door, stream, Peer { address, tls: false, chain: Arc::new([]) }).await;
     };
-    match timeout(HANDSHAKE, shake_hands(&door, stream, config)).await {
-        Ok(Ok(Some(stream))) => {
+    match shake_hands(&door, stream, config).await {
+        Ok(Some(stream)) => {
             let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
             let chain = chain.iter().map(|certificate| certificate.clone().into_owned()).collect();
             talk(&door, stream, Peer { address, tls: true, chain }).await;
         }
         // Somebody only looked whether the port is open.
-        Ok(Ok(None)) => {}
-        Ok(Err(why)) => door.notices.turned_away(address.ip(), &why),
-        Err(_) => door.notices.turned_away(address.ip(), "no handshake in time"),
+        Ok(None) => {}
+        Err(why) => door.notices.turned_away(address.ip(), &why),
     }
 }
 
@@ -143,17 +144,22 @@ async fn shake_hands(
     stream: TcpStream,
     config: Arc<ServerConfig>,
 ) -> Result<Option<TlsStream<TcpStream>>, String> {
+    let late = |_| "no handshake in time".to_owned();
     let mut first = [0];
-    if stream.peek(&mut first).await.map_err(|error| error.to_string())? == 0 {
+    let peeked = timeout(HANDSHAKE, stream.peek(&mut first)).await.map_err(late)?;
+    if peeked.map_err(|error| error.to_string())? == 0 {
         return Ok(None);
     }
     if first[0].is_ascii_alphabetic() {
-        tell_plain(stream).await;
+        timeout(HANDSHAKE, tell_plain(stream)).await.map_err(late)?;
         return Err("it speaks plain HTTP".into());
     }
-    let _place = door.handshakes.acquire().await.map_err(|error| error.to_string())?;
+    // Whoever waited for others has all the time for itself.
+    let place = timeout(PLACE, door.handshakes.acquire()).await.map_err(late)?;
+    let _place = place.map_err(|error| error.to_string())?;
     // An expired or foreign certificate is told here, and to the peer by an alert.
-    TlsAcceptor::from(config).accept(stream).await.map(Some).map_err(|error| error.to_string())
+    let shaken = timeout(HANDSHAKE, TlsAcceptor::from(config).accept(stream)).await.map_err(late)?;
+    shaken.map(Some).map_err(|error| error.to_string())
 }
 
 /// Somebody speaks HTTP without TLS: a helpful word, and no more.
