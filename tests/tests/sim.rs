@@ -168,6 +168,7 @@ fn every_planted_bug_is_caught() {
     let one = std::env::var("ROLLCALL_SIM_BUG").ok();
     let bugs = BUGS.iter().filter(|planted| one.as_ref().is_none_or(|name| *name == format!("{:?}", planted.bug)));
     let found: Vec<_> = bugs.map(caught).collect();
+    assert!(!found.is_empty(), "ROLLCALL_SIM_BUG names no planted bug: {one:?}");
     println!("{:<24} {:<34} {:>3}", "planted", "caught by", "seeds");
     found.iter().flatten().for_each(|line| println!("{line}"));
     let missed: Vec<_> = found.iter().filter_map(|it| it.as_ref().err()).collect();

@@ -41,8 +41,19 @@ impl Zone {
         Self { stage, fleet, drained }
     }
 
+    /// Does something under load, by which agents of these names are killed: whoever they are, the zone does what it is told before and after, every
+    /// node stays who and where it is, and nobody else is blamed.
+    pub async fn stays_itself(&mut self, killed: &[&str], steps: impl AsyncFnOnce(&mut Self)) {
+        self.acts().await;
+        let (change, known) = (self.stage.api().latest_change().await, self.identities().await);
+        self.under_load(1, steps).await;
+        self.acts().await;
+        assert_eq!(self.identities().await, known, "the same nodes in the same groups");
+        self.blames_only(killed, change).await;
+    }
+
     /// Does something while words are said and orders are given, and checks what has become of them.
-    pub async fn under_load(&mut self, ended_agents: usize, steps: impl AsyncFnOnce(&mut Self)) {
+    async fn under_load(&mut self, ended_agents: usize, steps: impl AsyncFnOnce(&mut Self)) {
         let speaker = self.stage.speaker("rack-a").await;
         let (stop, stopped) = watch::channel(false);
         let api: Api = self.stage.api().clone();
@@ -80,6 +91,28 @@ impl Zone {
         println!("    {what}: everybody in after {} ms", since.elapsed().as_millis());
     }
 
+    /// Replaces these agents, each of which begins another session.
+    pub async fn replaces_agents(&mut self, which: impl IntoIterator<Item = usize>, of_before: bool) {
+        for index in which {
+            let since = Instant::now();
+            let name = self.fleet.agents[index].name().to_owned();
+            let epoch = self.stage.api().epochs().await[&name];
+            replaced(&mut self.fleet.agents[index], of_before).await;
+            until(format!("the next session of {name}"), PATIENCE, async || {
+                (self.stage.api().epochs().await[&name] > epoch).then_some(())
+            })
+            .await;
+            self.whole(&name, since).await;
+        }
+    }
+
+    /// Replaces the check-in service.
+    pub async fn replaces_checkin(&mut self, of_before: bool) {
+        let since = Instant::now();
+        replaced(&mut self.fleet.checkin, of_before).await;
+        self.whole("the check-in service", since).await;
+    }
+
     /// Replaces the controller of a rack, which becomes a member of the zone anew.
     pub async fn replaces_rack(&mut self, index: usize, of_before: bool) {
         let (since, name) = (Instant::now(), rack_name(index));
@@ -113,7 +146,7 @@ impl Zone {
     }
 
     /// Nobody but these was said to be down, suspect or unknown since.
-    pub async fn blames_only(&self, killed: &[&str], change: i64) {
+    async fn blames_only(&self, killed: &[&str], change: i64) {
         let mut blamed = self.stage.api().blamed_since(change).await;
         blamed.retain(|row| !killed.contains(&row[0].as_str().unwrap_or_default()));
         assert!(blamed.is_empty(), "blamed for nothing: {blamed:?}");
@@ -134,10 +167,4 @@ pub async fn replaced(daemon: &mut Daemon, of_before: bool) {
     assert!(asked.elapsed() < Duration::from_secs(10), "{} takes longer to end than promised", daemon.name());
     daemon.becomes(of_before);
     daemon.start();
-}
-
-/// Waits until an agent has begun a later session than this one.
-pub async fn session_after(api: &Api, node: &str, epoch: i64) {
-    until(format!("the next session of {node}"), PATIENCE, async || (api.epochs().await[node] > epoch).then_some(()))
-        .await;
 }

@@ -3,35 +3,20 @@
 use rollcall_tests::stage::{Brokers, Daemon, Stage, previous};
 use tokio::time::Instant;
 
-use crate::load::{AGENTS, REAL, Zone, replaced, session_after};
+use crate::load::{AGENTS, REAL, Zone, replaced};
 
 pub async fn racks_and_agents_go_back_to_the_previous_version_under_load(brokers: &Brokers) {
     let mut zone = Zone::started(Stage::new(brokers.main().await).await, false).await;
-    zone.acts().await;
-    let (change, known) = (zone.stage.api().latest_change().await, zone.identities().await);
-    zone.under_load(1, async |zone| {
-        for index in 0..AGENTS {
-            let since = Instant::now();
-            let name = zone.fleet.agents[index].name().to_owned();
-            let epoch = zone.stage.api().epochs().await[&name];
-            replaced(&mut zone.fleet.agents[index], true).await;
-            session_after(zone.stage.api(), &name, epoch).await;
-            zone.whole(&name, since).await;
-        }
+    zone.stays_itself(&["sim-0000", "sim-0001"], async |zone| {
+        zone.replaces_agents(0..AGENTS, true).await;
         zone.misses(0).await;
-        for index in 0..2 {
-            zone.replaces_rack(index, true).await;
-        }
-        let since = Instant::now();
-        replaced(&mut zone.fleet.checkin, true).await;
-        zone.whole("the check-in service", since).await;
+        zone.replaces_rack(0, true).await;
+        zone.replaces_rack(1, true).await;
+        zone.replaces_checkin(true).await;
         zone.misses(1).await;
         zone.stage.obeys().await;
     })
     .await;
-    zone.acts().await;
-    assert_eq!(zone.identities().await, known, "the same nodes in the same groups");
-    zone.blames_only(&["sim-0000", "sim-0001"], change).await;
 }
 
 /// Runs the previous version's command on the zone's database.
