@@ -269,13 +269,24 @@ impl Stage {
     }
 
     /// Waits until a node's state is this one.
+    ///
+    /// # Panics
+    /// When it is not in time; tells what it was meanwhile.
     pub async fn state_is(&self, node: &str, state: &str) {
-        let query = format!("SELECT state FROM v_nodes WHERE name = '{node}'");
-        until(format!("{node} to be {state}"), PATIENCE, async || {
-            let rows = self.api.sql(&query).await.ok()?;
-            (rows.first()?.first()?.as_str()? == state).then_some(())
-        })
-        .await;
+        // What it is now, and what it was, newest first.
+        let query = format!(
+            "SELECT n.state, h.at, h.state, h.cause FROM v_nodes n LEFT JOIN v_health_history h ON h.node = n.name \
+             WHERE n.name = '{node}' ORDER BY h.history_id DESC LIMIT 8"
+        );
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let known = self.api.sql(&query).await;
+            if known.as_ref().is_ok_and(|rows| rows.first().is_some_and(|row| row[0] == state)) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "waited in vain for {node} to be {state}: {known:?}");
+            sleep(LOOK).await;
+        }
     }
 }
 

@@ -9,8 +9,9 @@
 //!        └── its connection closed ───────────┘ ── not back within RETURN ──▶ down
 //! ```
 //!
-//! While the rack lies in darkness, who is unknown stays unknown: the broker closes connections that are silent, too, so that its word
-//! says no more than the silence did. When the darkness ends, all get time to come back first.
+//! The broker closes connections that are silent, too: its word of one that was overdue already says no more than the silence did, so
+//! that such a node is silent and not closed, and while the rack lies in darkness, who is unknown stays unknown. When the darkness ends,
+//! all get time to come back first.
 //!
 //! A stalled observer blames nobody. [`Floor`] is the moment from which silence counts: it is raised when
 //! this process was paused, lost its link, or has just started; a node that is back since then is judged by its
@@ -86,6 +87,14 @@ impl Voice {
         let unbroken_from = if is_unbroken { self.unbroken_from } else { now };
         *self = Self { heard: Some(now), span, closed: None, unbroken_from };
     }
+
+    /// Whether its connection closed while nothing was overdue: that of a process that died. It does not matter whether the silence
+    /// before counts against the node; the broker's clock never stood still.
+    #[must_use]
+    pub fn closed_of_itself(&self) -> bool {
+        let is_overdue = |closed: Tick, heard: Tick| closed.since(heard).0 * 2 > self.span.0;
+        self.closed.is_some_and(|closed| self.heard.is_none_or(|heard| !is_overdue(closed, heard)))
+    }
 }
 
 /// A judgement.
@@ -95,7 +104,7 @@ pub enum Verdict {
     Alive,
     /// Silent for half its span, or closed a moment ago.
     Suspect,
-    /// Silent for longer than its span.
+    /// Silent for longer than its span, or for so long that the broker closed its connection.
     Silent(Millis),
     /// Its connection closed and it did not come back.
     Closed,
@@ -120,7 +129,11 @@ pub fn alive_until(floor: Floor, voice: Voice) -> Tick {
 #[must_use]
 pub fn judge(now: Tick, floor: Floor, voice: Voice) -> Verdict {
     if let Some(closed) = voice.closed {
-        return if now.since(closed) >= RETURN { Verdict::Closed } else { Verdict::Suspect };
+        return match voice.heard {
+            _ if now.since(closed) < RETURN => Verdict::Suspect,
+            Some(heard) if !voice.closed_of_itself() => Verdict::Silent(now.since(heard)),
+            _ => Verdict::Closed,
+        };
     }
     let silence = now.since(since(floor, voice));
     if silence > voice.span {
@@ -208,6 +221,21 @@ mod tests {
         let voice = Voice { closed: Some(Tick(10_100)), ..voice(10_000) };
         assert_eq!(judge(Tick(10_100), Floor::default(), voice), Verdict::Suspect);
         assert_eq!(judge(Tick(10_600), Floor::default(), voice), Verdict::Closed);
+    }
+
+    #[test]
+    fn who_was_overdue_when_its_connection_closed_is_silent() {
+        for (closed, of_itself) in [(10_000, true), (11_750, true), (11_751, false), (16_000, false)] {
+            let voice = Voice { closed: Some(Tick(closed)), ..voice(10_000) };
+            assert_eq!(voice.closed_of_itself(), of_itself, "closed at {closed}");
+            // A stalled observer's floor changes nothing: it was not the broker that stood still.
+            let floor = Floor::default().raised(Tick(closed - 100), Millis(0));
+            let verdict = if of_itself { Verdict::Closed } else { Verdict::Silent(Millis(closed - 10_000 + 500)) };
+            assert_eq!(judge(Tick(closed + 499), floor, voice), Verdict::Suspect, "closed at {closed}");
+            assert_eq!(judge(Tick(closed + 500), floor, voice), verdict, "closed at {closed}");
+        }
+        assert!(Voice { closed: Some(Tick(90_000)), ..Voice::unheard(SPAN) }.closed_of_itself(), "nobody knows better");
+        assert!(!voice(10_000).closed_of_itself(), "it is not closed");
     }
 
     #[test]

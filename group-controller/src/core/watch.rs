@@ -21,6 +21,8 @@ struct Look {
     verdicts: Vec<(NodeId, NodeState, Verdict)>,
     watched: usize,
     silent: usize,
+    /// Without one the rack does not go dark, nor stay so.
+    is_one_lost: bool,
     /// Against whom something could be said, were the way to the broker known to work.
     in_doubt: Option<NodeId>,
     /// Nothing can be said against the others before.
@@ -133,16 +135,13 @@ impl Group {
         if !self.dark.is && self.roster.is_quiet(now.tick) {
             return;
         }
-        let Look { mut verdicts, watched, silent, in_doubt, quiet_until } = self.look(now.tick);
+        let Look { mut verdicts, watched, silent, is_one_lost, in_doubt, quiet_until } = self.look(now.tick);
         if let Some(node) = in_doubt
             && self.proof.asks(now.tick)
         {
             effects.push(self.request_sign_of_life(now, node, Token::Probe(node)));
         }
-        let is_lost = |(_, state, verdict): &(NodeId, NodeState, Verdict)| {
-            matches!(verdict, Verdict::Silent(_)) || (*state == NodeState::Unknown && *verdict == Verdict::Closed)
-        };
-        let dark = verdicts.iter().any(is_lost) && liveness::is_dark(silent, watched);
+        let dark = is_one_lost && liveness::is_dark(silent, watched);
         if dark != self.dark.is {
             let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
             self.dark.is = dark;
@@ -169,15 +168,18 @@ impl Group {
                 continue;
             }
             look.watched += 1;
-            let by_silence = member.voice.closed.is_none();
             let verdict = liveness::judge(self.counts_until(now, member.voice), self.floor, member.voice);
             if verdict != liveness::judge(now, self.floor, member.voice) {
                 // The least: the roster has no order, and the same history has to ask the same node.
                 look.in_doubt = Some(look.in_doubt.map_or(node, |known| known.min(node)));
             }
-            // Who fell silent first and was closed by the broker for it is silent still.
-            let is_silent = by_silence || member.state == NodeState::Unknown;
-            look.silent += usize::from(is_silent && verdict != Verdict::Alive);
+            // Who is unknown stays so until it is heard: that this controller stood still, or was away, brings nobody back. Who fell
+            // silent first and was closed by the broker for it is silent still.
+            let is_unknown = member.state == NodeState::Unknown;
+            let is_silent = is_unknown || (verdict != Verdict::Alive && !member.voice.closed_of_itself());
+            look.silent += usize::from(is_silent);
+            let keeps_dark = is_unknown && (self.dark.is || verdict == Verdict::Closed);
+            look.is_one_lost |= keeps_dark || matches!(verdict, Verdict::Silent(_));
             if verdict == Verdict::Alive {
                 look.quiet_until = look.quiet_until.min(liveness::alive_until(self.floor, member.voice));
             } else {

@@ -8,7 +8,7 @@ use lapin::protocol::BasicProperties;
 use lapin::tcp::{AMQPUriTcpExt, RustlsConnector};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::uri::{AMQPScheme, AMQPUri, SASLMechanism};
-use lapin::{Channel, Connection, ConnectionProperties};
+use lapin::{Channel, Confirmation, Connection, ConnectionProperties};
 
 use super::site::Login;
 
@@ -81,9 +81,12 @@ impl Outsider {
     /// When nobody knows whether the broker has it.
     pub async fn try_publish(&self, exchange: &str, key: &str, kind: &str, body: &[u8]) -> lapin::Result<bool> {
         let options = BasicPublishOptions { mandatory: true, immediate: false };
-        let properties = BasicProperties::default().with_type(kind.into()).with_user_id(self.user.as_str().into());
+        let (kind, user) = (kind.into(), self.user.as_str().into());
+        // Persistent, as the daemons' own: of others a classic queue keeps nothing on disk, whatever it confirms.
+        let properties = BasicProperties::default().with_type(kind).with_user_id(user).with_delivery_mode(2);
         let sent = self.channel.basic_publish(exchange.into(), key.into(), options, body, properties).await?;
-        Ok(sent.await?.take_message().is_none())
+        // What no queue takes is confirmed and comes back; what a queue cannot take for now is refused.
+        Ok(matches!(sent.await?, Confirmation::Ack(None)))
     }
 
     /// Tries to empty a queue.

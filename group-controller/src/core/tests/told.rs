@@ -1,6 +1,6 @@
 //! What the zone is told of readings and of power, and that darkness is told at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use rollcall_model::Purpose;
@@ -175,6 +175,47 @@ proptest! {
         prop_assert!(told.iter().all(|change| change.state != NodeState::Down), "{:?}", told);
         let unknown = told.iter().filter(|change| change.state == NodeState::Unknown).count();
         prop_assert_eq!(unknown, silent as usize);
+    }
+
+    /// Also when the observer stands still for a moment, and the broker closes the connections of the silent ones meanwhile or after.
+    #[test]
+    fn nobody_is_down_in_the_dark_because_the_observer_stood_still(
+        silent in 3..20_u32,
+        (after, span) in (0..8_000_u64, 550..2_000_u64),
+        closed_after in prop::collection::vec(5_500..9_000_u64, 20),
+    ) {
+        let mut group = group(silent + 1);
+        let (halted, mut told, mut alarms) = (2_000 + after..2_000 + after + span, Vec::new(), Vec::new());
+        let alarm = |packet| if let Packet::GroupAlarm(alarm) = packet { Some(alarm.raised) } else { None };
+        let mut inbox: Vec<Event> = Vec::new();
+        // All but the last speak until 2 s; the broker goes by its own clock.
+        for ms in (1_100..60_000_u64).step_by(50) {
+            for number in 0..=silent {
+                let speaks = number == silent || ms <= 2_000;
+                if speaks && ms % 500 == 0 {
+                    inbox.push(Event::Status(status(number, u32::try_from(ms).unwrap(), 0)));
+                }
+                if number < silent && ms == 2_000 + closed_after[number as usize] / 50 * 50 {
+                    inbox.push(Event::ConnectionClosed(node(number)));
+                }
+            }
+            if halted.contains(&ms) {
+                continue;
+            }
+            for event in inbox.drain(..) {
+                told.extend(changes(&group.step(at(ms), event)));
+            }
+            let mut effects = tick(&mut group, ms);
+            while !effects.is_empty() {
+                told.extend(changes(&effects));
+                alarms.extend(packets(&effects).into_iter().filter_map(alarm));
+                effects = if group.inflight.is_some() { confirm(&mut group, ms) } else { Vec::new() };
+            }
+        }
+        prop_assert!(told.iter().all(|change| change.state != NodeState::Down), "{:?}", told);
+        let unknown: BTreeSet<_> = told.iter().filter(|it| it.state == NodeState::Unknown).map(|it| it.node).collect();
+        prop_assert_eq!(unknown.len(), silent as usize);
+        prop_assert_eq!(alarms.iter().filter(|raised| **raised).count(), 1, "{:?}", alarms);
     }
 
     /// And fewer raise none: they are down, each by itself.
