@@ -137,6 +137,7 @@ async fn shared(store: &Store, shutdown: &Shutdown) -> anyhow::Result<Shared> {
         sessions: SessionKey::random()?,
         availability: Availability::off(),
         ended: Arc::default(),
+        vouched: Arc::default(),
         trust: None,
         users: BrokerUsers::InProcess,
         credentials: Credentials::OwnMachine(OwnMachine::default()),

@@ -57,7 +57,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 pub use self::caller::{Caller, Means};
-pub use self::credentials::{Credentials, OwnMachine};
+pub use self::credentials::{Credentials, OwnMachine, Vouched};
 pub use self::gate::{Paced, Paces};
 pub use self::limits::Pace;
 use self::lists::catalogue;
@@ -106,6 +106,8 @@ pub struct Shared {
     pub users: BrokerUsers,
     /// How callers are known.
     pub credentials: Credentials,
+    /// Who may read its figures while the database is away.
+    pub vouched: Arc<Vouched>,
     /// What tells the browsers of people who logged in.
     pub sessions: SessionKey,
     /// Sessions of those who logged out.
@@ -152,6 +154,8 @@ fn router(shared: Arc<Shared>) -> Router {
 
 pub(crate) const VIEWER: Access = Access::Role(Role::Viewer);
 pub(crate) const OPERATOR: Access = Access::Role(Role::Operator);
+/// Where the zone's figures are.
+const METRICS: &str = "/metrics";
 const ADMINISTRATOR: Access = Access::Role(Role::Administrator);
 
 /// Reading takes a viewer, changing something an operator, deciding who may join or may what an administrator.
@@ -190,7 +194,7 @@ fn of_topology(routes: Routes) -> Routes {
     routes
         .on(Access::Open, Method::GET, "/healthz", status::lives)
         .on(Access::Open, Method::GET, "/readyz", status::ready)
-        .on(VIEWER, Method::GET, "/metrics", metrics::metrics)
+        .on(VIEWER, Method::GET, METRICS, metrics::metrics)
         .on(Access::Open, Method::GET, "/v1/openapi.json", openapi::serve)
         .on(VIEWER, Method::GET, "/v1/status", status::status)
         .on(VIEWER, Method::GET, "/v1/nodes", listed(&catalogue::NODES))

@@ -152,6 +152,7 @@ pub async fn run(
         trust: trust.clone(),
         users,
         credentials: trust.clone().map_or_else(|| own_machine(&config), api::Credentials::Site),
+        vouched: Arc::default(),
         writes: Arc::default(),
         reads: Arc::default(),
         notices: Arc::default(),

@@ -35,9 +35,9 @@ async fn read_only_is_said_aloud(stage: &Stage) {
     .await;
     println!("    a command: {code} {}", problem["detail"]);
     assert!(code == 503 && problem["detail"].is_string(), "{code} {problem}");
-    // Figures are for those who are known; while there is nobody to look them up, that is said instead.
+    // A monitor that asked before is told so, too.
     let (code, page) = api.get("/metrics").await.expect("figures");
-    assert!(code == 503 || value(&page, "rollcall_database_writable") == Some(0.0), "{code} {page}");
+    assert!(code == 200 && value(&page, "rollcall_database_writable") == Some(0.0), "{code} {page}");
 }
 
 async fn nothing_is_half(stage: &Stage, agents: usize) {
@@ -63,6 +63,7 @@ pub async fn a_database_restarted_in_the_middle_of_joins_leaves_no_half_topology
     }
     nothing_is_half(&stage, AGENTS).await;
     let change = stage.api().latest_change().await;
+    assert_eq!(stage.api().get("/metrics").await.expect("figures").0, 200, "a monitor");
     // Away for longer: it is said, and it goes on by itself.
     database.stop_at_once();
     fleet.agents[0].kill().await;
@@ -84,6 +85,7 @@ pub async fn a_database_whose_disk_is_full_is_read_only_until_there_is_room(brok
     let database = Postgres::start_in(&disk.path().join("data"));
     let mut fleet = stage.fleet_of(zone_on(&stage, &database).started(), 1, 2).await;
     let change = stage.api().latest_change().await;
+    assert_eq!(stage.api().get("/metrics").await.expect("figures").0, 200, "a monitor");
     disk.fill_but(0);
     let mut confirmed = Vec::new();
     let refusal = until("the database to have no room", PATIENCE, async || {

@@ -1,6 +1,7 @@
 //! How callers are known.
 
 mod own_machine;
+mod vouched;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use rollcall_startup::Clock;
 use rollcall_store::Store;
 
 pub use self::own_machine::OwnMachine;
+pub use self::vouched::Vouched;
 use super::Shared;
 use super::caller::{Caller, Means};
 use super::errors::Problem;
@@ -49,6 +51,19 @@ impl Credentials {
             None => by_session(shared, origin, headers).await,
             Some(shown) => by_token(store, origin, shown.to_str().unwrap_or_default()).await,
         }
+    }
+
+    /// What tells this proof from every other, where it is one for as long as nobody takes it back: a certificate that is good here, or a
+    /// token. Not a session, which is a person's.
+    #[must_use]
+    pub fn shown(&self, peer: &Peer, headers: &HeaderMap) -> Option<String> {
+        let Self::Site(trust) = self else { return None };
+        if !peer.chain.is_empty() {
+            let known = trust.identify(&peer.chain, Clock::start().now().wall).ok()?;
+            return Some(format!("{} {}", known.principal, known.serial));
+        }
+        let shown = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        Some(format!("token {}", token(shown).ok()?.hash()))
     }
 }
 
@@ -135,15 +150,21 @@ async fn role_of(store: &Store, (zone, name): (ZoneId, &Name), shown: &str) -> R
     Ok(user.role)
 }
 
-async fn by_token(store: &Store, origin: IpAddr, shown: &str) -> Result<Caller, Problem> {
-    let unknown = || unproven("nobody has this token", "unknown_token");
+fn unknown_token() -> Problem {
+    unproven("nobody has this token", "unknown_token")
+}
+
+fn token(shown: &str) -> Result<Token, Problem> {
     let (scheme, token) = shown.split_once(' ').unwrap_or_default();
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(unproven("expected `Authorization: Bearer rcu1_…`", "unknown_token"));
     }
-    let token = Token::parse(TokenUse::Api, token).map_err(|_| unknown())?;
+    Token::parse(TokenUse::Api, token).map_err(|_| unknown_token())
+}
+
+async fn by_token(store: &Store, origin: IpAddr, shown: &str) -> Result<Caller, Problem> {
     // What is looked up is a digest: how long that takes tells nothing of the token.
-    let user = store.user_of_token(&token.hash()).await.map_err(Problem::store)?.ok_or_else(unknown)?;
+    let user = store.user_of_token(&token(shown)?.hash()).await.map_err(Problem::store)?.ok_or_else(unknown_token)?;
     let principal = Principal::User(user.name);
     let (who, role) = (principal.to_string(), Some(user.role));
     Ok(Caller { principal: Some(principal), who, role, origin, means: Means::Token, serial: None })

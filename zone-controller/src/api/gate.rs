@@ -23,7 +23,7 @@ use super::errors::Problem;
 use super::limits::{Buckets, Pace, origin};
 use super::listener::Peer;
 use super::routes::{Access, Route, Surface};
-use super::{Shared, conditions, idempotency};
+use super::{METRICS, Shared, conditions, idempotency};
 use crate::web;
 
 /// Time to send a body.
@@ -96,7 +96,12 @@ pub(super) async fn pass(route: &Route, request: Request, next: Next) -> Respons
 /// As a step of the trace that the request names, if it does.
 async fn carry_out(route: &Route, checked: Checked, next: Next) -> Response {
     let mut span = traced(route, &checked.request);
+    // Who is who, and who may what, is changed by administrators alone.
+    let changed = route.changes_who_may().then(|| checked.request.extensions().get::<Arc<Shared>>().cloned());
     let response = once::carry_out(checked, next).instrument(span.log()).await;
+    if let Some(shared) = changed.flatten() {
+        shared.vouched.forget();
+    }
     span.note("http.response.status_code", &response.status().as_u16());
     if response.status().is_server_error() {
         span.fail(&response.status());
@@ -120,17 +125,27 @@ async fn check(route: &Route, request: Request) -> Result<Checked, Problem> {
     let (Some(shared), Some(peer)) = (parts.extensions.get::<Arc<Shared>>(), parts.extensions.get::<Peer>()) else {
         return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "nobody told the gate who asks"));
     };
+    let since = shared.vouched.since();
     let caller = match shared.credentials.who(shared, peer, &parts.headers).await {
-        Ok(caller) => caller,
+        Ok(caller) => {
+            if let Some(shown) = shown(route, shared, peer, &parts.headers) {
+                shared.vouched.keep(since, shown, &caller);
+            }
+            caller
+        }
         // What is for everybody is told also while the database, which knows who is who, is away: whether the zone works above all.
         Err(problem) if matches!(route.access, Access::Open) && problem.is_passing() => {
             Caller::stranger(peer.address.ip())
         }
         Err(problem) => {
-            // Guessing is paced like any asking of a stranger.
-            shared.notices.turned_away(peer.address.ip(), problem.detail());
-            shared.paced.take(&Caller::stranger(peer.address.ip()), Access::Open)?;
-            return Err(problem);
+            let known = shown(route, shared, peer, &parts.headers).filter(|_| problem.is_passing());
+            let Some(caller) = known.and_then(|shown| shared.vouched.caller(&shown, peer.address.ip())) else {
+                // Guessing is paced like any asking of a stranger.
+                shared.notices.turned_away(peer.address.ip(), problem.detail());
+                shared.paced.take(&Caller::stranger(peer.address.ip()), Access::Open)?;
+                return Err(problem);
+            };
+            caller
         }
     };
     shared.paced.take(&caller, route.access)?;
@@ -153,6 +168,11 @@ async fn check(route: &Route, request: Request) -> Result<Checked, Problem> {
     let reader = shared.reads.of(&caller);
     parts.extensions.insert(caller);
     Ok(Checked { request: Request::from_parts(parts, Body::from(body)), named, reader })
+}
+
+/// What was shown, where it counts although the database is away.
+fn shown(route: &Route, shared: &Shared, peer: &Peer, headers: &HeaderMap) -> Option<String> {
+    if route.path == METRICS { shared.credentials.shown(peer, headers) } else { None }
 }
 
 /// A browser shows a certificate, and a session's cookie, for whatever page asks: no page may change anything by it.

@@ -55,6 +55,14 @@ pub struct Route {
     pub surface: Surface,
 }
 
+impl Route {
+    /// Whether who is who, or may what, may be another after it.
+    #[must_use]
+    pub fn changes_who_may(&self) -> bool {
+        self.access == Access::Role(Role::Administrator) && self.method != Method::GET
+    }
+}
+
 /// Routes in the making.
 #[derive(Default)]
 pub(crate) struct Routes {
