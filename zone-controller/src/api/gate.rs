@@ -96,12 +96,12 @@ pub(super) async fn pass(route: &Route, request: Request, next: Next) -> Respons
 /// As a step of the trace that the request names, if it does.
 async fn carry_out(route: &Route, checked: Checked, next: Next) -> Response {
     let mut span = traced(route, &checked.request);
-    // Who is who, and who may what, is changed by administrators alone.
-    let changed = route.changes_who_may().then(|| checked.request.extensions().get::<Arc<Shared>>().cloned());
+    // Who is who, and who may what, is changed by administrators alone. Before, too: whoever asks may not wait for the answer.
+    let shared = checked.request.extensions().get::<Arc<Shared>>().filter(|_| route.changes_who_may()).cloned();
+    let forget = || shared.iter().for_each(|shared| shared.vouched.forget());
+    forget();
     let response = once::carry_out(checked, next).instrument(span.log()).await;
-    if let Some(shared) = changed.flatten() {
-        shared.vouched.forget();
-    }
+    forget();
     span.note("http.response.status_code", &response.status().as_u16());
     if response.status().is_server_error() {
         span.fail(&response.status());
@@ -125,21 +125,18 @@ async fn check(route: &Route, request: Request) -> Result<Checked, Problem> {
     let (Some(shared), Some(peer)) = (parts.extensions.get::<Arc<Shared>>(), parts.extensions.get::<Peer>()) else {
         return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "nobody told the gate who asks"));
     };
-    let since = shared.vouched.since();
+    let (shown, since) = (shown(route, shared, peer, &parts.headers), shared.vouched.since());
     let caller = match shared.credentials.who(shared, peer, &parts.headers).await {
-        Ok(caller) => {
-            if let Some(shown) = shown(route, shared, peer, &parts.headers) {
-                shared.vouched.keep(since, shown, &caller);
-            }
-            caller
-        }
+        Ok(caller) => caller,
         // What is for everybody is told also while the database, which knows who is who, is away: whether the zone works above all.
         Err(problem) if matches!(route.access, Access::Open) && problem.is_passing() => {
             Caller::stranger(peer.address.ip())
         }
         Err(problem) => {
-            let known = shown(route, shared, peer, &parts.headers).filter(|_| problem.is_passing());
-            let Some(caller) = known.and_then(|shown| shared.vouched.caller(&shown, peer.address.ip())) else {
+            let shown = shown.as_deref().unwrap_or_default();
+            let known = shared.vouched.caller(shown, peer.address.ip()).filter(|_| problem.is_passing());
+            let Some(caller) = known else {
+                shared.vouched.refused(shown);
                 // Guessing is paced like any asking of a stranger.
                 shared.notices.turned_away(peer.address.ip(), problem.detail());
                 shared.paced.take(&Caller::stranger(peer.address.ip()), Access::Open)?;
@@ -150,6 +147,10 @@ async fn check(route: &Route, request: Request) -> Result<Checked, Problem> {
     };
     shared.paced.take(&caller, route.access)?;
     caller.may(route.access)?;
+    // Only now: whoever may not read takes no place of one who may.
+    if let Some(shown) = shown {
+        shared.vouched.keep(since, shown, &caller);
+    }
     if route.surface == Surface::Api {
         refuse_web_pages(&caller, &route.method, &parts.headers)?;
         conditions::refuse_unhonoured(&route.method, route.path, &parts.headers)?;

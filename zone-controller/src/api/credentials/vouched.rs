@@ -48,6 +48,11 @@ impl Vouched {
         known.callers.clear();
     }
 
+    /// Who shows this was refused: nobody is known by it any more.
+    pub fn refused(&self, shown: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).callers.remove(shown);
+    }
+
     /// Who showed this to the database when it was there; asking from here now.
     pub fn caller(&self, shown: &str, origin: IpAddr) -> Option<Caller> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,6 +79,9 @@ mod tests {
         vouched.keep(vouched.since(), "a".into(), &caller("monitor"));
         assert_eq!(vouched.caller("a", origin(2)), Some(Caller { origin: origin(2), ..caller("monitor") }));
         assert_eq!(vouched.caller("b", origin(2)), None, "somebody else's");
+        vouched.refused("a");
+        assert_eq!(vouched.caller("a", origin(2)), None, "the database refused it since");
+        vouched.keep(vouched.since(), "a".into(), &caller("monitor"));
         vouched.forget();
         assert_eq!(vouched.caller("a", origin(2)), None);
     }
