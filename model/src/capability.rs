@@ -5,6 +5,7 @@
 //! `[a-z0-9.+_-]`; everything else becomes `-`. What is not known is `unknown`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -42,7 +43,7 @@ const ATTRIBUTES: [(&str, Attribute); 5] = [
 /// A capability identifier: canonical text. Equal texts mean interchangeable nodes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Capability(String);
+pub struct Capability(Arc<str>);
 
 /// A text that is not a capability identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -95,13 +96,13 @@ impl TryFrom<String> for Capability {
                 .all(|field| field.split_once('=').is_some_and(|(k, v)| canonical(k) && canonical(v)))
             && keys
                 .is_some_and(|keys| keys.starts_with(&["cpu", "mem", "nic"]) && keys[3..].is_sorted_by(|a, b| a < b));
-        if good { Ok(Self(text)) } else { Err(ParseCapabilityError(text.chars().take(80).collect())) }
+        if good { Ok(Self(text.into())) } else { Err(ParseCapabilityError(text.chars().take(80).collect())) }
     }
 }
 
 impl From<Capability> for String {
     fn from(capability: Capability) -> String {
-        capability.0
+        capability.0.to_string()
     }
 }
 
@@ -153,7 +154,7 @@ impl Capability {
             let (key, value) = further(topology, attribute);
             text.push_str(&format!(";{key}={value}"));
         }
-        Self(text)
+        Self(text.into())
     }
 
     /// The canonical text.

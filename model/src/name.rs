@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +20,7 @@ macro_rules! checked_text {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Checks and takes a text.
@@ -32,7 +33,7 @@ macro_rules! checked_text {
                 if text.is_empty() || text.len() > $max || !text.chars().all(allowed) {
                     return Err(NameError { what: $what, text: text.chars().take(80).collect(), rule: $rule });
                 }
-                Ok(Self(text))
+                Ok(Self(text.into()))
             }
 
             /// The text.
@@ -58,7 +59,7 @@ macro_rules! checked_text {
 
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0
+                name.0.to_string()
             }
         }
 
@@ -97,7 +98,7 @@ impl Name {
             .take(63)
             .collect();
         let kept = kept.trim_matches('-');
-        Self::new(kept).unwrap_or_else(|_| Self(fallback.to_owned()))
+        Self::new(kept).unwrap_or_else(|_| Self(fallback.into()))
     }
 }
 

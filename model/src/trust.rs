@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +28,7 @@ macro_rules! hex_text {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The hexadecimal text, lower case.
@@ -53,7 +54,7 @@ macro_rules! hex_text {
             type Err = ParseTrustError;
             fn from_str(text: &str) -> Result<Self, ParseTrustError> {
                 let fits: fn(usize) -> bool = $fits;
-                if fits(text.len()) && is_hex(text) { Ok(Self(text.to_owned())) } else { Err(wrong($what, $expected, text)) }
+                if fits(text.len()) && is_hex(text) { Ok(Self(text.into())) } else { Err(wrong($what, $expected, text)) }
             }
         }
 
@@ -66,7 +67,7 @@ macro_rules! hex_text {
 
         impl From<$name> for String {
             fn from(text: $name) -> Self {
-                text.0
+                text.0.to_string()
             }
         }
     };
@@ -86,7 +87,7 @@ impl Sha256 {
     /// From the digest itself.
     #[must_use]
     pub fn from_bytes(digest: &[u8; 32]) -> Self {
-        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
     }
 
     /// Of some bytes.

@@ -106,7 +106,6 @@ pub(crate) struct NodeRow {
 /// A node with the groups it is in now; what is read, where [`NodeRow`] is what is written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PlacedNode {
-    #[serde(flatten)]
     pub node: NodeRow,
     pub physical: Option<GroupId>,
     pub logical: Option<GroupId>,

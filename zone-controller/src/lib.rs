@@ -150,7 +150,7 @@ pub async fn run(
         feed: feed.clone(),
         streams: api::Places::new(config.api.streams(), config.api.streams_of_one()),
         trust: trust.clone(),
-        users,
+        users: users.clone(),
         credentials: trust.clone().map_or_else(|| own_machine(&config), api::Credentials::Site),
         vouched: Arc::default(),
         writes: Arc::default(),
@@ -198,6 +198,7 @@ pub async fn run(
         tracing::info!(target: "rollcall::step", step = "zone_up", zone = %config.name, generation, ms,
             "zone {} is up: {zone}, generation {generation}", config.name);
         is_up.store(true, Ordering::Release);
+        users.zone_is_up();
         // Nobody may be waiting; then nobody misses the word.
         let _ = running.send(Running { zone, generation, api });
     };

@@ -1,5 +1,6 @@
 //! PostgreSQL carries the program's own statements.
 
+use futures::TryStreamExt;
 use sqlx::{PgConnection, SqlStr};
 
 use crate::sql::{Dialect, Link};
@@ -9,9 +10,18 @@ impl Link for PgConnection {
         Dialect::Postgres
     }
 
-    async fn texts(&mut self, sql: SqlStr, binds: Vec<String>) -> Result<Vec<String>, sqlx::Error> {
+    async fn each(
+        &mut self,
+        sql: SqlStr,
+        binds: Vec<String>,
+        mut take: impl FnMut(String) + Send,
+    ) -> Result<(), sqlx::Error> {
         let query = binds.into_iter().fold(sqlx::query_scalar::<_, String>(sql), |query, text| query.bind(text));
-        query.fetch_all(self).await
+        let mut rows = query.fetch(self);
+        while let Some(text) = rows.try_next().await? {
+            take(text);
+        }
+        Ok(())
     }
 
     async fn run(&mut self, sql: SqlStr, binds: Vec<String>) -> Result<u64, sqlx::Error> {

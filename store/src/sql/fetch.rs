@@ -43,7 +43,7 @@ static THESE_NODES: Sql = Sql::new(|d| {
 
 /// A node with the groups it is in, as the inside of an object.
 pub(super) fn placed(d: Dialect) -> String {
-    format!("{}, 'physical', p.group_id, 'logical', l.group_id", d.pairs(&NODES))
+    format!("'node', {}, 'physical', p.group_id, 'logical', l.group_id", d.nested(&d.pairs(&NODES)))
 }
 
 static HARDWARE: Sql = Sql::new(|d| {

@@ -14,12 +14,26 @@ pub(crate) trait Link: Send {
     /// Whose SQL it speaks.
     fn dialect(&self) -> Dialect;
 
-    /// The one column of text that a statement answers with, row by row.
+    /// Hands over the one column of text that a statement answers with, row by row as it comes.
+    fn each(
+        &mut self,
+        sql: SqlStr,
+        binds: Vec<String>,
+        take: impl FnMut(String) + Send,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
+    /// The one column of text that a statement answers with.
     fn texts(
         &mut self,
         sql: SqlStr,
         binds: Vec<String>,
-    ) -> impl Future<Output = Result<Vec<String>, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<String>, sqlx::Error>> + Send {
+        async {
+            let mut texts = Vec::new();
+            self.each(sql, binds, |text| texts.push(text)).await?;
+            Ok(texts)
+        }
+    }
 
     /// Carries out a statement; says how many rows it wrote.
     fn run(&mut self, sql: SqlStr, binds: Vec<String>) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
@@ -60,19 +74,31 @@ impl From<RowsError> for LoadError {
 }
 
 /// The rows a statement answers with, each an object in JSON.
-pub(super) async fn rows<T: DeserializeOwned>(
+pub(super) async fn rows<T: DeserializeOwned + Send>(
     link: &mut impl Link,
     table: &'static str,
     sql: &'static Sql,
     binds: Vec<String>,
 ) -> Result<Vec<T>, RowsError> {
+    rows_as(link, table, sql, binds, |row| row).await
+}
+
+/// The same, and what each row becomes: the text of many rows is many times as large as what is kept of them.
+pub(super) async fn rows_as<T: DeserializeOwned, U: Send>(
+    link: &mut impl Link,
+    table: &'static str,
+    sql: &'static Sql,
+    binds: Vec<String>,
+    mut become_of: impl FnMut(T) -> U + Send,
+) -> Result<Vec<U>, RowsError> {
     let sql = sql.text(link.dialect());
-    let texts = link.texts(sql, binds).await.map_err(RowsError::Database)?;
-    texts
-        .iter()
-        .map(|text| serde_json::from_str(text))
-        .collect::<Result<_, _>>()
-        .map_err(|source| RowsError::Damaged(Damaged { table, source }))
+    let (mut found, mut damaged) = (Vec::new(), None);
+    let take = |text: String| match serde_json::from_str(&text) {
+        Ok(row) => found.push(become_of(row)),
+        Err(source) => damaged = damaged.take().or(Some(Damaged { table, source })),
+    };
+    link.each(sql, binds, take).await.map_err(RowsError::Database)?;
+    damaged.map_or(Ok(found), |damaged| Err(RowsError::Damaged(damaged)))
 }
 
 /// Writes rows with a statement that takes a list of them; nothing where there are none.

@@ -1,14 +1,15 @@
 //! Reads what a starting zone controller needs.
 
 use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
-use rollcall_model::{HardwareTopology, Health, Name};
+use rollcall_model::{Capability, HardwareTopology, Health, Name};
 use serde::Deserialize;
 
 use super::Sql;
 use super::fetch::{THE_POLICY, THE_ZONE, WHERE_PLACED, placed};
-use super::link::{Link, RowsError, rows};
+use super::link::{Link, rows, rows_as};
 use super::shape::{ACTIONS, COMBINATIONS, GROUPS};
 use crate::row::{
     ActionRow, CombinationRow, CombinationState, GroupRow, OpenMembership, PlacedNode, PolicyRow, ZoneRow,
@@ -27,15 +28,14 @@ static DISSOLVED: Sql = Sql::new(|d| {
     )
 });
 
-/// A page of all nodes: those that follow `$1`.
-static NODES_AFTER: Sql = Sql::new(|d| {
+static ALL_NODES: Sql = Sql::new(|d| {
     let (placed, hardware) = (d.nested(&placed(d)), d.json("h.topology"));
     let node = d.object(&format!("'placed', {placed}, 'hardware', {hardware}, 'policy', coalesce(o.version, 0)"));
     format!(
         "SELECT {node} FROM nodes t {WHERE_PLACED} \
          LEFT JOIN node_hardware h ON h.node_id = t.node_id AND h.until_ms IS NULL \
          LEFT JOIN node_policies o ON o.node_id = t.node_id \
-         WHERE t.node_id > $1 ORDER BY t.node_id LIMIT {PAGE}"
+         ORDER BY t.node_id"
     )
 });
 
@@ -60,9 +60,6 @@ static HELD: Sql = Sql::new(|d| {
     )
 });
 
-/// Nodes read at a time: their text is many times as large as what is kept of it.
-const PAGE: usize = 1_000;
-
 #[derive(Deserialize)]
 struct WholeNode {
     placed: PlacedNode,
@@ -74,19 +71,21 @@ struct WholeNode {
 pub(crate) async fn snapshot(link: &mut impl Link) -> Result<Snapshot, LoadError> {
     let zone = rows::<ZoneRow>(link, "zone", &THE_ZONE, vec![]).await?.pop();
     let groups = rows::<GroupRow>(link, "groups", &LIVE_GROUPS, vec![]).await?;
-    let nodes = nodes(link).await?;
+    let mut alike = Alike::default();
+    let nodes = rows_as(link, "nodes", &ALL_NODES, vec![], |row| node_record(row, &mut alike)).await?;
     let policy = rows::<PolicyRow>(link, "policies", &THE_POLICY, vec![]).await?.pop();
-    let entered = rows::<OpenMembership>(link, "memberships", &ENTERED, vec![]).await?;
+    let entered = |row: OpenMembership| (row.node_id, row.group_id);
+    let entered = rows_as(link, "memberships", &ENTERED, vec![], entered).await?;
     let actions = rows::<ActionRow>(link, "actions", &OPEN_ACTIONS, vec![]).await?;
     let held = rows::<CombinationRow>(link, "held_combinations", &HELD, vec![]).await?;
     let dissolved = rows::<Name>(link, "groups", &DISSOLVED, vec![]).await?;
-    let trust = super::trust::snapshot(link).await?;
+    let trust = super::trust::snapshot(link, &mut alike).await?;
     Ok(Snapshot {
         zone: zone.map(|row| ZoneRecord { zone: row.zone_id, name: row.name, generation: row.generation }),
         groups: groups.into_iter().map(group_record).collect(),
         nodes,
         policy: policy.map(|row| PolicyRecord { version: row.version, document: row.document }),
-        entered: entered.into_iter().map(|row| (row.node_id, row.group_id)).collect(),
+        entered,
         actions: actions.into_iter().map(action_record).collect(),
         held: held.into_iter().map(held_record).collect(),
         dissolved,
@@ -109,34 +108,34 @@ fn group_record(row: GroupRow) -> GroupRecord {
     }
 }
 
-async fn nodes(link: &mut impl Link) -> Result<Vec<NodeRecord>, RowsError> {
-    let (mut nodes, mut makes) = (Vec::new(), HashSet::new());
-    let mut after = String::new();
-    loop {
-        let page = rows::<WholeNode>(link, "nodes", &NODES_AFTER, vec![after]).await?;
-        let is_last = page.len() < PAGE;
-        nodes.extend(page.into_iter().map(|row| node_record(row, &mut makes)));
-        after = match nodes.last() {
-            Some(last) if !is_last => last.node.to_string(),
-            _ => return Ok(nodes),
-        };
+/// What many rows have the same of, kept once.
+#[derive(Default)]
+pub(super) struct Alike {
+    makes: HashSet<Arc<HardwareTopology>>,
+    capabilities: HashSet<Capability>,
+    names: HashSet<Name>,
+}
+
+fn once<T: Clone + Eq + Hash>(known: &mut HashSet<T>, value: T) -> T {
+    if let Some(same) = known.get(&value) {
+        return same.clone();
+    }
+    known.insert(value.clone());
+    value
+}
+
+impl Alike {
+    /// The same name.
+    pub(super) fn name(&mut self, name: Name) -> Name {
+        once(&mut self.names, name)
     }
 }
 
-/// `makes` is what was read of hardware so far.
-fn node_record(row: WholeNode, makes: &mut HashSet<Arc<HardwareTopology>>) -> NodeRecord {
+fn node_record(row: WholeNode, alike: &mut Alike) -> NodeRecord {
     let WholeNode { placed: PlacedNode { node, physical, logical }, hardware, policy } = row;
-    let hardware = hardware.map(|hardware| match makes.get(&hardware) {
-        Some(same) => Arc::clone(same),
-        None => {
-            let new = Arc::new(hardware);
-            makes.insert(Arc::clone(&new));
-            new
-        }
-    });
     NodeRecord {
         node: node.node_id,
-        name: node.name,
+        name: alike.name(node.name),
         address: node.address,
         instance: node.instance,
         epoch: node.epoch,
@@ -146,9 +145,9 @@ fn node_record(row: WholeNode, makes: &mut HashSet<Arc<HardwareTopology>>) -> No
         // The table's own check keeps masked bits from being set.
         health: Health::new(node.bits, node.mask).unwrap_or_else(|_| Health::unmeasured()),
         last_change: (node.change_session, node.change_number),
-        place: node.place,
-        capability: node.capability,
-        hardware,
+        place: node.place.map(|place| alike.name(place)),
+        capability: node.capability.map(|capability| once(&mut alike.capabilities, capability)),
+        hardware: hardware.map(|hardware| once(&mut alike.makes, Arc::new(hardware))),
         policy,
     }
 }

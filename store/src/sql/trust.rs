@@ -4,8 +4,9 @@ use serde::Deserialize;
 
 use super::Sql;
 use super::fetch::list;
-use super::link::{Link, RowsError, json, put, rows, run};
+use super::link::{Link, RowsError, json, put, rows, rows_as, run};
 use super::shape::{AUDIT, CERTIFICATES, JOINS, REVOKED, TOKENS, USERS};
+use super::snapshot::Alike;
 use crate::audit::AuditMark;
 use crate::plan::{Stored, Subjects, Writes};
 use crate::row::{AuditRow, CertificateRow, JoinRow, RevokedRow, TokenRow, UserRow};
@@ -129,20 +130,24 @@ struct LiveUser {
 }
 
 /// What a starting zone controller needs.
-pub(super) async fn snapshot(link: &mut impl Link) -> Result<TrustRecord, RowsError> {
+pub(super) async fn snapshot(link: &mut impl Link, alike: &mut Alike) -> Result<TrustRecord, RowsError> {
     let tokens = rows::<TokenRow>(link, "join_tokens", &LATE_TOKENS, vec![]).await?;
     let joins = rows::<JoinRow>(link, "join_requests", &ALL_JOINS, vec![]).await?;
-    let certificates = rows::<CertificateRow>(link, "certificates", &LIVE_CERTIFICATES, vec![]).await?;
+    let read = |row: CertificateRow| (row.revoked_ms.is_some(), certificate_record(row, alike));
+    let certificates = rows_as(link, "certificates", &LIVE_CERTIFICATES, vec![], read).await?;
     let revoked = rows::<RevokedRow>(link, "revoked_principals", &ALL_REVOKED, vec![]).await?;
     let users = rows::<LiveUser>(link, "api_users", &LIVE_USERS, vec![]).await?;
-    let (ended, live): (Vec<_>, Vec<_>) = certificates.into_iter().partition(|row| row.revoked_ms.is_some());
+    let (mut ended, mut live) = (Vec::new(), Vec::new());
+    for (is_revoked, certificate) in certificates {
+        if is_revoked { &mut ended } else { &mut live }.push(certificate);
+    }
     let revoked =
         revoked.into_iter().map(|row| RevokedRecord { principal: row.principal, name: row.name, reason: row.reason });
     Ok(TrustRecord {
         tokens: tokens.into_iter().map(token_record).collect(),
         joins: joins.into_iter().map(join_record).collect(),
-        certificates: live.into_iter().map(certificate_record).collect(),
-        ended: ended.into_iter().map(certificate_record).collect(),
+        certificates: live,
+        ended,
         revoked: revoked.collect(),
         users: users.into_iter().map(user_record).collect(),
     })
@@ -186,13 +191,13 @@ fn join_record(row: JoinRow) -> JoinRecord {
     }
 }
 
-fn certificate_record(row: CertificateRow) -> CertificateRecord {
+fn certificate_record(row: CertificateRow, alike: &mut Alike) -> CertificateRecord {
     CertificateRecord {
         serial: row.serial,
         principal: row.principal,
         user: row.user_name,
-        name: row.name,
-        place: row.place,
+        name: alike.name(row.name),
+        place: row.place.map(|place| alike.name(place)),
         key: row.key_sha256,
         issued: row.issued_ms,
         expires: row.expires_ms,

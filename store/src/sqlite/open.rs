@@ -80,8 +80,10 @@ pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
         .filename(&path)
         .busy_timeout(BUSY)
         .pragma("trusted_schema", "OFF")
-        // 64 MiB for each connection: a batch touches pages all over the tables.
-        .pragma("cache_size", "-65536")
+        // 32 MiB for each connection: a batch touches pages all over the tables.
+        .pragma("cache_size", "-32768")
+        // A row wakes two threads where it waits for room, and many are small.
+        .row_buffer_size(1_024)
         .disable_statement_logging();
     let mut plain = common.clone().connect().await.map_err(says(&place, "opening it"))?;
     mark(&mut plain, &place).await?;
@@ -100,8 +102,8 @@ pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
     let reading = common.read_only(true).pragma("query_only", "ON").pragma("mmap_size", "1073741824");
     let readers = FileReaders {
         select: Readers::new(reading.clone(), SELECTING),
-        // Few rows, and by an index: a few pages are enough.
-        zone: Readers::new(reading.clone().pragma("cache_size", "-4096"), OF_ZONE),
+        // Few rows, and by an index: a few pages are enough, and what is not mapped is not taken for the zone's memory.
+        zone: Readers::new(reading.clone().pragma("cache_size", "-4096").pragma("mmap_size", "0"), OF_ZONE),
         ask: Readers::new(reading, ASKING),
     };
     Ok(SqliteStore {

@@ -100,10 +100,15 @@ impl Link for Held {
         }
     }
 
-    async fn texts(&mut self, sql: SqlStr, binds: Vec<String>) -> Result<Vec<String>, sqlx::Error> {
+    async fn each(
+        &mut self,
+        sql: SqlStr,
+        binds: Vec<String>,
+        take: impl FnMut(String) + Send,
+    ) -> Result<(), sqlx::Error> {
         match self {
-            Self::Sqlite(connection, _) => connection.texts(sql, binds).await,
-            Self::Postgres(connection) => connection.texts(sql, binds).await,
+            Self::Sqlite(connection, _) => connection.each(sql, binds, take).await,
+            Self::Postgres(connection) => connection.each(sql, binds, take).await,
         }
     }
 

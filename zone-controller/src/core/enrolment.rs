@@ -126,8 +126,9 @@ impl Enrolment {
     /// Takes a certificate that was issued.
     fn remember(&mut self, certificate: CertificateRecord) {
         self.keys.insert(certificate.key.clone(), (certificate.principal.clone(), certificate.expires));
+        let of_one = self.live.entry(certificate.principal.clone()).or_default();
         // As a rule there is one, or the one before as well: room for four would be most of what is held.
-        let of_one = self.live.entry(certificate.principal.clone()).or_insert_with(|| Vec::with_capacity(1));
+        of_one.reserve_exact(1);
         of_one.push(certificate);
     }
 

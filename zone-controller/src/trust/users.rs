@@ -4,6 +4,8 @@
 //! The store is what counts; the broker is brought to it: at once where something is decided, and as a whole at the start
 //! and every few minutes, so that a revocation the broker did not hear of is carried out after all.
 
+mod entitled;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,9 +15,10 @@ use rollcall_bus::admin::{Admin, AdminError};
 use rollcall_model::{Principal, ZoneId};
 use rollcall_startup::Shutdown;
 use rollcall_store::{QueryError, Store};
-use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep;
+
+use self::entitled::Entitled;
 
 /// Most who are admitted in one request.
 const BATCH: usize = 100;
@@ -61,6 +64,8 @@ struct Shared {
     store: Store,
     shutdown: Shutdown,
     admitted: mpsc::Sender<Admission>,
+    /// Told once, when the zone is up.
+    is_up: Notify,
     /// Users who are to be deleted, and have not been yet.
     dismissed: Mutex<BTreeSet<String>>,
 }
@@ -73,15 +78,22 @@ struct Admission {
 }
 
 impl BrokerUsers {
-    /// Starts to keep RabbitMQ's users as the store says, the zone's own first.
+    /// Starts to keep RabbitMQ's users as the store says: the zone's own now, all others from [`Self::zone_is_up`] on.
     #[must_use]
     pub fn rabbit_mq(admin: Admin, zone: ZoneId, store: Store, shutdown: Shutdown) -> Self {
         let (admitted, admissions) = mpsc::channel(WAITING);
         let dismissed = Mutex::default();
-        let shared = Arc::new(Shared { admin, zone, store, shutdown, admitted, dismissed });
+        let shared = Arc::new(Shared { admin, zone, store, shutdown, admitted, is_up: Notify::new(), dismissed });
         tokio::spawn(Arc::clone(&shared).admit_all(admissions));
         tokio::spawn(Arc::clone(&shared).compare_for_ever());
         Self::RabbitMq(Keeper(shared))
+    }
+
+    /// The zone is up: the broker is brought to what is saved from here on.
+    pub fn zone_is_up(&self) {
+        if let Self::RabbitMq(Keeper(shared)) = self {
+            shared.is_up.notify_one();
+        }
     }
 
     /// Makes somebody's user, or brings it to the rights it should have.
@@ -131,13 +143,6 @@ impl Shared {
         (user.to_owned(), Rights::of(principal, self.zone))
     }
 
-    /// The zone itself has one user for ever.
-    fn own(&self) -> (Principal, String) {
-        let own = Principal::Zone(self.zone);
-        let user = own.user_in(self.zone);
-        (own, user)
-    }
-
     async fn admit_all(self: Arc<Self>, mut admissions: mpsc::Receiver<Admission>) {
         let mut batch = Vec::new();
         loop {
@@ -180,14 +185,28 @@ impl Shared {
     }
 
     async fn compare_for_ever(self: Arc<Self>) {
-        let (mut pause, mut is_first) = (FIRST_PAUSE, true);
+        let (mut pause, mut step) = (FIRST_PAUSE, Step::Own);
         loop {
-            let wait = match self.compare(is_first).await {
-                Ok(()) => {
-                    (pause, is_first) = (FIRST_PAUSE, false);
+            let done = match step {
+                Step::Own => self.prepare().await,
+                Step::Everybody => self.compare(true).await,
+                Step::Missing => self.compare(false).await,
+            };
+            let wait = match (done, step) {
+                (Ok(()), Step::Own) => {
+                    // A zone that starts has enough to do, and the broker need not know anybody else before it has.
+                    tokio::select! {
+                        () = self.is_up.notified() => {}
+                        () = self.shutdown.requested() => return,
+                    }
+                    (pause, step) = (FIRST_PAUSE, Step::Everybody);
+                    Duration::ZERO
+                }
+                (Ok(()), _) => {
+                    (pause, step) = (FIRST_PAUSE, Step::Missing);
                     COMPARED
                 }
-                Err(error) => {
+                (Err(error), _) => {
                     tracing::error!("the broker's users cannot be brought to what is saved: {error}; trying again");
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     pause
@@ -200,48 +219,55 @@ impl Shared {
         }
     }
 
+    /// What the zone itself needs at the broker.
+    async fn prepare(&self) -> Result<(), UsersError> {
+        let admin = |error| UsersError::Admin(Arc::new(error));
+        self.admin.ensure_vhost().await.map_err(admin)?;
+        let own = Principal::Zone(self.zone);
+        let user = own.user_in(self.zone);
+        self.admin.admit(&[self.rights((&own, &user))]).await.map_err(admin)
+    }
+
     /// Brings the broker to what is saved. The first time everybody gets the rights of this version; later only who is
     /// missing is made.
     async fn compare(&self, everybody: bool) -> Result<(), UsersError> {
         let admin = |error| UsersError::Admin(Arc::new(error));
-        if everybody {
-            self.admin.ensure_vhost().await.map_err(admin)?;
-            let (own, user) = self.own();
-            self.admin.admit(&[self.rights((&own, &user))]).await.map_err(admin)?;
-        }
         // The broker is asked first: whoever is admitted in between is saved already, and so is not taken for a stranger.
-        let there: BTreeSet<String> = self.admin.users_of(self.zone).await.map_err(admin)?.into_iter().collect();
-        let entitled = self.entitled().await?;
-        let missing: Vec<_> = entitled
-            .iter()
-            .map(|(principal, user)| self.rights((principal, user)))
-            .filter(|(user, _)| everybody || !there.contains(user))
-            .collect();
-        self.admin.admit(&missing).await.map_err(admin)?;
-        let wanted: BTreeSet<String> = entitled.into_iter().map(|(_, user)| user).collect();
-        for user in there.difference(&wanted) {
+        let mut strangers: BTreeSet<String> =
+            self.admin.users_of(self.zone).await.map_err(admin)?.into_iter().collect();
+        let mut entitled = Entitled::of(self.zone, &self.store);
+        while let Some(page) = entitled.page().await.map_err(|error| UsersError::Store(Arc::new(error)))? {
+            let mut is_there = |user: &String| strangers.remove(user);
+            let missing = page.iter().filter(|(_, user)| !is_there(user) || everybody);
+            let missing: Vec<_> = missing.map(|(principal, user)| self.rights((principal, user))).collect();
+            self.admin.admit(&missing).await.map_err(admin)?;
+        }
+        for user in self.confirmed(strangers).await? {
             tracing::warn!(%user, "has no certificate that counts: deleted at the broker");
-            self.admin.dismiss(user).await.map_err(admin)?;
+            self.admin.dismiss(&user).await.map_err(admin)?;
         }
         Ok(())
     }
 
-    /// Whoever has a certificate that counts, as the user it names, the users of the API, whose certificates are not kept
-    /// but told from those of former users of their names, and the zone itself.
-    async fn entitled(&self) -> Result<BTreeSet<(Principal, String)>, UsersError> {
-        let sql = "SELECT DISTINCT principal, user_name FROM v_certificates WHERE state = 'valid' \
-                   AND principal NOT IN (SELECT principal FROM v_revoked) UNION ALL \
-                   SELECT 'user.' || name, entry FROM v_users WHERE removed_at IS NULL";
-        let found = self.store.for_zone().select(sql, &[]).await.map_err(|error| UsersError::Store(Arc::new(error)))?;
-        let entitled = |row: &Vec<Value>| {
-            let principal: Principal = row[0].as_str()?.parse().ok()?;
-            let user = match (&principal, row[1].as_str()) {
-                (_, None) => principal.user_in(self.zone),
-                (Principal::User(_), Some(entry)) => principal.user_anew_in(self.zone, entry),
-                (_, Some(user)) => user.to_owned(),
-            };
-            Some((principal, user))
-        };
-        Ok(found.rows.iter().filter_map(entitled).chain([self.own()]).collect())
+    /// Those who are entitled to nothing, looked at once more: pages take their time, and somebody of an earlier one may have
+    /// got a certificate since.
+    async fn confirmed(&self, mut strangers: BTreeSet<String>) -> Result<BTreeSet<String>, UsersError> {
+        let mut entitled = Entitled::of(self.zone, &self.store);
+        while !strangers.is_empty()
+            && let Some(page) = entitled.page().await.map_err(|error| UsersError::Store(Arc::new(error)))?
+        {
+            for (_, user) in &page {
+                strangers.remove(user);
+            }
+        }
+        Ok(strangers)
     }
+}
+
+/// What is brought to the broker next.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Own,
+    Everybody,
+    Missing,
 }
