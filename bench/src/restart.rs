@@ -22,8 +22,8 @@ use crate::report::{Row, Section, median, publish, say};
 
 /// From the start of the program to its being ready, seconds.
 const TARGET_S: f64 = 5.0;
-/// What it holds once it is ready, MiB.
-const TARGET_MIB: f64 = 300.0;
+/// What it holds once it is ready, MiB: 300 MB.
+const TARGET_MIB: f64 = 286.0;
 /// How often it is started.
 const STARTS: usize = 5;
 /// Whoever is not ready by then never is.

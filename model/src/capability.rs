@@ -102,7 +102,7 @@ impl TryFrom<String> for Capability {
 
 impl From<Capability> for String {
     fn from(capability: Capability) -> String {
-        capability.0.to_string()
+        Self::from(&*capability.0)
     }
 }
 

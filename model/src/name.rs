@@ -59,7 +59,7 @@ macro_rules! checked_text {
 
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0.to_string()
+                Self::from(&*name.0)
             }
         }
 

@@ -67,7 +67,7 @@ macro_rules! hex_text {
 
         impl From<$name> for String {
             fn from(text: $name) -> Self {
-                text.0.to_string()
+                Self::from(&*text.0)
             }
         }
     };

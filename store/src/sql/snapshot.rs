@@ -34,8 +34,7 @@ static ALL_NODES: Sql = Sql::new(|d| {
     format!(
         "SELECT {node} FROM nodes t {WHERE_PLACED} \
          LEFT JOIN node_hardware h ON h.node_id = t.node_id AND h.until_ms IS NULL \
-         LEFT JOIN node_policies o ON o.node_id = t.node_id \
-         ORDER BY t.node_id"
+         LEFT JOIN node_policies o ON o.node_id = t.node_id"
     )
 });
 
@@ -72,7 +71,9 @@ pub(crate) async fn snapshot(link: &mut impl Link) -> Result<Snapshot, LoadError
     let zone = rows::<ZoneRow>(link, "zone", &THE_ZONE, vec![]).await?.pop();
     let groups = rows::<GroupRow>(link, "groups", &LIVE_GROUPS, vec![]).await?;
     let mut alike = Alike::default();
-    let nodes = rows_as(link, "nodes", &ALL_NODES, vec![], |row| node_record(row, &mut alike)).await?;
+    let mut nodes = rows_as(link, "nodes", &ALL_NODES, vec![], |row| node_record(row, &mut alike)).await?;
+    // Here, where a node is small: a database would sort their texts.
+    nodes.sort_unstable_by_key(|node: &NodeRecord| node.node);
     let policy = rows::<PolicyRow>(link, "policies", &THE_POLICY, vec![]).await?.pop();
     let entered = |row: OpenMembership| (row.node_id, row.group_id);
     let entered = rows_as(link, "memberships", &ENTERED, vec![], entered).await?;

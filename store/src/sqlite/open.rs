@@ -82,8 +82,6 @@ pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
         .pragma("trusted_schema", "OFF")
         // 32 MiB for each connection: a batch touches pages all over the tables.
         .pragma("cache_size", "-32768")
-        // A row wakes two threads where it waits for room, and many are small.
-        .row_buffer_size(1_024)
         .disable_statement_logging();
     let mut plain = common.clone().connect().await.map_err(says(&place, "opening it"))?;
     mark(&mut plain, &place).await?;
@@ -95,6 +93,8 @@ pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
         .clone()
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        // A starting zone reads everything: a row that waits for room wakes two threads. Not where people ask: rows can be large.
+        .row_buffer_size(1_024)
         .pragma("journal_size_limit", "67108864");
     let mut writer = writing.connect().await.map_err(says(&place, "turning on its write-ahead log"))?;
     migrate(&mut writer, &place).await?;
@@ -102,7 +102,7 @@ pub(super) async fn file(path: &Path) -> Result<SqliteStore, OpenError> {
     let reading = common.read_only(true).pragma("query_only", "ON").pragma("mmap_size", "1073741824");
     let readers = FileReaders {
         select: Readers::new(reading.clone(), SELECTING),
-        // Few rows, and by an index: a few pages are enough, and what is not mapped is not taken for the zone's memory.
+        // By an index: a few pages are enough, and what is not mapped is not taken for the zone's memory.
         zone: Readers::new(reading.clone().pragma("cache_size", "-4096").pragma("mmap_size", "0"), OF_ZONE),
         ask: Readers::new(reading, ASKING),
     };

@@ -105,6 +105,14 @@ fn holds(fleet: &Fleet) -> Vec<(String, Holds)> {
     fleet.all().filter(|daemon| daemon.is_running()).map(|daemon| (daemon.name().to_owned(), daemon.holds())).collect()
 }
 
+/// The same, once the zone has compared the broker's users with its own: it asks its database for them over connections that
+/// it keeps from then on.
+async fn holds_at_rest(fleet: &Fleet) -> Vec<(String, Holds)> {
+    let zone = fleet.all().find(|daemon| daemon.name() == "zone").expect("a fleet has a zone controller");
+    zone.says("the broker knows everybody who is entitled to it").await;
+    holds(fleet)
+}
+
 /// Nobody holds more threads or files than before but for a few that come and go, nor much more memory.
 fn nothing_leaked(before: &[(String, Holds)], after: &[(String, Holds)]) {
     for (name, now) in after {
@@ -123,7 +131,8 @@ pub async fn a_broker_halted_for_a_minute_is_noticed_and_leaves_nothing_behind(b
     let stage = Stage::new(&broker).await.with_heartbeat(10);
     let fleet = stage.fleet(2, 4).await;
     heard_anew(&stage).await;
-    let (epochs, change, before) = (stage.api().epochs().await, stage.api().latest_change().await, holds(&fleet));
+    let (epochs, change) = (stage.api().epochs().await, stage.api().latest_change().await);
+    let before = holds_at_rest(&fleet).await;
     let (lost, connected) = (all_times(&fleet, LOST), all_times(&fleet, CONNECTED));
     broker.pause();
     let halted = Instant::now();
@@ -271,7 +280,7 @@ pub async fn a_broker_short_of_disk_stops_publishers_and_nothing_else(brokers: &
     let broker = brokers.on_a_small_disk(160).await;
     let watched = watched(&broker).await;
     heard_anew(&watched.stage).await;
-    let (change, before) = (watched.stage.api().latest_change().await, holds(&watched.fleet));
+    let (change, before) = (watched.stage.api().latest_change().await, holds_at_rest(&watched.fleet).await);
     let held = all_times(&watched.fleet, HELD);
     let order = Order::given(&watched).await;
     // It is there before the broker takes nothing more, and is looked at afterwards.

@@ -18,7 +18,7 @@ use rollcall_store::{QueryError, Store};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep;
 
-use self::entitled::Entitled;
+use self::entitled::{Entitled, is_entitled};
 
 /// Most who are admitted in one request.
 const BATCH: usize = 100;
@@ -187,35 +187,43 @@ impl Shared {
     async fn compare_for_ever(self: Arc<Self>) {
         let (mut pause, mut step) = (FIRST_PAUSE, Step::Own);
         loop {
-            let done = match step {
-                Step::Own => self.prepare().await,
-                Step::Everybody => self.compare(true).await,
-                Step::Missing => self.compare(false).await,
+            let done = tokio::select! {
+                done = self.take(step) => done,
+                () = self.shutdown.requested() => return,
             };
-            let wait = match (done, step) {
-                (Ok(()), Step::Own) => {
-                    // A zone that starts has enough to do, and the broker need not know anybody else before it has.
-                    tokio::select! {
-                        () = self.is_up.notified() => {}
-                        () = self.shutdown.requested() => return,
-                    }
-                    (pause, step) = (FIRST_PAUSE, Step::Everybody);
-                    Duration::ZERO
-                }
-                (Ok(()), _) => {
-                    (pause, step) = (FIRST_PAUSE, Step::Missing);
-                    COMPARED
-                }
+            let wait = match (&done, step) {
+                // Somebody may make the broker anew while the zone waits for it.
+                (Ok(()), Step::Own) => LONGEST_PAUSE,
+                (Ok(()), _) => COMPARED,
                 (Err(error), _) => {
                     tracing::error!("the broker's users cannot be brought to what is saved: {error}; trying again");
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     pause
                 }
             };
+            if done.is_ok() && step == Step::Everybody {
+                tracing::info!("the broker knows everybody who is entitled to it");
+            }
+            if done.is_ok() && step != Step::Own {
+                step = Step::Missing;
+            }
+            if done.is_ok() {
+                pause = FIRST_PAUSE;
+            }
             tokio::select! {
                 () = sleep(wait) => {}
+                // A zone that starts has enough to do, and the broker need not know anybody else before it has.
+                () = self.is_up.notified() => step = Step::Everybody,
                 () = self.shutdown.requested() => return,
             }
+        }
+    }
+
+    async fn take(&self, step: Step) -> Result<(), UsersError> {
+        match step {
+            Step::Own => self.prepare().await,
+            Step::Everybody => self.compare(true).await,
+            Step::Missing => self.compare(false).await,
         }
     }
 
@@ -232,40 +240,31 @@ impl Shared {
     /// missing is made.
     async fn compare(&self, everybody: bool) -> Result<(), UsersError> {
         let admin = |error| UsersError::Admin(Arc::new(error));
+        let store = |error| UsersError::Store(Arc::new(error));
         // The broker is asked first: whoever is admitted in between is saved already, and so is not taken for a stranger.
         let mut strangers: BTreeSet<String> =
             self.admin.users_of(self.zone).await.map_err(admin)?.into_iter().collect();
         let mut entitled = Entitled::of(self.zone, &self.store);
-        while let Some(page) = entitled.page().await.map_err(|error| UsersError::Store(Arc::new(error)))? {
+        while let Some(page) = entitled.page().await.map_err(store)? {
             let mut is_there = |user: &String| strangers.remove(user);
             let missing = page.iter().filter(|(_, user)| !is_there(user) || everybody);
             let missing: Vec<_> = missing.map(|(principal, user)| self.rights((principal, user))).collect();
             self.admin.admit(&missing).await.map_err(admin)?;
         }
-        for user in self.confirmed(strangers).await? {
+        for user in strangers {
+            // Pages take their time: somebody of an earlier one may have got a certificate since.
+            if is_entitled(self.zone, &self.store, &user).await.map_err(store)? {
+                continue;
+            }
             tracing::warn!(%user, "has no certificate that counts: deleted at the broker");
             self.admin.dismiss(&user).await.map_err(admin)?;
         }
         Ok(())
     }
-
-    /// Those who are entitled to nothing, looked at once more: pages take their time, and somebody of an earlier one may have
-    /// got a certificate since.
-    async fn confirmed(&self, mut strangers: BTreeSet<String>) -> Result<BTreeSet<String>, UsersError> {
-        let mut entitled = Entitled::of(self.zone, &self.store);
-        while !strangers.is_empty()
-            && let Some(page) = entitled.page().await.map_err(|error| UsersError::Store(Arc::new(error)))?
-        {
-            for (_, user) in &page {
-                strangers.remove(user);
-            }
-        }
-        Ok(strangers)
-    }
 }
 
 /// What is brought to the broker next.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Own,
     Everybody,
