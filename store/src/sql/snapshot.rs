@@ -7,10 +7,10 @@ use std::sync::Arc;
 use rollcall_model::{Capability, HardwareTopology, Health, Name};
 use serde::Deserialize;
 
-use super::Sql;
 use super::fetch::{THE_POLICY, THE_ZONE, WHERE_PLACED, placed};
 use super::link::{Link, rows, rows_as};
 use super::shape::{ACTIONS, COMBINATIONS, GROUPS};
+use super::{Dialect, Sql};
 use crate::row::{
     ActionRow, CombinationRow, CombinationState, GroupRow, OpenMembership, PlacedNode, PolicyRow, ZoneRow,
 };
@@ -31,10 +31,15 @@ static DISSOLVED: Sql = Sql::new(|d| {
 static ALL_NODES: Sql = Sql::new(|d| {
     let (placed, hardware) = (d.nested(&placed(d)), d.json("h.topology"));
     let node = d.object(&format!("'placed', {placed}, 'hardware', {hardware}, 'policy', coalesce(o.version, 0)"));
+    // SQLite looks the other tables up in the order of their indexes then; PostgreSQL would sort whole texts.
+    let order = match d {
+        Dialect::Sqlite => "ORDER BY t.node_id",
+        Dialect::Postgres => "",
+    };
     format!(
         "SELECT {node} FROM nodes t {WHERE_PLACED} \
          LEFT JOIN node_hardware h ON h.node_id = t.node_id AND h.until_ms IS NULL \
-         LEFT JOIN node_policies o ON o.node_id = t.node_id"
+         LEFT JOIN node_policies o ON o.node_id = t.node_id {order}"
     )
 });
 
@@ -72,7 +77,6 @@ pub(crate) async fn snapshot(link: &mut impl Link) -> Result<Snapshot, LoadError
     let groups = rows::<GroupRow>(link, "groups", &LIVE_GROUPS, vec![]).await?;
     let mut alike = Alike::default();
     let mut nodes = rows_as(link, "nodes", &ALL_NODES, vec![], |row| node_record(row, &mut alike)).await?;
-    // Here, where a node is small: a database would sort their texts.
     nodes.sort_unstable_by_key(|node: &NodeRecord| node.node);
     let policy = rows::<PolicyRow>(link, "policies", &THE_POLICY, vec![]).await?.pop();
     let entered = |row: OpenMembership| (row.node_id, row.group_id);
