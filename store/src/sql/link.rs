@@ -95,7 +95,9 @@ pub(super) async fn rows_as<T: DeserializeOwned, U: Send>(
     let (mut found, mut damaged) = (Vec::new(), None);
     let take = |text: String| match serde_json::from_str(&text) {
         Ok(row) => found.push(become_of(row)),
-        Err(source) => damaged = damaged.take().or(Some(Damaged { table, source })),
+        Err(source) => {
+            damaged.get_or_insert(Damaged { table, source });
+        }
     };
     link.each(sql, binds, take).await.map_err(RowsError::Database)?;
     damaged.map_or(Ok(found), |damaged| Err(RowsError::Damaged(damaged)))

@@ -14,14 +14,10 @@ impl Link for SqliteConnection {
         &mut self,
         sql: SqlStr,
         binds: Vec<String>,
-        mut take: impl FnMut(String) + Send,
+        take: impl FnMut(String) + Send,
     ) -> Result<(), sqlx::Error> {
         let query = binds.into_iter().fold(sqlx::query_scalar::<_, String>(sql), |query, text| query.bind(text));
-        let mut rows = query.fetch(self);
-        while let Some(text) = rows.try_next().await? {
-            take(text);
-        }
-        Ok(())
+        query.fetch(self).map_ok(take).try_collect().await
     }
 
     async fn run(&mut self, sql: SqlStr, binds: Vec<String>) -> Result<u64, sqlx::Error> {

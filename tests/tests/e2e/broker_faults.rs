@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use rollcall_model::Principal;
 use rollcall_tests::stage::{
     Broker, Brokers, Daemon, Fleet, Holds, Outsider, PATIENCE, Stage, free_tcp_port, node_name, now, runs, until,
 };
@@ -105,12 +106,14 @@ fn holds(fleet: &Fleet) -> Vec<(String, Holds)> {
     fleet.all().filter(|daemon| daemon.is_running()).map(|daemon| (daemon.name().to_owned(), daemon.holds())).collect()
 }
 
-/// The same, once the zone has compared the broker's users with its own: it asks its database for them over connections that
-/// it keeps from then on.
-async fn holds_at_rest(fleet: &Fleet) -> Vec<(String, Holds)> {
+/// When a process first loses a connection, the client library begins a runtime of its own (a thread and three files), once and
+/// for good; and it keeps the connections to its database that the comparison of users needs. Neither is what is counted.
+async fn has_lost_a_connection(stage: &Stage, broker: &Broker, fleet: &Fleet) {
     let zone = fleet.all().find(|daemon| daemon.name() == "zone").expect("a fleet has a zone controller");
     zone.says("the broker knows everybody who is entitled to it").await;
-    holds(fleet)
+    let (id, connected) = (stage.zone_id().await, times(zone, CONNECTED));
+    broker.ctl(&["close_all_user_connections", &Principal::Zone(id).user_in(id), "to be made anew"]);
+    each_says(std::iter::once(zone), CONNECTED, &[connected], Instant::now(), PATIENCE).await;
 }
 
 /// Nobody holds more threads or files than before but for a few that come and go, nor much more memory.
@@ -130,9 +133,9 @@ pub async fn a_broker_halted_for_a_minute_is_noticed_and_leaves_nothing_behind(b
     // The heartbeat of daemons that nobody configured.
     let stage = Stage::new(&broker).await.with_heartbeat(10);
     let fleet = stage.fleet(2, 4).await;
+    has_lost_a_connection(&stage, &broker, &fleet).await;
     heard_anew(&stage).await;
-    let (epochs, change) = (stage.api().epochs().await, stage.api().latest_change().await);
-    let before = holds_at_rest(&fleet).await;
+    let (epochs, change, before) = (stage.api().epochs().await, stage.api().latest_change().await, holds(&fleet));
     let (lost, connected) = (all_times(&fleet, LOST), all_times(&fleet, CONNECTED));
     broker.pause();
     let halted = Instant::now();
@@ -280,7 +283,7 @@ pub async fn a_broker_short_of_disk_stops_publishers_and_nothing_else(brokers: &
     let broker = brokers.on_a_small_disk(160).await;
     let watched = watched(&broker).await;
     heard_anew(&watched.stage).await;
-    let (change, before) = (watched.stage.api().latest_change().await, holds_at_rest(&watched.fleet).await);
+    let (change, before) = (watched.stage.api().latest_change().await, holds(&watched.fleet));
     let held = all_times(&watched.fleet, HELD);
     let order = Order::given(&watched).await;
     // It is there before the broker takes nothing more, and is looked at afterwards.

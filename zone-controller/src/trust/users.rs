@@ -1,8 +1,8 @@
 //! The broker's users: one for each certificate that counts, made before the certificate is handed out, deleted when it
 //! is revoked. Those who are admitted at the same time are admitted in one request.
 //!
-//! The store is what counts; the broker is brought to it: at once where something is decided, and as a whole at the start
-//! and every few minutes, so that a revocation the broker did not hear of is carried out after all.
+//! The store is what counts; the broker is brought to it: at once where something is decided, and as a whole once the zone
+//! is up and every few minutes, so that a revocation the broker did not hear of is carried out after all.
 
 mod entitled;
 
@@ -191,25 +191,24 @@ impl Shared {
                 done = self.take(step) => done,
                 () = self.shutdown.requested() => return,
             };
-            let wait = match (&done, step) {
+            if done.is_ok() {
+                pause = FIRST_PAUSE;
+            }
+            let wait = match (done, step) {
                 // Somebody may make the broker anew while the zone waits for it.
                 (Ok(()), Step::Own) => LONGEST_PAUSE,
-                (Ok(()), _) => COMPARED,
+                (Ok(()), Step::Everybody) => {
+                    tracing::info!("the broker knows everybody who is entitled to it");
+                    step = Step::Missing;
+                    COMPARED
+                }
+                (Ok(()), Step::Missing) => COMPARED,
                 (Err(error), _) => {
                     tracing::error!("the broker's users cannot be brought to what is saved: {error}; trying again");
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     pause
                 }
             };
-            if done.is_ok() && step == Step::Everybody {
-                tracing::info!("the broker knows everybody who is entitled to it");
-            }
-            if done.is_ok() && step != Step::Own {
-                step = Step::Missing;
-            }
-            if done.is_ok() {
-                pause = FIRST_PAUSE;
-            }
             tokio::select! {
                 () = sleep(wait) => {}
                 // A zone that starts has enough to do, and the broker need not know anybody else before it has.
@@ -264,7 +263,7 @@ impl Shared {
 }
 
 /// What is brought to the broker next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     Own,
     Everybody,
