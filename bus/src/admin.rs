@@ -4,7 +4,9 @@
 //! the certificate logs it in. Everything can be repeated: what is there already is brought to what is asked for.
 //!
 //! Asked with `reqwest` and not with `rabbitmq_http_client`: that crate brings one that makes another global allocator of
-//! every program it is linked into, and the seven calls below are few.
+//! every program it is linked into, and the calls below are few.
+
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,24 +18,23 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+pub use self::users::FEW;
+use self::users::Put;
 use crate::rights::Rights;
 use crate::tls::{CredentialsError, server_only};
 
-/// Most users in one request: about half a second of the broker's work.
-const BATCH: usize = 100;
+/// Most users in one import: three seconds of the broker's work. Each import costs it something for every connection besides.
+const BATCH: usize = 500;
 /// Requests under way at once. The broker works on one with all its cores already.
 const AT_ONCE: usize = 2;
-/// A user's connections at once: its own, the former one that the broker has not yet given up, the one that reports a clash
-/// of identifiers, and one for another process with the same certificate, so that the clash shows instead of a refusal.
-const MAX_CONNECTIONS: u32 = 4;
+/// Users at once who are made by calls of their own, each over a connection that is kept.
+const ONE_BY_ONE_AT_ONCE: usize = 4;
 /// Most messages that wait in a queue of a user's program.
 const USER_QUEUE_MESSAGES: u32 = 20_000;
 /// Most bytes of them.
 const USER_QUEUE_BYTES: u32 = 16 * 1024 * 1024;
 /// How long a message waits there, and a queue that nobody uses stays, milliseconds: a day.
 const USER_QUEUE_MS: u32 = 86_400_000;
-/// Channels of all its connections together: a dozen are used by a group controller.
-const MAX_CHANNELS: u32 = 128;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 const REQUEST_PATIENCE: Duration = Duration::from_secs(30);
 /// How long the broker may take to close a deleted user's connections by itself, and then when told to.
@@ -184,16 +185,30 @@ impl Admin {
         self.ask(Method::PUT, &["operator-policies", vhost, "rollcall-users"], Some(policy)).await.map(drop)
     }
 
-    /// Makes users and gives them these rights, or brings those who are there to them.
+    /// Makes users and gives them these rights, or brings those who are there to them: up to [`FEW`] by calls of their own, more by
+    /// imports.
     ///
     /// # Errors
     /// [`AdminError`]; some may have been made.
     pub async fn admit(&self, users: &[(String, Rights)]) -> Result<(), AdminError> {
-        // An import of definitions: one request for a hundred users, where the API's other calls take eight for one.
-        // Made before they are sent, for a future that borrows the batches as they come cannot be spawned.
-        let batches: Vec<Value> = users.chunks(BATCH).map(|batch| definitions(&self.settings.vhost, batch)).collect();
+        let vhost = &self.settings.vhost;
+        // Made before they are sent, for a future that borrows them as they come cannot be spawned.
+        if users.len() <= FEW {
+            let users: Vec<Vec<Put>> = users.iter().map(|user| users::puts(vhost, user)).collect();
+            let admitted = futures::stream::iter(users).map(|puts| self.put_all(puts));
+            return admitted.buffer_unordered(ONE_BY_ONE_AT_ONCE).try_collect::<()>().await;
+        }
+        let batches: Vec<Value> = users.chunks(BATCH).map(|batch| users::definitions(vhost, batch)).collect();
         let imports = futures::stream::iter(batches).map(|batch| self.import(batch));
         imports.buffer_unordered(AT_ONCE).try_collect::<()>().await
+    }
+
+    async fn put_all(&self, puts: Vec<Put>) -> Result<(), AdminError> {
+        for Put { path, body } in puts {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            self.ask(Method::PUT, &path, Some(body)).await?;
+        }
+        Ok(())
     }
 
     async fn import(&self, definitions: Value) -> Result<(), AdminError> {
@@ -330,27 +345,4 @@ fn whole(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     words
-}
-
-/// Users with their rights, as RabbitMQ's definitions have it. An empty hash is a password nobody has.
-fn definitions(vhost: &str, users: &[(String, Rights)]) -> Value {
-    let limits = json!({ "max-connections": MAX_CONNECTIONS, "max-channels": MAX_CHANNELS });
-    let hashing = "rabbit_password_hashing_sha256";
-    let user = |(name, _): &(String, Rights)| json!({ "name": name, "password_hash": "", "hashing_algorithm": hashing, "tags": "", "limits": limits });
-    let permission = |(user, rights): &(String, Rights)| {
-        let Rights { configure, write, read, .. } = rights;
-        json!({ "user": user, "vhost": vhost, "configure": configure, "write": write, "read": read })
-    };
-    let topic = |(user, rights): &(String, Rights)| {
-        let right = |topic: &crate::TopicRight| {
-            let crate::TopicRight { exchange, write, read } = topic;
-            json!({ "user": user, "vhost": vhost, "exchange": exchange, "write": write, "read": read })
-        };
-        rights.topics.iter().map(right).collect::<Vec<_>>()
-    };
-    json!({
-        "users": users.iter().map(user).collect::<Vec<_>>(),
-        "permissions": users.iter().map(permission).collect::<Vec<_>>(),
-        "topic_permissions": users.iter().flat_map(topic).collect::<Vec<_>>(),
-    })
 }

@@ -10,6 +10,7 @@ use rollcall_bus::{
     Bus, ConnectError, Connector, Credentials, DownCause, Link, Outgoing, RabbitSettings, Rights, TlsIdentity,
 };
 use rollcall_model::{NodeId, Principal, ZoneId, route};
+use serde_json::Value;
 
 use crate::site::{Leaf, Site};
 use crate::stage::{Stage, hasty, link, next, secured, soon, take};
@@ -320,6 +321,52 @@ async fn the_administrators_errors_say_what_to_look_at() {
         let began = Instant::now();
         secured.admin().admit(&many[..1]).await.expect("admitted");
         println!("one user made again in {} ms", began.elapsed().as_millis());
+    })
+    .await;
+}
+
+/// What RabbitMQ would export of users: themselves, their bounds, and their rights, with a mark in place of the name.
+async fn exported(settings: &AdminSettings, user: &str) -> Vec<(String, Vec<Value>)> {
+    let roots = reqwest::Certificate::from_pem_bundle(settings.roots.as_bytes()).expect("roots");
+    let client = reqwest::Client::builder().tls_certs_only(roots).no_proxy().build().expect("a client");
+    let ask =
+        client.get(format!("{}/api/definitions", settings.url)).basic_auth(&settings.user, Some(&settings.password));
+    let all: Value = ask.send().await.expect("an answer").json().await.expect("definitions");
+    let of = |(kind, named): (&str, &str)| {
+        let its = all[kind].as_array().expect("a list").iter().filter(|one| one[named] == user);
+        let mut its: Vec<Value> = its.cloned().collect();
+        its.iter_mut().for_each(|one| one[named] = Value::from("it"));
+        its.sort_by_key(ToString::to_string);
+        (kind.to_owned(), its)
+    };
+    [("users", "name"), ("permissions", "user"), ("topic_permissions", "user")].map(of).into()
+}
+
+#[tokio::test]
+async fn few_and_many_are_admitted_to_the_same_rights() {
+    let secured = secured().await;
+    let zone = ZoneId::derived_from("few and many");
+    let rights = Rights::of(&node("one"), zone);
+    let user = |number: usize| (node(&number.to_string()).user_in(zone), rights.clone());
+    let all: Vec<_> = (0..30).map(user).collect();
+    let (few, many) = all.split_at(5);
+    soon("both ways", async {
+        secured.admin().admit(few).await.expect("by calls of their own");
+        secured.admin().admit(many).await.expect("by an import");
+        let by_import = exported(&secured.settings, &many[0].0).await;
+        assert_eq!(by_import.iter().map(|(_, its)| its.len()).collect::<Vec<_>>(), [1, 1, rights.topics.len()]);
+        assert!(by_import[0].1[0]["limits"]["max-connections"].is_number(), "{by_import:?}");
+        assert_eq!(exported(&secured.settings, &few[0].0).await, by_import);
+        // Whoever has other rights is brought to these, whichever way.
+        let other = Rights::of(&Principal::Zone(zone), zone);
+        let others: Vec<_> = all.iter().map(|(user, _)| (user.clone(), other.clone())).collect();
+        secured.admin().admit(&others).await.expect("all by an import");
+        assert_ne!(exported(&secured.settings, &few[0].0).await, by_import);
+        secured.admin().admit(few).await.expect("again");
+        secured.admin().admit(&all).await.expect("again");
+        for user in [&few[0].0, &many[0].0] {
+            assert_eq!(exported(&secured.settings, user).await, by_import);
+        }
     })
     .await;
 }

@@ -1,5 +1,6 @@
 //! The broker's users: one for each certificate that counts, made before the certificate is handed out, deleted when it
-//! is revoked. Those who are admitted at the same time are admitted in one request.
+//! is revoked. Those who come to be admitted are taken so few at a time that the broker need not import them: what that costs it grows
+//! with the fleet.
 //!
 //! The store is what counts; the broker is brought to it: at once where something is decided, and as a whole once the zone
 //! is up and every few minutes, so that a revocation the broker did not hear of is carried out after all.
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rollcall_bus::Rights;
-use rollcall_bus::admin::{Admin, AdminError};
+use rollcall_bus::admin::{Admin, AdminError, FEW};
 use rollcall_model::{Principal, ZoneId};
 use rollcall_startup::Shutdown;
 use rollcall_store::{QueryError, Store};
@@ -20,8 +21,6 @@ use tokio::time::sleep;
 
 use self::entitled::{Entitled, is_entitled};
 
-/// Most who are admitted in one request.
-const BATCH: usize = 100;
 /// Most who may wait to be admitted.
 const WAITING: usize = 1_024;
 /// The broker is compared with the store this often.
@@ -147,7 +146,7 @@ impl Shared {
         let mut batch = Vec::new();
         loop {
             tokio::select! {
-                taken = admissions.recv_many(&mut batch, BATCH) => if taken == 0 { return },
+                taken = admissions.recv_many(&mut batch, FEW) => if taken == 0 { return },
                 () = self.shutdown.requested() => return,
             }
             let users: Vec<_> = batch.iter().map(|it| self.rights((&it.principal, &it.user))).collect();
