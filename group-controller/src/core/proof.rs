@@ -12,10 +12,21 @@ const ASK_AGAIN: Millis = Millis(500);
 /// A broker that takes longer to answer stood still.
 const PROMPT: Millis = Millis(500);
 
+/// Where nothing comes for so long, of nobody, the broker may have stood still, and be about to hand on what waited. A shorter
+/// stop makes nobody late; in a small rack nobody may have had anything to say, and questions bring the proof.
+const PAUSE: Millis = Millis(500);
+
+/// For so long there has to be proof after such a pause before it counts: what waited does not come all at once.
+const SETTLED: Millis = Millis(500);
+
 /// When the way was last proven, and asked after.
 #[derive(Debug, Default)]
 pub(super) struct Proof {
     last: Tick,
+    /// The first since the latest pause.
+    unbroken_from: Tick,
+    /// The last before that pause.
+    before: Tick,
     /// The first and the latest question since then.
     asked: Option<(Tick, Tick)>,
 }
@@ -35,13 +46,21 @@ impl Proof {
         }
         let asked = self.asked.take().filter(|(first, _)| now.since(*first) > PROMPT);
         let stood = asked.map(|_| now.since(self.last));
+        if now.since(self.last) > PAUSE {
+            (self.before, self.unbroken_from) = (self.last, now);
+        }
         self.last = now;
         stood
     }
 
     /// Up to when silence counts.
-    pub(super) const fn last(&self) -> Tick {
-        self.last
+    pub(super) fn counts_until(&self) -> Tick {
+        if self.last.since(self.unbroken_from) >= SETTLED { self.last } else { self.before }
+    }
+
+    /// Whether it is soon too long ago to go on with.
+    pub(super) fn ages(&self, now: Tick) -> bool {
+        now.since(self.last).0 * 2 > PAUSE.0
     }
 
     /// Whether to ask now.

@@ -25,6 +25,8 @@ struct Look {
     is_one_lost: bool,
     /// Against whom something could be said, were the way to the broker known to work.
     in_doubt: Option<NodeId>,
+    /// One that is suspect for its silence: as long as there is one, the way is proven again and again.
+    is_late: Option<NodeId>,
     /// Nothing can be said against the others before.
     quiet_until: Tick,
 }
@@ -135,8 +137,8 @@ impl Group {
         if !self.dark.is && self.roster.is_quiet(now.tick) {
             return;
         }
-        let Look { mut verdicts, watched, silent, is_one_lost, in_doubt, quiet_until } = self.look(now.tick);
-        if let Some(node) = in_doubt
+        let Look { mut verdicts, watched, silent, is_one_lost, in_doubt, is_late, quiet_until } = self.look(now.tick);
+        if let Some(node) = in_doubt.or_else(|| is_late.filter(|_| self.proof.ages(now.tick)))
             && self.proof.asks(now.tick)
         {
             effects.push(self.request_sign_of_life(now, node, Token::Probe(node)));
@@ -180,6 +182,9 @@ impl Group {
             look.silent += usize::from(is_silent);
             let keeps_dark = is_unknown && (self.dark.is || verdict == Verdict::Closed);
             look.is_one_lost |= keeps_dark || matches!(verdict, Verdict::Silent(_));
+            if verdict == Verdict::Suspect && member.voice.closed.is_none() {
+                look.is_late = Some(look.is_late.map_or(node, |known| known.min(node)));
+            }
             if verdict == Verdict::Alive {
                 look.quiet_until = look.quiet_until.min(liveness::alive_until(self.floor, member.voice));
             } else {
@@ -193,7 +198,7 @@ impl Group {
     /// Up to when this voice is judged.
     fn counts_until(&self, now: Tick, voice: Voice) -> Tick {
         // Nothing came since, of anybody: that proves nothing against a silent one.
-        if voice.closed.is_none() { self.proof.last().min(now) } else { now }
+        if voice.closed.is_none() { self.proof.counts_until().min(now) } else { now }
     }
 
     /// The verdicts that stand although a crowd is late with them. That a node is late is no news then.

@@ -1,5 +1,6 @@
 //! What was lost, doubled or overtaken on its way is set right. Each of these was found by the simulation.
 
+use proptest::prelude::*;
 use rollcall_model::packet::Roster as RosterPacket;
 
 use super::*;
@@ -335,6 +336,41 @@ fn nobody_is_blamed_for_a_broker_that_stands_still() {
     let told = pass(&mut group, 25_000, 36_000, &[0]);
     let states: Vec<_> = told.iter().map(|change| (change.node, change.state)).collect();
     assert_eq!(states, [(node(1), NodeState::Suspect), (node(1), NodeState::Down)]);
+}
+
+proptest! {
+    /// However long the broker stands still, and in whichever order it then hands on what waited.
+    #[test]
+    fn nobody_is_blamed_while_a_broker_that_stood_still_catches_up(
+        pause in 0..6_000_u64,
+        begins in 5_000..6_000_u64,
+        late in prop::collection::vec(0..240_u64, 3),
+    ) {
+        let mut group = group(3);
+        let resumes = begins + pause;
+        // When each word of each node gets here: sent once a second, and not handed on by a broker that stands still.
+        let arrives = |node: u64, sent: u64| if (begins..resumes).contains(&sent) { resumes + late[node as usize] } else { sent };
+        let words = (0..3_u64).flat_map(|node| (1..20_u64).map(move |word| (node, word, word * 1_000 + node * 330)));
+        let mut words: Vec<_> = words.map(|(node, word, sent)| (arrives(node, sent), node, word)).collect();
+        words.sort_unstable();
+        let mut words = words.into_iter().peekable();
+        let mut waiting: Option<Token> = None;
+        for ms in (1_000..19_000).step_by(10) {
+            let mut told = Vec::new();
+            while let Some((_, node, word)) = words.next_if(|(at, ..)| *at <= ms) {
+                told.extend(group.step(at(ms), Event::Status(status(node as u32, 100 + word as u32, 0))));
+            }
+            if !(begins..resumes).contains(&ms) && let Some(token) = waiting.take() {
+                told.extend(group.step(at(ms), Event::Published { token, result: Ok(()) }));
+            }
+            told.extend(group.step(at(ms), Event::Tick));
+            prop_assert!(changes(&told).is_empty(), "at {ms}: {:?}", changes(&told));
+            waiting = waiting.or_else(|| told.into_iter().find_map(|effect| match effect {
+                Effect::Publish(token @ Token::Probe(_), _) => Some(token),
+                _ => None,
+            }));
+        }
+    }
 }
 
 #[test]
