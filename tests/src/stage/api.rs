@@ -223,13 +223,13 @@ impl Api {
         assert!(blamed.is_empty(), "blamed for nothing: {blamed:?}");
     }
 
-    /// Who was said to be down, suspect or unknown after that point of the history: node, state, cause.
+    /// Who was said to be down, suspect or unknown after that point of the history: node, state, cause, and when.
     ///
     /// # Panics
     /// When the zone does not answer.
     pub async fn blamed_since(&self, change: i64) -> Vec<Vec<Value>> {
         self.rows(&format!(
-            "SELECT node, state, cause FROM v_health_history WHERE history_id > {change} \
+            "SELECT node, state, cause, at FROM v_health_history WHERE history_id > {change} \
              AND state IN ('down', 'suspect', 'unknown') ORDER BY history_id"
         ))
         .await

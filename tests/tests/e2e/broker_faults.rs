@@ -165,8 +165,9 @@ pub async fn a_broker_halted_for_a_minute_is_noticed_and_leaves_nothing_behind(b
 
 /// A zone whose rack and whose real node show their figures.
 struct Watched {
-    stage: Stage,
+    /// Before the stage and its directory: a daemon of a case that fails shows the end of its log.
     fleet: Fleet,
+    stage: Stage,
     rack: u16,
     drained: std::path::PathBuf,
 }

@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use crate::restarts::{Before, GENERATION, before};
 
 struct Pair {
-    stage: Stage,
+    /// Before the stage and its directory: a daemon of a case that fails shows the end of its log.
     fleet: Fleet,
     second: Daemon,
+    stage: Stage,
     /// The API of the second.
     other: Api,
     _database: Postgres,
@@ -39,7 +40,7 @@ async fn pair(brokers: &Brokers, agents: usize) -> Pair {
     let second = daemon("zc-b", &theirs).started();
     second.says("stands by: zc-a").await;
     let other = Api::on(port, stage.trust().join("administrator"));
-    Pair { stage, fleet, second, other, _database: database }
+    Pair { fleet, second, stage, other, _database: database }
 }
 
 fn copy(from: &Path, to: &Path) {
