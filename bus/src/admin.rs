@@ -23,8 +23,9 @@ use self::users::Put;
 use crate::rights::Rights;
 use crate::tls::{CredentialsError, server_only};
 
-/// Most users in one import: three seconds of the broker's work. Each import costs it something for every connection besides.
-const BATCH: usize = 500;
+/// Most users in one import: a second of the work of a broker at rest, and within [`REQUEST_PATIENCE`] where it is ten times slower.
+/// Each import costs it something for every connection besides.
+const BATCH: usize = 200;
 /// Requests under way at once. The broker works on one with all its cores already.
 const AT_ONCE: usize = 2;
 /// Users at once who are made by calls of their own, each over a connection that is kept.
