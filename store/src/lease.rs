@@ -242,12 +242,17 @@ impl Store {
     /// # Errors
     /// When the database does not answer in time: whether the lease is still one's own is not known.
     pub async fn renew(&self) -> Result<Renewal, LoadError> {
-        let Some(own) = self.tenure() else { return Ok(Renewal::Kept) };
-        let lost = match &self.backend {
-            Backend::Sqlite(store) => store.renew(own.generation).await?,
-            Backend::Postgres(store) => store.renew(own.generation, PATIENCE).await?,
-        };
-        Ok(lost.map_or(Renewal::Kept, Renewal::Lost))
+        loop {
+            let Some(own) = self.tenure() else { return Ok(Renewal::Kept) };
+            let lost = match &self.backend {
+                Backend::Sqlite(store) => store.renew(own.generation).await?,
+                Backend::Postgres(store) => store.renew(own.generation, PATIENCE).await?,
+            };
+            // A zone that starts anew without ending may have taken its lease again meanwhile: then it is that one's.
+            if lost.is_none() || self.tenure().is_some_and(|now| now.generation == own.generation) {
+                return Ok(lost.map_or(Renewal::Kept, Renewal::Lost));
+            }
+        }
     }
 
     /// Gives the lease back, so that another takes it at once. The zone must have stopped to act.
