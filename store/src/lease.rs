@@ -143,15 +143,19 @@ impl Contest {
 
 /// The tenure that a store has, shared by its clones.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Fence(Arc<Mutex<Option<Tenure>>>);
+pub(crate) struct Fence {
+    tenure: Arc<Mutex<Option<Tenure>>>,
+    /// Whoever renews the lease, or takes it again, has it: neither sees what the other has half done.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
 
 impl Fence {
     pub(crate) fn tenure(&self) -> Option<Tenure> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.tenure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn set(&self, tenure: Tenure) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(tenure);
+        *self.tenure.lock().unwrap_or_else(PoisonError::into_inner) = Some(tenure);
     }
 
     /// Whether what stands in the row lets this store write.
@@ -208,6 +212,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer. [`CommitError::Fenced`] when somebody else took it.
     pub async fn take_again(&self, me: &Replica) -> Result<Option<Tenure>, CommitError> {
+        let _turn = self.fence().turn.lock().await;
         let Some(own) = self.tenure() else { return Ok(None) };
         let again = async {
             let stored = self.lease().await?;
@@ -242,17 +247,13 @@ impl Store {
     /// # Errors
     /// When the database does not answer in time: whether the lease is still one's own is not known.
     pub async fn renew(&self) -> Result<Renewal, LoadError> {
-        loop {
-            let Some(own) = self.tenure() else { return Ok(Renewal::Kept) };
-            let lost = match &self.backend {
-                Backend::Sqlite(store) => store.renew(own.generation).await?,
-                Backend::Postgres(store) => store.renew(own.generation, PATIENCE).await?,
-            };
-            // A zone that starts anew without ending may have taken its lease again meanwhile: then it is that one's.
-            if lost.is_none() || self.tenure().is_some_and(|now| now.generation == own.generation) {
-                return Ok(lost.map_or(Renewal::Kept, Renewal::Lost));
-            }
-        }
+        let _turn = self.fence().turn.lock().await;
+        let Some(own) = self.tenure() else { return Ok(Renewal::Kept) };
+        let lost = match &self.backend {
+            Backend::Sqlite(store) => store.renew(own.generation).await?,
+            Backend::Postgres(store) => store.renew(own.generation, PATIENCE).await?,
+        };
+        Ok(lost.map_or(Renewal::Kept, Renewal::Lost))
     }
 
     /// Gives the lease back, so that another takes it at once. The zone must have stopped to act.

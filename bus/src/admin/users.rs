@@ -20,7 +20,6 @@ const MAX_CHANNELS: u32 = 128;
 const HASHING: &str = "rabbit_password_hashing_sha256";
 
 /// A `PUT` of the management API.
-#[derive(Debug, PartialEq)]
 pub(super) struct Put {
     /// Below `/api`.
     pub path: Vec<String>,

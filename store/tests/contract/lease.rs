@@ -70,3 +70,14 @@ pub async fn a_lease_is_renewed_given_back_and_taken_again(store: &Store) {
     assert!(!lease(store).await.is_released);
     assert_eq!(store.renew().await.unwrap(), Renewal::Kept);
 }
+
+/// A zone that starts anew takes its lease again while the thread that renews it goes on.
+pub async fn a_lease_that_is_taken_again_while_it_is_renewed_is_never_lost(store: &Store) {
+    let own = store.take(&replica("zc-a"), None).await.unwrap().unwrap();
+    for more in 1..=50 {
+        let me = replica("zc-a");
+        let (again, renewed) = tokio::join!(store.take_again(&me), store.renew());
+        assert_eq!(again.unwrap().unwrap().generation, own.generation + more);
+        assert_eq!(renewed.unwrap(), Renewal::Kept);
+    }
+}

@@ -170,6 +170,7 @@ contract! {
     lease::a_lease_that_does_not_stand_as_it_was_seen_is_not_taken,
     lease::who_takes_the_lease_fences_the_former_holder,
     lease::a_lease_is_renewed_given_back_and_taken_again,
+    lease::a_lease_that_is_taken_again_while_it_is_renewed_is_never_lost,
     asking::columns_are_named_when_no_row_is,
     asking::values_keep_their_kind,
     asking::the_row_limit_cuts_and_says_so,
