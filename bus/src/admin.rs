@@ -6,6 +6,7 @@
 //! Asked with `reqwest` and not with `rabbitmq_http_client`: that crate brings one that makes another global allocator of
 //! every program it is linked into, and the calls below are few.
 
+mod nodes;
 mod users;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+use self::nodes::Nodes;
 pub use self::users::FEW;
 use self::users::Put;
 use crate::rights::Rights;
@@ -125,6 +127,7 @@ pub enum AdminError {
 #[derive(Clone)]
 pub struct Admin {
     client: Client,
+    nodes: Nodes,
     base: Url,
     settings: Arc<AdminSettings>,
 }
@@ -153,7 +156,9 @@ impl Admin {
         if base.scheme() != "https" || base.path() != "/" {
             return Err(bad_url());
         }
+        let nodes = Nodes::default();
         let client = Client::builder()
+            .dns_resolver(nodes.clone())
             .tls_backend_preconfigured(server_only(&settings.roots)?)
             .https_only(true)
             .no_proxy()
@@ -162,7 +167,7 @@ impl Admin {
             .timeout(REQUEST_PATIENCE)
             .build()
             .map_err(|_| bad_url())?;
-        Ok(Self { client, base, settings: Arc::new(settings) })
+        Ok(Self { client, nodes, base, settings: Arc::new(settings) })
     }
 
     /// Makes the virtual host, if it is not there, and bounds the queues of users' programs in it.
@@ -308,7 +313,10 @@ impl Admin {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let unreachable = |error: reqwest::Error| AdminError::Unreachable { url: url.clone(), why: whole(&error) };
+        let unreachable = |error: reqwest::Error| {
+            self.nodes.failed();
+            AdminError::Unreachable { url: url.clone(), why: whole(&error) }
+        };
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         let body = response.bytes().await.map_err(unreachable)?;

@@ -16,6 +16,7 @@ mod consumer;
 mod delivery;
 mod errors;
 mod figures;
+mod gone;
 mod link;
 pub mod local;
 pub mod message;
@@ -38,6 +39,7 @@ pub use delivery::{
     PARKED_REASON, PARKED_USER, Receipt,
 };
 pub use errors::{ConnectError, ConsumeError, DeclareError};
+pub use gone::QueueGone;
 pub use link::{DownCause, Link};
 pub use local::LocalBroker;
 pub use message::{Assurance, Outgoing, PublishError};

@@ -5,7 +5,7 @@ mod files;
 mod process;
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use tokio::net::UnixDatagram;
 use tokio::time::{Instant, timeout_at};
 
-use files::{Plan, SERVER};
+use files::{Membership, Plan, SERVER};
 use process::Process;
 
 /// How long a start may take; 5 s are usual.
@@ -96,7 +96,8 @@ impl std::fmt::Debug for Management {
 pub struct PrivateBroker {
     // Dropped, and so ended, in this order.
     broker: Process,
-    _epmd: Process,
+    /// Of a cluster the first node has it.
+    _epmd: Option<Process>,
     plan: Plan,
 }
 
@@ -137,8 +138,31 @@ impl PrivateBroker {
         Self::start_as(Plan::new(dir, Some(certificate), Some(root.to_owned()), None)?).await
     }
 
+    /// One broker of several secured nodes, each on an address and in a directory of its own, and all on the same ports; the certificate has
+    /// to name the addresses, or the host that stands for all of them. A node that loses sight of most others pauses. The first has to
+    /// outlive the others.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_cluster(
+        nodes: &[(Ipv4Addr, PathBuf)],
+        certificate: &ServerCertificate,
+    ) -> Result<Vec<Self>, StartError> {
+        let addresses: Vec<Ipv4Addr> = nodes.iter().map(|(address, _)| *address).collect();
+        let mut membership = Membership::found(&addresses)?;
+        let mut started: Vec<Self> = Vec::with_capacity(nodes.len());
+        for (address, dir) in nodes {
+            let plan = Plan::member(dir, certificate.clone(), &mut membership, *address)?;
+            started.push(Self::start_as(plan).await?);
+        }
+        Ok(started)
+    }
+
     async fn start_as(plan: Plan) -> Result<Self, StartError> {
-        let epmd = Process::spawn(plan.epmd()).map_err(failed("start epmd"))?;
+        let epmd = match plan.has_epmd() {
+            true => Some(Process::spawn(plan.epmd()).map_err(failed("start epmd"))?),
+            false => None,
+        };
         let broker = start_broker(&plan).await?;
         Ok(Self { broker, _epmd: epmd, plan })
     }
@@ -155,7 +179,7 @@ impl PrivateBroker {
         self.plan.url()
     }
 
-    /// TCP port on 127.0.0.1.
+    /// TCP port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.plan.port

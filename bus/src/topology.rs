@@ -34,9 +34,10 @@ pub enum Overflow {
 /// What kind of queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueClass {
-    /// Exclusive classic queue: one process's inbox, gone with its connection.
-    Inbox,
-    /// Durable classic queue: lossy streams.
+    /// Exclusive classic queue: a process's own, gone with its connection, and made anew on whatever node of the broker the next one comes
+    /// to. For inboxes, and for what says nothing any more once its process was away.
+    Exclusive,
+    /// Durable classic queue: lossy, and kept. In a RabbitMQ of several nodes it is away as long as the node is that it was made on.
     Classic,
     /// Durable quorum queue: what must not be lost; a message delivered more often than the limit goes to the dead letters.
     Quorum {
@@ -89,8 +90,7 @@ pub struct Topology {
 }
 
 /// The exchange on which the broker tells what happens to its connections and queues (plugin
-/// `rabbitmq_event_exchange`); the in-process bus has it always. An event `queue.deleted` carries the
-/// queue's name in the header `name`.
+/// `rabbitmq_event_exchange`); the in-process bus has it always. What an event `queue.deleted` says, [`QueueGone`] reads.
 pub const EVENT_EXCHANGE: &str = "amq.rabbitmq.event";
 /// Routing key of the event that a queue is gone.
 pub const QUEUE_DELETED: &str = "queue.deleted";
@@ -132,6 +132,12 @@ impl Topology {
         self
     }
 
+    /// The names of the queues that go with the process's connection.
+    pub fn own_queues(&self) -> impl Iterator<Item = &str> {
+        let own = self.queues.iter().filter(|queue| queue.class == QueueClass::Exclusive);
+        own.map(|queue| queue.name.as_str())
+    }
+
     /// Adds a binding.
     #[must_use]
     pub fn bind(mut self, exchange: &str, queue: &str, key: &str) -> Self {
@@ -165,7 +171,7 @@ pub(crate) fn inbox_topology(inbox: &str, principal: &Principal) -> Topology {
     exchange
         .queue(Queue {
             name: inbox.into(),
-            class: QueueClass::Inbox,
+            class: QueueClass::Exclusive,
             max_length: INBOX_LENGTH,
             overflow: Overflow::RejectPublish,
             max_age_ms: None,

@@ -175,7 +175,7 @@ async fn prepare(bus: &Bus, checkin: CheckinId, inbox: &str) -> Result<(Consumer
         .expect_exchange(route::PARKED)
         .queue(Queue {
             name: queue.clone(),
-            class: QueueClass::Classic,
+            class: QueueClass::Exclusive,
             max_length: 20_000,
             overflow: Overflow::RejectPublish,
             // A node asks again after at most half a minute; an older question is answered already.

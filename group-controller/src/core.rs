@@ -119,6 +119,8 @@ pub enum Event {
     Unentitled(AuthorityError),
     /// The broker says that a node's inbox, and so its connection, is gone.
     ConnectionClosed(NodeId),
+    /// The broker says that one of its nodes is gone, with the connections of whoever was connected to it.
+    BrokerNodeLost,
     /// How a publish ended.
     Published {
         /// From [`Effect::Publish`].
@@ -338,6 +340,7 @@ impl Group {
             Event::Undecodable { reason } => self.refuse(reason),
             Event::Unentitled(error) => self.on_unentitled(now, &error, &mut effects),
             Event::ConnectionClosed(node) => self.on_told_closed(now, node, &mut effects),
+            Event::BrokerNodeLost => self.on_broker_node_lost(now),
             Event::Published { token, result } => self.on_published(now, token, &result, &mut effects),
             Event::CheckinEnded { name, why } => self.on_checkin_ended(now, name, why, &mut effects),
             Event::Tick => self.on_tick(now, &mut effects),

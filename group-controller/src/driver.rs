@@ -28,7 +28,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::complaint::Complaint;
 use self::intake::{Arrived, Consumers, park};
-pub use self::intake::{HEALTH_PREFETCH, Refusal, Which, control_packet, status_packet};
+pub use self::intake::{HEALTH_PREFETCH, Refusal, Which, broker_events, control_packet, status_packet};
 use self::rest::{REST, Stream};
 use self::services::Services;
 use self::spooling::Spooling;
@@ -323,10 +323,8 @@ impl Session {
     }
 
     async fn events(&mut self, deliveries: Vec<Delivery>) {
-        for delivery in &deliveries {
-            if let Some(node) = delivery.headers.get("name").and_then(|queue| route::node_of_inbox(queue)) {
-                self.step(Event::ConnectionClosed(node)).await;
-            }
+        for event in broker_events(&deliveries) {
+            self.step(event).await;
         }
         self.consumers.events.ack_all(deliveries).await;
     }

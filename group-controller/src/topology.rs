@@ -12,10 +12,11 @@ pub const BROKER_EVENTS: &str = "broker-events";
 const AVAILABILITY_LENGTH: u32 = 10_000;
 const AVAILABILITY_AGE_MS: u32 = 2_000;
 
+/// Of the controller's own connection: what came while it was away says nothing any more.
 fn newest_wins(group: GroupId, purpose: &str, max_length: u32, max_age_ms: u32) -> Queue {
     Queue {
         name: route::group_queue(group, purpose),
-        class: QueueClass::Classic,
+        class: QueueClass::Exclusive,
         max_length,
         overflow: Overflow::DropHead,
         max_age_ms: Some(max_age_ms),

@@ -4,6 +4,7 @@
 mod api;
 mod brokers;
 mod clock;
+mod cluster;
 mod daemon;
 mod namespace;
 mod orders;
@@ -33,6 +34,7 @@ use tokio::time::{Instant, sleep};
 pub use api::{Api, Dump};
 pub use brokers::{Broker, Brokers};
 pub use clock::WallClock;
+pub use cluster::Cluster;
 pub use daemon::Daemon;
 pub use namespace::Namespace;
 pub use orders::{every_order_ends, order_all_the_while, runs};
@@ -58,6 +60,8 @@ pub struct Stage {
     directory: TempDir,
     site: Arc<Site>,
     url: String,
+    /// The broker as the daemons call it.
+    daemons_url: String,
     management: Management,
     mdns_port: u16,
     api: Api,
@@ -89,6 +93,13 @@ impl Stage {
         Self::with(broker.site(), broker.url(), broker.management().clone(), mdns_port)
     }
 
+    /// A stage on a broker of three nodes. Who is none of the daemons comes to the last of them.
+    #[must_use]
+    pub fn on_cluster(cluster: &Cluster) -> Self {
+        let stage = Self::with(cluster.site(), cluster.url_of(2), cluster.management(), free_udp_port());
+        Self { daemons_url: cluster.url(), ..stage }
+    }
+
     /// A stage without a broker: what it should be is a port that nobody listens on.
     pub async fn without_broker(brokers: &Brokers) -> Self {
         let url = format!("amqps://127.0.0.1:{}/rollcall", free_tcp_port());
@@ -111,7 +122,8 @@ impl Stage {
         let trust = directory.path().join("trust");
         site.make_zone(ZONE, &trust);
         let api = Api::on(free_tcp_port(), trust.join("administrator"));
-        Self { directory, site, url, management, mdns_port, api, heartbeat_s: 3 }
+        let daemons_url = url.clone();
+        Self { directory, site, url, daemons_url, management, mdns_port, api, heartbeat_s: 3 }
     }
 
     /// Daemons with another heartbeat than the short one of a stage, seconds.

@@ -12,6 +12,7 @@ mod candidates;
 mod channels;
 mod combinations;
 mod command;
+mod early;
 mod enrolment;
 mod groups;
 mod health;
@@ -47,6 +48,7 @@ pub use self::audit::CERTIFICATE_ISSUED;
 pub use self::candidates::Demands;
 use self::combinations::Combinations;
 pub use self::command::{By, Command, Expected, Rejection, RejectionKind};
+use self::early::Early;
 use self::enrolment::Enrolment;
 pub use self::enrolment::{Applicant, Grant, JoinAnswer, Trust, TrustSettings};
 pub use self::groups::TablePolicy;
@@ -185,6 +187,7 @@ pub struct Zone {
     enrolment: Enrolment,
     /// How far the alarms of groups were taken: membership and number.
     alarms: BTreeMap<GroupId, (u32, u64)>,
+    early: Early,
     /// When the security channel was last told of the refusals of a check-in service.
     refusals_told: BTreeMap<CheckinId, Tick>,
     refusals: Refusals,
@@ -226,6 +229,7 @@ impl Zone {
             unplaced: Unplaced::default(),
             enrolment: Enrolment::start(saved.trust),
             alarms: BTreeMap::new(),
+            early: Early::default(),
             refusals_told: BTreeMap::new(),
             refusals: Refusals::default(),
             settings,

@@ -18,27 +18,28 @@ fn lasting(name: String, max_length: u32) -> Queue {
     }
 }
 
-fn lossy(name: String, max_length: u32) -> Queue {
-    Queue {
-        name,
-        class: QueueClass::Classic,
-        max_length,
-        overflow: Overflow::DropHead,
-        max_age_ms: Some(60_000),
-        dead_letter: None,
-    }
+/// Kept while the zone controller is away, and while a node of the broker is; the oldest gives way.
+fn kept(name: String, max_length: u32, max_age_ms: u32) -> Queue {
+    let (class, overflow) = (QueueClass::Quorum { delivery_limit: DELIVERY_LIMIT }, Overflow::DropHead);
+    Queue { name, class, max_length, overflow, max_age_ms: Some(max_age_ms), dead_letter: None }
 }
+
+/// Of the zone controller's own connection: what came while it was away says nothing any more.
+fn newest_wins(name: String, max_length: u32, max_age_ms: u32) -> Queue {
+    Queue { class: QueueClass::Exclusive, ..kept(name, max_length, max_age_ms) }
+}
+
+const DAY_MS: u32 = 86_400_000;
 
 /// Every exchange of the zone; the queues of its channels, of joins and of parked messages; and what comes to its inbox,
 /// which is there already, beside what is sent to it by name.
 #[must_use]
 pub fn topology(inbox: &str, channels: &[Purpose]) -> Topology {
-    let parked = Queue { max_age_ms: Some(7 * 86_400_000), ..lossy(route::PARKED_QUEUE.into(), 10_000) };
     let mut topology = exchanges()
-        .queue(parked)
+        .queue(kept(route::PARKED_QUEUE.into(), 10_000, 7 * DAY_MS))
         .bind(route::PARKED, route::PARKED_QUEUE, "")
         .queue(lasting(route::JOINS.into(), 100_000))
-        .queue(Queue { max_age_ms: Some(86_400_000), ..lossy(route::REFUSALS.into(), 10_000) })
+        .queue(kept(route::REFUSALS.into(), 10_000, DAY_MS))
         .bind(route::DIRECT, route::JOINS, route::JOINS)
         .bind(route::DIRECT, route::JOINS, route::CLASH_BINDING)
         .bind(route::DIRECT, inbox, route::READINGS_BINDING);
@@ -47,9 +48,9 @@ pub fn topology(inbox: &str, channels: &[Purpose]) -> Topology {
         topology = match channel.as_str() {
             // Policies go straight to the inboxes of the groups; this is for the word that they are obeyed.
             name::POLICIES => topology.queue(lasting(queue.clone(), 100_000)),
-            name::ANALYTICS => topology.queue(lossy(queue.clone(), 10_000)),
+            name::ANALYTICS => topology.queue(newest_wins(queue.clone(), 10_000, 60_000)),
             name::ALERTS => topology.queue(lasting(queue.clone(), 100_000)),
-            _ => topology.queue(Queue { max_age_ms: Some(86_400_000), ..lossy(queue.clone(), 10_000) }),
+            _ => topology.queue(kept(queue.clone(), 10_000, DAY_MS)),
         };
         topology = topology.bind(route::ZONE, &queue, &route::zone_binding(channel));
     }
@@ -64,10 +65,10 @@ pub const TARGETS_QUEUE: &str = "zone.targets";
 #[must_use]
 pub fn availability() -> Topology {
     exchanges()
-        .queue(Queue { max_age_ms: Some(2_000), ..lossy(route::AVAILABILITY_QUEUE.into(), 10_000) })
+        .queue(newest_wins(route::AVAILABILITY_QUEUE.into(), 10_000, 2_000))
         .bind(route::GROUP, route::AVAILABILITY_QUEUE, route::AVAILABILITY_BINDING)
         .bind(route::GROUP, route::AVAILABILITY_QUEUE, route::AUDIBLE_BINDING)
-        .queue(Queue { max_age_ms: Some(5_000), ..lossy(TARGETS_QUEUE.into(), 1_000) })
+        .queue(newest_wins(TARGETS_QUEUE.into(), 1_000, 5_000))
         .bind(route::DIRECT, TARGETS_QUEUE, route::TARGETS_BINDING)
 }
 

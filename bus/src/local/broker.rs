@@ -11,6 +11,7 @@ use rollcall_model::{Principal, TRACEPARENT, Tick, route};
 use super::queue::{Death, Entry, Message, QueueState};
 use super::routing::ExchangeState;
 use crate::delivery::{DEATH_EXCHANGE, DEATH_QUEUE, DEATH_REASON, Receipt, parked_headers};
+use crate::gone;
 use crate::{Assurance, ConsumeError, Delivery, EVENT_EXCHANGE, ExchangeKind, Outgoing, PublishError, QUEUE_DELETED};
 
 /// A connection.
@@ -309,7 +310,9 @@ impl Broker {
             kind: String::new(),
             message_id: None,
             user_id: None,
-            headers: BTreeMap::from([("name".to_owned(), name.to_owned())]),
+            headers: [(gone::NAME, name), (gone::BY, "rmq-internal")]
+                .map(|(key, text)| (key.into(), text.into()))
+                .into(),
             died_in: Vec::new(),
         });
     }

@@ -44,7 +44,7 @@ impl Broker {
 
     fn declare_queue(&mut self, session: SessionId, queue: &Queue) -> Result<(), DeclareError> {
         let Some(existing) = self.queues.get(&queue.name) else {
-            let owner = (queue.class == QueueClass::Inbox).then_some(session);
+            let owner = (queue.class == QueueClass::Exclusive).then_some(session);
             self.queues.insert(queue.name.clone(), QueueState::new(queue.clone(), owner));
             return Ok(());
         };

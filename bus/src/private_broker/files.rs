@@ -36,17 +36,54 @@ tcp_listen_options.exit_on_close = false
 const USER: &str = "rollcall";
 const VHOST: &str = "rollcall";
 
+/// What the nodes of one broker have in common.
+pub(super) struct Membership {
+    port: u16,
+    management_port: u16,
+    epmd_port: u16,
+    password: String,
+    /// By it they know each other.
+    cookie: String,
+    /// The name of the first, whom the others join.
+    first: Option<String>,
+}
+
+impl Membership {
+    /// Of a broker whose nodes listen at these addresses, on ports that are free at all of them.
+    pub fn found(addresses: &[Ipv4Addr]) -> Result<Self, StartError> {
+        let ports =
+            free_ports_at(addresses).map_err(failed("find ports that are free at all addresses of a cluster"))?;
+        let [port, management_port, epmd_port] = ports;
+        let (password, cookie) = (secret(), secret());
+        Ok(Self { port, management_port, epmd_port, password, cookie, first: None })
+    }
+}
+
+fn secret() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+/// How a node finds the others.
+struct Peers {
+    cookie: String,
+    /// Whom it joins; the first joins nobody.
+    joins: Option<String>,
+}
+
 pub(super) struct Plan {
     dir: PathBuf,
+    /// Where it listens.
+    address: Ipv4Addr,
     pub port: u16,
     pub management_port: u16,
     dist_port: u16,
     epmd_port: u16,
     password: String,
+    peers: Option<Peers>,
     certificate: Option<ServerCertificate>,
     /// Another root directory, whose RabbitMQ it is; everything of it lies below.
     root: Option<PathBuf>,
-    /// Where it takes connections beside 127.0.0.1.
+    /// Where it takes connections besides.
     at: Option<IpAddr>,
 }
 
@@ -63,32 +100,58 @@ impl Plan {
         root: Option<PathBuf>,
         at: Option<IpAddr>,
     ) -> Result<Self, StartError> {
-        for (program, package) in PROGRAMS {
-            let there = root.as_ref().map_or_else(|| program.into(), |root| root.join(&program[1..]));
-            if !there.exists() {
-                return Err(StartError::NotInstalled { program, package });
-            }
-        }
-        fs::create_dir_all(dir).map_err(failed(format!("make the directory {}", dir.display())))?;
-        let dir = dir.canonicalize().map_err(failed(format!("find the directory {}", dir.display())))?;
+        let dir = prepared(dir, root.as_deref())?;
         let [port, management_port, dist_port, epmd_port] =
-            free_ports().map_err(failed("find free ports on 127.0.0.1"))?;
-        let password = format!("{:032x}", rand::random::<u128>());
-        let plan = Self { dir, port, management_port, dist_port, epmd_port, password, certificate, root, at };
-        plan.write().map_err(failed(format!("write the broker's configuration to {}", plan.dir.display())))?;
-        Ok(plan)
+            free_ports_at(&[Ipv4Addr::LOCALHOST]).map_err(failed("find free ports on 127.0.0.1"))?;
+        let (address, password, peers) = (Ipv4Addr::LOCALHOST, secret(), None);
+        let plan =
+            Self { dir, address, port, management_port, dist_port, epmd_port, password, peers, certificate, root, at };
+        plan.written()
+    }
+
+    /// One node of a broker of several.
+    pub fn member(
+        dir: &Path,
+        certificate: ServerCertificate,
+        membership: &mut Membership,
+        address: Ipv4Addr,
+    ) -> Result<Self, StartError> {
+        let dir = prepared(dir, None)?;
+        let [dist_port] = free_ports_at(&[Ipv4Addr::LOCALHOST]).map_err(failed("find a free port on 127.0.0.1"))?;
+        let Membership { port, management_port, epmd_port, ref password, ref cookie, ref first } = *membership;
+        let peers = Some(Peers { cookie: cookie.clone(), joins: first.clone() });
+        let (password, certificate, root, at) = (password.clone(), Some(certificate), None, None);
+        let plan =
+            Self { dir, address, port, management_port, dist_port, epmd_port, password, peers, certificate, root, at };
+        membership.first.get_or_insert_with(|| plan.node());
+        plan.written()
+    }
+
+    fn written(self) -> Result<Self, StartError> {
+        self.write().map_err(failed(format!("write the broker's configuration to {}", self.dir.display())))?;
+        Ok(self)
+    }
+
+    /// Its name among Erlang's nodes.
+    fn node(&self) -> String {
+        format!("rollcall{}@localhost", self.dist_port)
+    }
+
+    /// Whether the port mapper is started with it.
+    pub fn has_epmd(&self) -> bool {
+        self.peers.as_ref().is_none_or(|peers| peers.joins.is_none())
     }
 
     pub fn url(&self) -> String {
         match self.certificate {
-            Some(_) => format!("amqps://127.0.0.1:{}/{VHOST}", self.port),
-            None => format!("amqp://{USER}:{}@127.0.0.1:{}/{VHOST}", self.password, self.port),
+            Some(_) => format!("amqps://{}:{}/{VHOST}", self.address, self.port),
+            None => format!("amqp://{USER}:{}@{}:{}/{VHOST}", self.password, self.address, self.port),
         }
     }
 
     pub fn management(&self) -> Option<Management> {
         self.certificate.as_ref().map(|_| Management {
-            url: format!("https://127.0.0.1:{}", self.management_port),
+            url: format!("https://{}:{}", self.address, self.management_port),
             user: USER.into(),
             password: self.password.clone(),
             vhost: VHOST.into(),
@@ -114,12 +177,15 @@ impl Plan {
     fn write(&self) -> io::Result<()> {
         let (listeners, plugins) = match &self.certificate {
             Some(certificate) => (self.secured(certificate), SECURED_PLUGINS),
-            None => (format!("listeners.tcp.default = 127.0.0.1:{}\nnum_acceptors.tcp = 2\n", self.port), PLUGINS),
+            None => {
+                (format!("listeners.tcp.default = {}:{}\nnum_acceptors.tcp = 2\n", self.address, self.port), PLUGINS)
+            }
         };
         // In another root there may be no /proc to ask what the process uses.
         let memory = self.root.as_ref().map_or("", |_| "vm_memory_calculation_strategy = erlang\n");
+        let peers = self.write_peers()?;
         let configuration = format!(
-            "{listeners}{LISTEN}{memory}\
+            "{listeners}{LISTEN}{memory}{peers}\
              default_user = {USER}\n\
              default_pass = {}\n\
              default_vhost = {VHOST}\n\
@@ -136,9 +202,24 @@ impl Plan {
         fs::write(self.dir.join("enabled_plugins"), plugins)
     }
 
+    /// Puts the cookie in place, and gives what the configuration says of the other nodes.
+    fn write_peers(&self) -> io::Result<String> {
+        let Some(Peers { cookie, joins }) = &self.peers else { return Ok(String::new()) };
+        let mut file = OpenOptions::new();
+        file.write(true).create(true).truncate(true).mode(0o600);
+        file.open(self.dir.join(".erlang.cookie"))?.write_all(cookie.as_bytes())?;
+        let joins = joins.as_ref().map_or_else(String::new, |first| {
+            format!(
+                "cluster_formation.peer_discovery_backend = classic_config\n\
+                 cluster_formation.classic_config.nodes.1 = {first}\n"
+            )
+        });
+        Ok(format!("{joins}cluster_partition_handling = pause_minority\n"))
+    }
+
     /// TLS 1.3 and certificates only, as `docs/operating.md` has it; refusals are told on an exchange.
     fn secured(&self, certificate: &ServerCertificate) -> String {
-        let Self { port, management_port, at, .. } = self;
+        let Self { address, port, management_port, at, .. } = self;
         let at = at.map_or_else(String::new, |at| format!("listeners.ssl.other = {}\n", SocketAddr::new(at, *port)));
         let ServerCertificate { chain, key, roots } = certificate;
         let files = |prefix: &str| {
@@ -153,7 +234,7 @@ impl Plan {
         };
         format!(
             "listeners.tcp = none\n\
-             listeners.ssl.default = 127.0.0.1:{port}\n\
+             listeners.ssl.default = {address}:{port}\n\
              {at}\
              num_acceptors.ssl = 2\n\
              {}\
@@ -162,7 +243,7 @@ impl Plan {
              ssl_options.depth = 2\n\
              ssl_cert_login_from = common_name\n\
              auth_mechanisms.1 = EXTERNAL\n\
-             management.ssl.ip = 127.0.0.1\n\
+             management.ssl.ip = {address}\n\
              management.ssl.port = {management_port}\n\
              {}\
              management.disable_stats = true\n\
@@ -221,8 +302,8 @@ impl Plan {
     fn surround(&self, command: &mut Command) {
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LANG", "C.UTF-8");
         for (name, value) in [
-            ("RABBITMQ_NODENAME", format!("rollcall{}@localhost", self.port)),
-            ("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1".into()),
+            ("RABBITMQ_NODENAME", self.node()),
+            ("RABBITMQ_NODE_IP_ADDRESS", self.address.to_string()),
             ("RABBITMQ_NODE_PORT", self.port.to_string()),
             ("RABBITMQ_DIST_PORT", self.dist_port.to_string()),
             ("ERL_EPMD_PORT", self.epmd_port.to_string()),
@@ -250,13 +331,29 @@ impl Plan {
     }
 }
 
-/// Held together until all are known, so that they differ.
-fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
-    let listeners: Vec<TcpListener> =
-        (0..N).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<io::Result<_>>()?;
-    let mut ports = [0; N];
-    for (port, listener) in ports.iter_mut().zip(&listeners) {
+/// The directory, made if missing; and whether the programs are there.
+fn prepared(dir: &Path, root: Option<&Path>) -> Result<PathBuf, StartError> {
+    for (program, package) in PROGRAMS {
+        let there = root.map_or_else(|| program.into(), |root| root.join(&program[1..]));
+        if !there.exists() {
+            return Err(StartError::NotInstalled { program, package });
+        }
+    }
+    fs::create_dir_all(dir).map_err(failed(format!("make the directory {}", dir.display())))?;
+    dir.canonicalize().map_err(failed(format!("find the directory {}", dir.display())))
+}
+
+/// Ports that are free at each of these addresses. Held together until all are known, so that they differ.
+fn free_ports_at<const N: usize>(addresses: &[Ipv4Addr]) -> io::Result<[u16; N]> {
+    let (mut ports, mut held) = ([0; N], Vec::new());
+    for port in &mut ports {
+        let [first, others @ ..] = addresses else { break };
+        let listener = TcpListener::bind((*first, 0))?;
         *port = listener.local_addr()?.port();
+        for other in others {
+            held.push(TcpListener::bind((*other, *port))?);
+        }
+        held.push(listener);
     }
     Ok(ports)
 }

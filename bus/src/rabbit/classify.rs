@@ -8,6 +8,7 @@ use crate::DownCause;
 const ACCESS_REFUSED: u16 = 403;
 const NOT_FOUND: u16 = 404;
 const RESOURCE_LOCKED: u16 = 405;
+const PRECONDITION_FAILED: u16 = 406;
 const NOT_ALLOWED: u16 = 530;
 
 /// The broker's reply code, if the broker said anything.
@@ -30,6 +31,16 @@ pub(super) fn names_exchange(error: &Error, exchange: &str) -> bool {
 
 pub(super) fn is_locked(error: &Error) -> bool {
     reply_code(error) == Some(RESOURCE_LOCKED)
+}
+
+/// Whether a queue is there and made otherwise.
+pub(super) fn is_otherwise(error: &Error) -> bool {
+    reply_code(error) == Some(PRECONDITION_FAILED)
+}
+
+/// Whether a queue is not there because the node of the broker is away that has it. The broker has no code of its own for that.
+pub(super) fn is_home_away(error: &Error) -> bool {
+    is_not_found(error) && words(error).contains("home node")
 }
 
 /// Whether the broker refused this one thing, as opposed to the connection having failed.

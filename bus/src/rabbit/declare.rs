@@ -1,10 +1,10 @@
 //! Declaring a topology on RabbitMQ.
 
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, Error, ExchangeKind as Kind};
 
-use super::classify::{is_locked, is_not_found, is_refusal, words};
+use super::classify::{is_home_away, is_locked, is_not_found, is_otherwise, is_refusal, words};
 use crate::{Binding, DeclareError, Exchange, ExchangeKind, Overflow, Queue, QueueClass, Topology};
 
 /// Why a declaration was not finished.
@@ -18,7 +18,8 @@ pub(super) enum Failure {
 }
 
 /// Declares on a channel of its own, since a refusal closes the channel. Returns the optional bindings whose
-/// exchange does not exist.
+/// exchange does not exist. A durable queue whose node of the broker is away is there, with its bindings and all that waits in it, once
+/// the node is back: whoever declares it goes on without.
 pub(super) async fn declare(connection: &Connection, topology: &Topology) -> Result<Vec<Binding>, Failure> {
     let mut channel = open(connection).await?;
     for exchange in &topology.exchanges {
@@ -28,12 +29,41 @@ pub(super) async fn declare(connection: &Connection, topology: &Topology) -> Res
     for exchange in &topology.expected {
         expect_exchange(&channel, exchange).await?;
     }
+    let mut away = Vec::new();
     for queue in &topology.queues {
         let what = || format!("queue {:?}", queue.name);
-        declare_queue(&channel, queue).await.map_err(|error| failure(error, what(), &queue.name))?;
+        let declared = match declare_queue(&channel, queue).await {
+            Err(error) if is_otherwise(&error) && queue.class != QueueClass::Classic => {
+                channel = open(connection).await?;
+                match replace_queue(&channel, queue).await {
+                    Err(error) if is_otherwise(&error) && queue.class != QueueClass::Exclusive => {
+                        channel = open(connection).await?;
+                        tracing::warn!(
+                            queue = queue.name,
+                            "the queue was made by an older version and is not empty: it stays as it is until the next \
+                             start; it is away whenever the node of the broker is that it was made on"
+                        );
+                        Ok(())
+                    }
+                    replaced => replaced,
+                }
+            }
+            Err(error) if queue.class == QueueClass::Classic && is_home_away(&error) => {
+                tracing::warn!(
+                    queue = queue.name,
+                    "the node of the broker that has the queue is away: {}",
+                    words(&error)
+                );
+                away.push(queue.name.as_str());
+                channel = open(connection).await?;
+                Ok(())
+            }
+            declared => declared,
+        };
+        declared.map_err(|error| failure(error, what(), &queue.name))?;
     }
     let mut missing = Vec::new();
-    for binding in &topology.bindings {
+    for binding in topology.bindings.iter().filter(|binding| !away.contains(&binding.queue.as_str())) {
         match bind(&channel, binding).await {
             Ok(()) => {}
             Err(error) if binding.optional && is_not_found(&error) => {
@@ -88,10 +118,38 @@ async fn expect_exchange(channel: &Channel, exchange: &str) -> Result<(), Failur
 }
 
 async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), Error> {
-    let inbox = queue.class == QueueClass::Inbox;
-    let options = QueueDeclareOptions { durable: !inbox, exclusive: inbox, ..QueueDeclareOptions::default() };
+    let exclusive = queue.class == QueueClass::Exclusive;
+    let options = QueueDeclareOptions { durable: !exclusive, exclusive, ..QueueDeclareOptions::default() };
     channel.queue_declare(queue.name.as_str().into(), options, arguments(queue)).await?;
     Ok(())
+}
+
+/// A version before this one made it otherwise. What waits in one that is its process's own says nothing any more; of others none is lost.
+async fn replace_queue(channel: &Channel, queue: &Queue) -> Result<(), Error> {
+    let if_empty = queue.class != QueueClass::Exclusive;
+    let options = QueueDeleteOptions { if_unused: true, if_empty, ..QueueDeleteOptions::default() };
+    channel.queue_delete(queue.name.as_str().into(), options).await?;
+    tracing::info!(queue = queue.name, "the queue was made by an older version: it is made anew");
+    declare_queue(channel, queue).await
+}
+
+/// Which of these queues of this connection the broker does not know any more.
+///
+/// # Errors
+/// When the connection fails, or the broker refuses to tell.
+pub(super) async fn forgotten<'a>(connection: &Connection, queues: &[&'a str]) -> Result<Option<&'a str>, Error> {
+    let channel = connection.create_channel().await?;
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    for queue in queues {
+        match channel.queue_declare((*queue).into(), options, FieldTable::default()).await {
+            Ok(_) => {}
+            Err(error) if is_not_found(&error) => return Ok(Some(queue)),
+            Err(error) => return Err(error),
+        }
+    }
+    // In the background; nothing depends on it.
+    drop(channel);
+    Ok(None)
 }
 
 fn arguments(queue: &Queue) -> FieldTable {

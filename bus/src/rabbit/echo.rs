@@ -6,6 +6,10 @@
 //!
 //! A broker that says something else meanwhile, be it a heartbeat, lives and has not come to the echo yet. To leave it and come back
 //! would only give it more to do, so it is given [`MOST_PATIENCE`] times as long.
+//!
+//! A broker of several nodes forgets queues by name that were on a node which is gone, each of the others for itself: one that was made
+//! anew meanwhile, too, and whoever consumes it hears no more of it. So after each echo the process's own queues are asked for, and the
+//! first echo comes soon after a connection that is not the first.
 
 use std::time::Duration;
 
@@ -13,6 +17,8 @@ use rollcall_model::route;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::classify::words;
+use super::declare;
 use super::ear::Ear;
 use super::publisher::Extra;
 use super::session::Session;
@@ -22,6 +28,8 @@ use crate::{Assurance, Outgoing, PublishError};
 
 /// How many deadlines a broker may take that is heard meanwhile.
 const MOST_PATIENCE: u32 = 3;
+/// When the first echo is sent on a connection that is not the first, unless echoes are more frequent.
+const SOON: Duration = Duration::from_secs(2);
 
 /// Which echo was heard last.
 #[derive(Debug)]
@@ -59,9 +67,11 @@ pub(super) async fn run(
     let mut number = 0;
     // Together with what goes out anyway, and never later than promised.
     let slack = period.mul_f64(0.12);
+    let first = if session.wire.generation > 1 { SOON.min(period) } else { period };
     loop {
         number += 1;
-        rollcall_alarm::roughly(period - slack, slack).await;
+        let pause = if number == 1 { first } else { period };
+        rollcall_alarm::roughly(pause.saturating_sub(slack), slack).await;
         let sent = Instant::now();
         tokio::select! {
             biased;
@@ -82,6 +92,27 @@ fn silent(shared: &Shared, span: Duration) -> String {
 }
 
 async fn once(shared: &Shared, session: &Session, echo: &Echo, number: u64, deadline: Duration) -> Result<(), String> {
+    through_inbox(shared, session, echo, number, deadline).await?;
+    let topology = shared.topology();
+    let own: Vec<&str> = topology.own_queues().collect();
+    if own.is_empty() {
+        return Ok(());
+    }
+    // A broker that takes its time for this has answered the echo all the same.
+    match tokio::time::timeout(deadline, declare::forgotten(&session.wire.connection, &own)).await {
+        Ok(Ok(Some(queue))) => Err(format!("the broker has no queue {queue:?} any more")),
+        Ok(Ok(None)) | Err(_) => Ok(()),
+        Ok(Err(error)) => Err(words(&error)),
+    }
+}
+
+async fn through_inbox(
+    shared: &Shared,
+    session: &Session,
+    echo: &Echo,
+    number: u64,
+    deadline: Duration,
+) -> Result<(), String> {
     let until = Instant::now() + deadline;
     let message = Outgoing {
         exchange: route::DIRECT.into(),

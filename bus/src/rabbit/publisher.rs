@@ -3,11 +3,16 @@
 //! One task, because the client library counts confirms in the order of calls: two tasks on one channel
 //! could have theirs exchanged. It also hands a returned message to whichever confirm comes next, so
 //! returned messages are told apart here by a number each message carries in `correlation-id`.
+//!
+//! A refusal may be the channel's and not the queue's: in a broker of several nodes a channel that first publishes to a quorum queue while
+//! the node of its leader is gone refuses everything for that queue until the node is back (RabbitMQ 3.10, `rabbit_fifo_client`). So a
+//! refused message is followed by a new channel, now and then.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
@@ -17,6 +22,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Confirmation, Error};
 use rollcall_model::{TRACEPARENT, TraceContext};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::classify::names_exchange;
 use super::session::Wire;
@@ -26,6 +32,9 @@ use crate::{Assurance, Outgoing, PublishError};
 pub(super) const WINDOW: usize = 1024;
 /// Most messages waiting for a place in the window.
 pub(super) const BACKLOG: usize = 256;
+
+/// Least time between two channels because of refusals.
+const RENEWED_AFTER: Duration = Duration::from_secs(1);
 
 /// A message to publish and whom to tell.
 pub(super) struct Job {
@@ -68,17 +77,20 @@ async fn run(wire: Arc<Wire>, mut channel: Channel, mut jobs: mpsc::Receiver<Job
     let mut flight = FuturesUnordered::new();
     let mut returned = BTreeSet::new();
     let mut number = 0_u64;
+    let (mut doubted, mut opened_at) = (false, Instant::now());
     loop {
         tokio::select! {
             () = over.wait() => return,
-            job = jobs.recv(), if flight.len() < WINDOW => {
+            // What is under way on a channel is landed before there is another.
+            job = jobs.recv(), if flight.len() < WINDOW && (!doubted || flight.is_empty()) => {
                 let Some(first) = job else { break };
-                if !channel.status().connected() {
+                if doubted || !channel.status().connected() {
                     tokio::select! {
                         () = over.wait() => return,
                         // On failure the old channel stays and answers every job with an error.
                         opened = open(&wire) => if let Ok(opened) = opened { channel = opened },
                     }
+                    (doubted, opened_at) = (false, Instant::now());
                 }
                 let mut next = Some(first);
                 while let Some(job) = next.take() {
@@ -89,7 +101,10 @@ async fn run(wire: Arc<Wire>, mut channel: Channel, mut jobs: mpsc::Receiver<Job
                     }
                 }
             }
-            Some(first) = flight.next(), if !flight.is_empty() => land(first, &mut flight, &mut returned, &channel),
+            Some(first) = flight.next(), if !flight.is_empty() => {
+                let refused = land(first, &mut flight, &mut returned, &channel);
+                doubted |= refused && opened_at.elapsed() >= RENEWED_AFTER;
+            }
         }
     }
     // Nobody can ask for more; what is under way still gets its answer.
@@ -152,14 +167,14 @@ fn table(headers: &BTreeMap<String, String>, trace: Option<TraceContext>) -> Fie
 }
 
 /// Answers all whose fate is known by now. `returned` are numbers of messages that came back and are not confirmed yet:
-/// a returned message comes with the next confirm, which may be long before its own.
+/// a returned message comes with the next confirm, which may be long before its own. Tells whether one was refused.
 fn land<F: Future<Output = Flown>>(
     first: Flown,
     flight: &mut FuturesUnordered<F>,
     returned: &mut BTreeSet<u64>,
     channel: &Channel,
-) {
-    let mut flown = vec![first];
+) -> bool {
+    let (mut flown, mut refused) = (vec![first], false);
     gather(flight, &mut flown);
     // A confirm of many messages is still being spread when its first message is seen here. This call takes the
     // lock that is held meanwhile, so afterwards all of them are known, and with them every returned message.
@@ -180,9 +195,11 @@ fn land<F: Future<Output = Flown>>(
             Err(error) if names_exchange(&error, &exchange) => Err(PublishError::NoExchange { exchange }),
             Err(_) => Err(PublishError::Disconnected),
         };
+        refused |= matches!(answer, Err(PublishError::Refused { .. }));
         // Whoever gave up waiting does not hear it.
         let _ = job.reply.send(answer);
     }
+    refused
 }
 
 /// Takes all that are over. "Nothing yet" is an answer only if nobody called meanwhile: the set also says it when it

@@ -8,6 +8,7 @@ use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Error};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::classify::{is_locked, is_not_found, is_refusal, words};
 use super::echo::Echo;
@@ -18,6 +19,9 @@ use crate::{ConsumeError, DownCause};
 
 /// Longest pause before a queue that stopped being served is consumed again.
 const RETRY: Duration = Duration::from_secs(3);
+
+/// The same complaint about a queue at most once in this time.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a queue could not be consumed.
 #[derive(Debug)]
@@ -33,7 +37,7 @@ pub(super) type First = oneshot::Sender<Result<(), Refusal>>;
 /// went; with `once`, a refused first attempt is the last.
 pub(super) async fn run(wire: Arc<Wire>, feed: Arc<Feed>, echo: Arc<Echo>, first: First, once: bool) {
     let mut over = wire.over();
-    let mut first = Some(first);
+    let (mut first, mut complaint) = (Some(first), Complaint::default());
     while let Some(sender) = feed.sender() {
         let opened = tokio::select! {
             () = over.wait() => return,
@@ -66,12 +70,28 @@ pub(super) async fn run(wire: Arc<Wire>, feed: Arc<Feed>, echo: Arc<Echo>, first
             return over.wait().await;
         }
         let pause = RETRY.mul_f64(rand::random::<f64>());
-        tracing::warn!(queue = feed.queue, why, retry_in = ?pause, "the queue is not served any more; consuming it again");
+        if complaint.is_due(&why) {
+            tracing::warn!(queue = feed.queue, why, "the queue is not served; consuming it again until it is");
+        }
         tokio::select! {
             () = over.wait() => return,
             () = sender.closed() => return,
             () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// What was complained of, and when: a node of the broker that has the queue may be away for long.
+#[derive(Default)]
+struct Complaint(Option<(String, Instant)>);
+
+impl Complaint {
+    fn is_due(&mut self, why: &str) -> bool {
+        let is_known = self.0.as_ref().is_some_and(|(known, at)| known == why && at.elapsed() < COMPLAIN_EVERY);
+        if !is_known {
+            self.0 = Some((why.to_owned(), Instant::now()));
+        }
+        !is_known
     }
 }
 

@@ -3,11 +3,12 @@
 //! A broker that accepts connections but no longer answers would hold the client library's thread for
 //! ever, in the handshake as well as in an orderly close. Shutting the socket down ends it at once.
 
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_rs::traits::AsyncToSocketAddrs;
 use lapin::tcp::RustlsConnector;
 use lapin::uri::AMQPUri;
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
@@ -58,6 +59,10 @@ fn end(stream: &TcpStream) {
 
 /// Connects, over TLS if there is a configuration for it, and logs in. Tells when a step of that is done. Cancelling it may
 /// leave a thread behind until the [`Cutter`] is used.
+///
+/// A host that has several addresses is a broker of several nodes. They are tried in the resolver's order, for the first may be the nearest;
+/// but `turn` says with which to begin: a node that is halted takes connections and answers nothing.
+#[allow(clippy::too_many_arguments, reason = "each is one thing that a connection needs")]
 pub(super) async fn connect(
     uri: AMQPUri,
     tls: Option<Arc<ClientConfig>>,
@@ -66,6 +71,7 @@ pub(super) async fn connect(
     cutter: Cutter,
     steps: watch::Sender<()>,
     ear: Ear,
+    turn: usize,
 ) -> lapin::Result<Connection> {
     let properties = ConnectionProperties::default().with_connection_name(client_name.into());
     let runtime = async_rs::Runtime::new(Kit::current(ear));
@@ -74,9 +80,15 @@ pub(super) async fn connect(
         runtime,
         async move |uri: AMQPUri, runtime| {
             // The library's own way to TLS would trust whom the operating system trusts.
-            let address = runtime.to_socket_addrs((uri.authority.host.clone(), uri.authority.port));
+            let host = runtime.to_socket_addrs((uri.authority.host.clone(), uri.authority.port));
+            let connecting = async {
+                let mut addresses: Vec<SocketAddr> = host.to_socket_addrs().await?.collect();
+                let first = turn.checked_rem(addresses.len()).unwrap_or(0);
+                addresses.rotate_left(first);
+                AsyncTcpStream::connect(&runtime, addresses).await
+            };
             // In the library's own thread, which nobody else would end.
-            let stream = match tokio::time::timeout(timeout, AsyncTcpStream::connect(&runtime, address)).await {
+            let stream = match tokio::time::timeout(timeout, connecting).await {
                 Ok(stream) => stream?,
                 Err(_) => return Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
             };

@@ -71,9 +71,13 @@ pub(super) async fn run(shared: Arc<Shared>) {
 async fn supervise(shared: &Arc<Shared>) {
     let settings = &shared.settings;
     let mut backoff = Backoff::new(settings.reconnect_min_ms, settings.reconnect_max_ms);
+    let mut turn = 0;
     for generation in 1_u64.. {
         let started = Instant::now();
-        let Down { reason, cause } = one_connection(shared, generation).await;
+        let Down { reason, cause } = one_connection(shared, generation, turn).await;
+        // After a connection that was of use, the nearest node of the broker again; after one that came to nothing, the next.
+        let was_up = matches!(&*shared.link.borrow(), Link::Up { .. } | Link::Down { refused: DownCause::Blocked, .. });
+        turn = if was_up && cause == DownCause::Lost { 0 } else { turn + 1 };
         // A connection that breaks at once again and again is not to be hurried.
         if started.elapsed() > Duration::from_millis(settings.reconnect_max_ms) {
             backoff.reset();
@@ -106,7 +110,7 @@ impl Drop for EndOnDrop {
     }
 }
 
-async fn one_connection(shared: &Arc<Shared>, generation: u64) -> Down {
+async fn one_connection(shared: &Arc<Shared>, generation: u64, turn: usize) -> Down {
     let patience = Duration::from_millis(shared.settings.connect_timeout_ms);
     let cutter = CutOnDrop(Cutter::default());
     // The newest certificate; it may have been replaced since the last connection.
@@ -116,7 +120,8 @@ async fn one_connection(shared: &Arc<Shared>, generation: u64) -> Down {
     let uri = shared.address.uri.clone();
     let (steps, done) = watch::channel(());
     let ear = Ear::new();
-    let connecting = socket::connect(uri, tls, &shared.client_name, patience, cutter.0.clone(), steps, ear.clone());
+    let connecting =
+        socket::connect(uri, tls, &shared.client_name, patience, cutter.0.clone(), steps, ear.clone(), turn);
     let connection = match step_by_step(connecting, done, patience).await {
         Some(Ok(connection)) => connection,
         Some(Err(error)) => {
@@ -234,13 +239,17 @@ fn refused(shared: &Shared, failure: Failure) -> Down {
         Failure::Refused(error) | Failure::NotYet(error) => error,
     };
     match error {
-        DeclareError::Locked { queue } if queue == shared.inbox => Down {
-            reason: format!(
-                "inbox {queue:?} belongs to another connection: another process runs under this name, or the broker has \
+        DeclareError::Locked { queue }
+            if queue == shared.inbox || shared.topology().own_queues().any(|own| own == queue) =>
+        {
+            Down {
+                reason: format!(
+                    "queue {queue:?} belongs to another connection: another process runs under this name, or the broker has \
                  not yet noticed that our last connection is gone"
-            ),
-            cause: DownCause::InboxTaken,
-        },
+                ),
+                cause: DownCause::InboxTaken,
+            }
+        }
         error => Down { reason: error.to_string(), cause: DownCause::TopologyRefused },
     }
 }

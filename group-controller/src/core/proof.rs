@@ -35,9 +35,12 @@ impl Proof {
     /// Something happened, which may prove it. Gives for how long the way stood still before, if it did.
     pub(super) fn see(&mut self, now: Tick, event: &Event) -> Option<Millis> {
         let proves = match event {
-            Event::Status(_) | Event::Spoken(_) | Event::Delivered(_) | Event::ConnectionClosed(_) | Event::LinkUp => {
-                true
-            }
+            Event::Status(_)
+            | Event::Spoken(_)
+            | Event::Delivered(_)
+            | Event::ConnectionClosed(_)
+            | Event::BrokerNodeLost
+            | Event::LinkUp => true,
             Event::Published { token, result } => is_answered(token, result),
             _ => false,
         };

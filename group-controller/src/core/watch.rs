@@ -75,6 +75,17 @@ impl Group {
         }
     }
 
+    /// Who was connected to that node of the broker comes back by another one, as after an outage of all of it. Whoever goes on speaking
+    /// is judged by its silence as before.
+    pub(super) fn on_broker_node_lost(&mut self, now: Now) {
+        if now.tick.since(self.floor.set_at) > JUDGE_PERIOD {
+            tracing::warn!(
+                "a node of the broker is gone: whoever was connected to it has time to come back by another"
+            );
+        }
+        self.excuse_all(now.tick, RECONNECT_GRACE);
+    }
+
     /// The inbox of a node whose connection was said to have closed took a message: it is back, and is judged by its silence.
     pub(super) fn on_inbox_there(&mut self, node: NodeId) {
         if let Some(member) = self.roster.get_mut(node) {

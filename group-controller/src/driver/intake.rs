@@ -1,6 +1,6 @@
 //! What comes in over a group's queues, and what must be right about it before the core looks at it.
 
-use rollcall_bus::{Bus, Consumer, Delivery, PacketError, names_node, packet_of};
+use rollcall_bus::{Bus, Consumer, Delivery, PacketError, QueueGone, names_node, packet_of};
 use rollcall_model::authority::{self, AuthorityError};
 use rollcall_model::packet::Packet;
 use rollcall_model::wire::status::{self, NodeStatus};
@@ -102,6 +102,17 @@ impl Consumers {
             Which::Actions => &mut self.actions,
         }
     }
+}
+
+/// What the broker's own events tell: whose connection closed, and, once for all of them, that a node of the broker is gone with those
+/// who were connected to it.
+#[must_use]
+pub fn broker_events(deliveries: &[Delivery]) -> Vec<Event> {
+    let (with_the_broker, closed): (Vec<_>, Vec<_>) =
+        deliveries.iter().filter_map(QueueGone::told_by).partition(|gone| gone.with_its_node);
+    let closed = closed.iter().filter_map(|gone| route::node_of_inbox(gone.name)).map(Event::ConnectionClosed);
+    let lost = (!with_the_broker.is_empty()).then_some(Event::BrokerNodeLost);
+    closed.chain(lost).collect()
 }
 
 /// Why a delivery is parked.

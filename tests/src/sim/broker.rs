@@ -3,7 +3,7 @@
 use rollcall_bus::local::SessionId;
 use rollcall_bus::{DeclareError, Overflow, Queue, QueueClass, Topology};
 use rollcall_group_controller::topology::{BROKER_EVENTS, PRESENCE};
-use rollcall_model::{CheckinId, Name, Principal, Tick, route};
+use rollcall_model::{CheckinId, Tick, route};
 
 use super::process::{Core, Lane, Pid, Role};
 use super::world::{Happening, World};
@@ -88,16 +88,9 @@ impl World {
     /// The broker ends: every connection with it, every inbox, and perhaps what was lossy.
     pub(super) fn broker_ends(&mut self, away: u64) {
         self.tally.count("broker restarts");
-        let forgets = self.chance.happens(0.5);
-        self.note(
-            "broker",
-            format_args!("ends for {away} ms{}", if forgets { ", forgets what was lossy" } else { "" }),
-        );
+        self.note("broker", format_args!("ends for {away} ms"));
         for pid in 0..self.processes.len() {
             self.lose_session(pid);
-        }
-        if forgets {
-            self.forget_lossy();
         }
         self.broker_up = false;
         self.soon(away, Happening::BrokerBack);
@@ -106,25 +99,6 @@ impl World {
     pub(super) fn broker_back(&mut self) {
         self.note("broker", "is back");
         self.broker_up = true;
-    }
-
-    /// Empties the classic queues.
-    fn forget_lossy(&mut self) {
-        let mut queues = vec!["zone.analytics".to_owned()];
-        for group in self.scene.groups() {
-            let lossy = [PRESENCE, BROKER_EVENTS, route::HEALTH, route::AVAILABILITY];
-            queues.extend(lossy.map(|purpose| route::group_queue(group, purpose)));
-        }
-        let janitor = self.broker.connect(&Principal::User(Name::nearest("janitor", "janitor")));
-        for queue in queues {
-            // A queue nobody has declared yet is empty.
-            let Ok(consumer) = self.broker.consume(janitor, &queue, u16::MAX) else { continue };
-            while let Some(delivery) = self.broker.next(consumer) {
-                self.broker.ack(delivery.receipt());
-            }
-        }
-        self.broker.disconnect(janitor);
-        self.broker.take_ready();
     }
 
     fn topology(&self, role: Role) -> Topology {
@@ -180,7 +154,7 @@ fn inbox_topology(inbox: &str) -> Topology {
         .expect_exchange(route::DIRECT)
         .queue(Queue {
             name: inbox.into(),
-            class: QueueClass::Inbox,
+            class: QueueClass::Exclusive,
             max_length: 1_024,
             overflow: Overflow::RejectPublish,
             max_age_ms: None,
@@ -198,7 +172,7 @@ fn checkin_topology(checkin: CheckinId) -> Topology {
         .expect_exchange(route::PARKED)
         .queue(Queue {
             name: queue.clone(),
-            class: QueueClass::Classic,
+            class: QueueClass::Exclusive,
             max_length: 20_000,
             overflow: Overflow::RejectPublish,
             max_age_ms: Some(60_000),

@@ -100,10 +100,6 @@ impl Scene {
         GroupId::derived_from(&format!("rack {number}"))
     }
 
-    pub fn groups(&self) -> impl Iterator<Item = GroupId> + use<'_> {
-        (0..self.racks).map(|number| self.group(number))
-    }
-
     pub fn checkin(&self, number: usize) -> CheckinId {
         CheckinId::of_service(&name(&format!("checkin-{number}")))
     }

@@ -10,6 +10,7 @@ use rollcall_model::{Principal, ZoneId};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
+use super::cluster::Cluster;
 use super::outsider::Outsider;
 use super::site::{Login, Site};
 use super::tmpfs::Tmpfs;
@@ -60,6 +61,14 @@ impl Brokers {
         Broker::start(self.site().await).await
     }
 
+    /// One of three nodes for one case alone, gone with it.
+    ///
+    /// # Panics
+    /// When RabbitMQ cannot be started.
+    pub async fn cluster(&self) -> Cluster {
+        Cluster::start(self.site().await).await
+    }
+
     /// The same with its data on a disk of this many MiB. Wants root.
     ///
     /// # Panics
@@ -96,7 +105,7 @@ impl Broker {
     async fn start_in(site: Arc<Site>, directory: TempDir, disk: Option<Tmpfs>, address: Option<IpAddr>) -> Self {
         let data = disk.as_ref().map_or(directory.path(), Tmpfs::path);
         let certificates = site.fresh_directory();
-        let certificate = site.broker_certificate(&certificates, address);
+        let certificate = site.broker_certificate(&certificates, address.as_slice());
         let process = match address {
             Some(address) => PrivateBroker::start_secured_at(data, certificate, address).await,
             None => PrivateBroker::start_secured(data, certificate).await,

@@ -15,7 +15,7 @@ use rollcall_model::{Name, Principal, Serial, UnixMillis, ZoneId};
 use rustls::ClientConfig;
 use tempfile::TempDir;
 
-use super::namespace;
+use super::{cluster, namespace};
 
 /// A root and what stands under it, as long as this lives.
 pub struct Site {
@@ -66,20 +66,24 @@ impl Site {
         self.root.make_zone(&name(zone), directory, founded()).expect("a zone directory is made");
     }
 
-    /// A certificate for a broker on 127.0.0.1, on the gateways of this process's namespaces, and at this address; in files
-    /// below `directory`.
+    /// A certificate for a broker on 127.0.0.1, on the gateways of this process's namespaces, at these addresses, and for the name of a
+    /// cluster; in files below `directory`.
     ///
     /// # Panics
     /// When it cannot be made.
     #[must_use]
-    pub fn broker_certificate(&self, directory: &Path, at: Option<IpAddr>) -> ServerCertificate {
+    pub fn broker_certificate(&self, directory: &Path, at: &[IpAddr]) -> ServerCertificate {
         let zone = directory.join("zone");
         self.make_zone("broker", &zone);
         let authority = ZoneAuthority::load(&zone).expect("the zone directory is good");
         let key = Key::generate().expect("a key");
         let csr = make_csr(&key).expect("a request");
-        let ips = [[127, 0, 0, 1].into()].into_iter().chain(namespace::gateways().map(Into::into)).chain(at).collect();
-        let names = Names { dns: vec!["localhost".into()], ips };
+        let ips = [[127, 0, 0, 1].into()]
+            .into_iter()
+            .chain(namespace::gateways().map(Into::into))
+            .chain(at.iter().copied())
+            .collect();
+        let names = Names { dns: vec!["localhost".into(), cluster::NAME.into()], ips };
         let serial = serial::draw().expect("a serial number");
         let issued =
             authority.issue_server(&name("broker"), &names, &csr, serial, Validity::leaf(now())).expect("it is issued");

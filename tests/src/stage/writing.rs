@@ -12,9 +12,9 @@ pub(super) const SEED: u64 = 7;
 impl Stage {
     /// How to reach the broker, quickly again after it was lost; and mDNS on loopback, on a port of its own.
     fn edges(&self) -> String {
-        let Self { url, mdns_port, heartbeat_s, .. } = self;
+        let Self { daemons_url, mdns_port, heartbeat_s, .. } = self;
         format!(
-            "[broker]\nurl = {url:?}\nheartbeat_s = {heartbeat_s}\nreconnect_min_ms = 50\nreconnect_max_ms = 1000\n\
+            "[broker]\nurl = {daemons_url:?}\nheartbeat_s = {heartbeat_s}\nreconnect_min_ms = 50\nreconnect_max_ms = 1000\n\
              [discovery]\ninterfaces = [\"lo\"]\nport = {mdns_port}\n"
         )
     }

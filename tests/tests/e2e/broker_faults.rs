@@ -14,13 +14,13 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::monitoring::{LISTEN, page_at, value};
 use crate::trust::distrusted;
 
-const CONNECTED: &str = "connected to the broker";
+pub const CONNECTED: &str = "connected to the broker";
 const LOST: &str = "not connected to the broker";
 /// An agent's memory as promised, KiB; of the program built for size.
 const AGENT_KIB: usize = 32 << 10;
 
 /// When each of these daemons had said a text more often than before; its name with it, soonest first.
-async fn each_says<'a>(
+pub async fn each_says<'a>(
     daemons: impl Iterator<Item = &'a Daemon>,
     text: &str,
     before: &[usize],
@@ -43,21 +43,21 @@ async fn each_says<'a>(
 }
 
 /// How often a line of the log ends with this, or goes on with it after what it is about.
-fn times(daemon: &Daemon, text: &str) -> usize {
+pub fn times(daemon: &Daemon, text: &str) -> usize {
     daemon.log().lines().filter(|line| line.contains(text) && (text == LOST || !line.contains(LOST))).count()
 }
 
-fn all_times(fleet: &Fleet, text: &str) -> Vec<usize> {
+pub fn all_times(fleet: &Fleet, text: &str) -> Vec<usize> {
     fleet.all().map(|daemon| times(daemon, text)).collect()
 }
 
-fn tell(what: &str, said: &[(Duration, String)]) {
+pub fn tell(what: &str, said: &[(Duration, String)]) {
     let each: Vec<String> = said.iter().map(|(after, who)| format!("{who} {} ms", after.as_millis())).collect();
     println!("    {what}: {}", each.join(", "));
 }
 
 /// A status packet that is newer than now has gone all the way: agent, rack, zone.
-async fn heard_anew(stage: &Stage) {
+pub async fn heard_anew(stage: &Stage) {
     let statuses = async || {
         let status = stage.api().status().await.ok()?;
         let sums =
@@ -68,7 +68,7 @@ async fn heard_anew(stage: &Stage) {
     until("newer status packets", PATIENCE, async || (statuses().await? > before + 10).then_some(())).await;
 }
 
-async fn no_clash(stage: &Stage) {
+pub async fn no_clash(stage: &Stage) {
     let ignored = stage.api().status().await.expect("a status")["ignored"].clone();
     assert!(ignored["join.identity_clash"].is_null(), "somebody's own connection was taken for another's: {ignored}");
 }

@@ -2,8 +2,7 @@
 
 use rollcall_bus::{Delivery, spoken};
 use rollcall_group_controller::core::{Effect, Event};
-use rollcall_group_controller::driver::{Which, control_packet, status_packet};
-use rollcall_model::route;
+use rollcall_group_controller::driver::{Which, broker_events, control_packet, status_packet};
 use rollcall_model::wire::txt::Announcement;
 
 use super::Slip;
@@ -80,9 +79,9 @@ impl World {
         for (place, delivery) in batch.iter().enumerate() {
             match lane {
                 Lane::BrokerEvents => {
-                    if let Some(node) = delivery.headers.get("name").and_then(|queue| route::node_of_inbox(queue)) {
-                        self.note_of(pid, format_args!("<- the broker closed {}", node.short()));
-                        self.group_event(pid, Event::ConnectionClosed(node));
+                    for event in broker_events(std::slice::from_ref(delivery)) {
+                        self.note_of(pid, format_args!("<- the broker tells {event:?}"));
+                        self.group_event(pid, event);
                     }
                 }
                 Lane::Availability => match spoken(delivery, checked) {
