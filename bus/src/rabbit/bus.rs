@@ -92,7 +92,7 @@ impl RabbitBus {
             let mut over = session.wire.over();
             let declared = tokio::select! {
                 () = over.wait() => continue,
-                declared = declare::declare(&session.wire.connection, &topology) => declared,
+                declared = declare::declare(&session.wire.connection, &topology, &shared.inbox) => declared,
             };
             match declared {
                 Ok(missing) => {

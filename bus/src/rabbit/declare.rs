@@ -20,7 +20,11 @@ pub(super) enum Failure {
 /// Declares on a channel of its own, since a refusal closes the channel. Returns the optional bindings whose
 /// exchange does not exist. A durable queue whose node of the broker is away is there, with its bindings and all that waits in it, once
 /// the node is back: whoever declares it goes on without.
-pub(super) async fn declare(connection: &Connection, topology: &Topology) -> Result<Vec<Binding>, Failure> {
+pub(super) async fn declare(
+    connection: &Connection,
+    topology: &Topology,
+    inbox: &str,
+) -> Result<Vec<Binding>, Failure> {
     let mut channel = open(connection).await?;
     for exchange in &topology.exchanges {
         let what = || format!("exchange {:?}", exchange.name);
@@ -33,7 +37,7 @@ pub(super) async fn declare(connection: &Connection, topology: &Topology) -> Res
     for queue in &topology.queues {
         let what = || format!("queue {:?}", queue.name);
         let declared = match declare_queue(&channel, queue).await {
-            Err(error) if is_otherwise(&error) && queue.class != QueueClass::Classic => {
+            Err(error) if was_made_otherwise(&error, queue, inbox) => {
                 channel = open(connection).await?;
                 match replace_queue(&channel, queue).await {
                     Err(error) if is_otherwise(&error) && queue.class != QueueClass::Exclusive => {
@@ -122,6 +126,16 @@ async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), Error> {
     let options = QueueDeclareOptions { durable: !exclusive, exclusive, ..QueueDeclareOptions::default() };
     channel.queue_declare(queue.name.as_str().into(), options, arguments(queue)).await?;
     Ok(())
+}
+
+/// Whether a queue may be there as another version made it. The broker calls one that is not exclusive locked for who wants it to be; an
+/// inbox never was anything else, and is locked by whoever has it.
+fn was_made_otherwise(error: &Error, queue: &Queue, inbox: &str) -> bool {
+    match queue.class {
+        QueueClass::Exclusive => queue.name != inbox && (is_otherwise(error) || is_locked(error)),
+        QueueClass::Quorum { .. } => is_otherwise(error),
+        QueueClass::Classic => false,
+    }
 }
 
 /// A version before this one made it otherwise. What waits in one that is its process's own says nothing any more; of others none is lost.

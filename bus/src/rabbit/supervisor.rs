@@ -202,7 +202,7 @@ async fn set_up(
         timeout(patience, starting).await.map_err(|_| too_slow(patience))?.map_err(|error| lost_by(&error))?;
     let topology = inbox_topology(&shared.inbox, &shared.principal).merge(shared.topology());
     loop {
-        let declared = timeout(patience, declare::declare(&wire.connection, &topology)).await;
+        let declared = timeout(patience, declare::declare(&wire.connection, &topology, &shared.inbox)).await;
         match declared.map_err(|_| too_slow(patience))? {
             Ok(_) => break,
             Err(Failure::NotYet(error)) => await_zone(shared, &error).await,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollcall_bus::{
     Bus, ConsumeError, DeclareError, DownCause, EVENT_EXCHANGE, ExchangeKind, Link, Outgoing, PublishError,
-    QUEUE_DELETED, Queue, Topology,
+    QUEUE_DELETED, Queue, QueueGone, Topology,
 };
 use rollcall_model::{GroupId, NodeId, Principal, route};
 
@@ -139,9 +139,11 @@ pub async fn the_end_of_an_inbox_is_told(stage: Stage) {
             let event = consumer.next().await.expect("open");
             assert_eq!((event.exchange.as_str(), event.routing_key.as_str()), (EVENT_EXCHANGE, QUEUE_DELETED));
             // Other tests' queues end, too.
-            let name = event.headers.get("name").cloned();
+            let gone = QueueGone::told_by(&event).expect("it names a queue");
+            assert!(!gone.with_its_node, "its owner is gone: {event:?}");
+            let is_it = gone.name == stage.named("node");
             consumer.ack(event).await;
-            if name.as_deref() == Some(stage.named("node")) {
+            if is_it {
                 break;
             }
         }

@@ -6,6 +6,7 @@
 
 #![allow(clippy::print_stdout, reason = "figures and tables are for people")]
 
+mod anew;
 mod declaring;
 mod disturbed;
 mod failing;

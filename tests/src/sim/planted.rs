@@ -95,8 +95,7 @@ pub const BUGS: &[Planted] = &[
     planted(Bug::Misdelivers, &["nobody_gets_what_he_cannot_take"], 5),
     planted(Bug::HidesTheLink, &["a_stalled_observer_blames_nobody"], 60),
     planted(Bug::KeepsWordsOnDisk, &["no_word_is_left_on_disk"], 5),
-    planted(Bug::TakesSentForConfirmed, &["saved_state_equals_truth_at_rest", "an_alert_for_every_lasting_change"], 40)
-        .from(30),
+    planted(Bug::TakesSentForConfirmed, &["saved_state_equals_truth_at_rest", "an_alert_for_every_lasting_change"], 40),
     planted(Bug::CachesTargets, &["no_target_that_is_not_well"], 40),
     planted(Bug::ReplaysItsOrder, &["no_action_takes_effect_twice"], 60),
     planted(Bug::SpeaksTooMuch, &["speech_keeps_to_its_budget"], 20),
