@@ -33,7 +33,7 @@ fn database(stage: &Stage, arguments: &[&str]) {
 }
 
 /// Queues that this version made of a kind that keeps them when a node of the broker fails, and the previous one will not take.
-const OF_THIS_VERSION: [&str; 2] = ["zone.parked", "zone.refusals"];
+const OF_THIS_VERSION: [&str; 3] = ["zone.parked", "zone.refusals", "zone.security"];
 
 async fn ends(daemon: &Daemon) {
     let status = daemon.terminate().await;
