@@ -12,7 +12,6 @@ mod candidates;
 mod channels;
 mod combinations;
 mod command;
-mod early;
 mod enrolment;
 mod groups;
 mod health;
@@ -48,7 +47,6 @@ pub use self::audit::CERTIFICATE_ISSUED;
 pub use self::candidates::Demands;
 use self::combinations::Combinations;
 pub use self::command::{By, Command, Expected, Rejection, RejectionKind};
-use self::early::Early;
 use self::enrolment::Enrolment;
 pub use self::enrolment::{Applicant, Grant, JoinAnswer, Trust, TrustSettings};
 pub use self::groups::TablePolicy;
@@ -187,7 +185,6 @@ pub struct Zone {
     enrolment: Enrolment,
     /// How far the alarms of groups were taken: membership and number.
     alarms: BTreeMap<GroupId, (u32, u64)>,
-    early: Early,
     /// When the security channel was last told of the refusals of a check-in service.
     refusals_told: BTreeMap<CheckinId, Tick>,
     refusals: Refusals,
@@ -229,7 +226,6 @@ impl Zone {
             unplaced: Unplaced::default(),
             enrolment: Enrolment::start(saved.trust),
             alarms: BTreeMap::new(),
-            early: Early::default(),
             refusals_told: BTreeMap::new(),
             refusals: Refusals::default(),
             settings,
@@ -251,9 +247,8 @@ impl Zone {
             effects.extend(succession.effects(now, &self.settings.zone.to_string()));
         }
         self.overview.places = self.places.reports();
-        for node in self.nodes.values().filter(|node| node.physical.is_none() && node.instance.is_some()) {
-            self.unplaced.wait_for(now.tick, node.node);
-        }
+        let unplaced = self.nodes.values().filter(|node| node.physical.is_none() && node.instance.is_some());
+        self.unplaced.wait_for_all(now.tick, unplaced.map(|node| node.node));
         self.create_configured_groups(now, &mut effects);
         self.start_rules(now, rules, &mut effects);
         self.start_remedies(now, &mut effects);

@@ -27,9 +27,6 @@ impl Zone {
             };
             if let Some(reason) = refusal {
                 self.count("alerts", reason);
-                if reason == "unsaved_epoch" {
-                    self.keep_for_its_join(alerts, change);
-                }
                 if reason == "old_epoch" && change.state == NodeState::Down {
                     self.was_down(now, alerts, change, effects);
                 }

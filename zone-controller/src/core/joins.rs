@@ -107,7 +107,6 @@ impl Zone {
         } else {
             self.unplaced.wait_for(now.tick, node);
         }
-        self.take_early(now, node, effects);
         self.facts_changed(now, node, effects);
         self.set_hardware_aside(node);
         JoinAccepted { epoch, group, group_name }

@@ -38,6 +38,13 @@ impl Unplaced {
     pub(super) fn wait_for(&mut self, now: Tick, node: NodeId) {
         self.waiting.push_back((now + PATIENCE, node));
     }
+
+    /// The same of many at once, whose order is that of their ids: the same history tells the same.
+    pub(super) fn wait_for_all(&mut self, now: Tick, nodes: impl Iterator<Item = NodeId>) {
+        let mut nodes: Vec<NodeId> = nodes.collect();
+        nodes.sort_unstable();
+        self.waiting.extend(nodes.into_iter().map(|node| (now + PATIENCE, node)));
+    }
 }
 
 impl Zone {

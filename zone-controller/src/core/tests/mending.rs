@@ -79,22 +79,6 @@ fn a_change_of_an_old_epoch_is_answered_with_the_present_one() {
 }
 
 #[test]
-fn a_change_of_a_session_that_is_not_saved_yet_counts_once_it_is() {
-    for (session, counts) in [(1, true), (0, false)] {
-        let mut zone = peopled();
-        let Event::Delivered(mut early) = change("rack-a", 1, 7, NodeState::Healthy) else { panic!("it is a packet") };
-        let Packet::Alerts(alerts) = &mut early.packet else { panic!("it is a report") };
-        alerts.changes[0].epoch = SessionEpoch(2);
-        alerts.session = session;
-        assert!(saves(&zone.step(NOW, Event::Delivered(early))).is_empty());
-        let saved = zone.step(NOW, join("n1", "run2"));
-        let of_two = |change: &Change| matches!(change, Change::NodeChanged { epoch: SessionEpoch(2), number: 7, .. });
-        assert_eq!(saves(&saved).iter().any(|change| of_two(change)), counts, "membership {session}");
-        assert!(!saves(&zone.step(NOW, join("n1", "run3"))).iter().any(|change| of_two(change)), "and once");
-    }
-}
-
-#[test]
 fn the_rack_a_node_has_left_learns_it_at_once_and_whenever_it_speaks_of_the_node() {
     let mut zone = peopled();
     let moved = zone.step(NOW, arrival("rack-b", 1, "n1", "run2"));
