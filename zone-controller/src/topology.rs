@@ -7,6 +7,9 @@ use rollcall_model::{Purpose, name, route};
 /// Deliveries of one message before it is parked.
 const DELIVERY_LIMIT: u32 = 5;
 
+/// The same of what is put aside or kept: without end, for people look at it again and again.
+const KEPT_DELIVERIES: u32 = 1_000_000;
+
 fn lasting(name: String, max_length: u32) -> Queue {
     Queue {
         name,
@@ -20,7 +23,7 @@ fn lasting(name: String, max_length: u32) -> Queue {
 
 /// Kept while the zone controller is away, and while a node of the broker is; the oldest gives way.
 fn kept(name: String, max_length: u32, max_age_ms: u32) -> Queue {
-    let (class, overflow) = (QueueClass::Quorum { delivery_limit: DELIVERY_LIMIT }, Overflow::DropHead);
+    let (class, overflow) = (QueueClass::Quorum { delivery_limit: KEPT_DELIVERIES }, Overflow::DropHead);
     Queue { name, class, max_length, overflow, max_age_ms: Some(max_age_ms), dead_letter: None }
 }
 

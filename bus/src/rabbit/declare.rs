@@ -52,7 +52,7 @@ pub(super) async fn declare(
                     replaced => replaced,
                 }
             }
-            Err(error) if queue.class == QueueClass::Classic && is_home_away(&error) => {
+            Err(error) if queue.class != QueueClass::Exclusive && is_home_away(&error) => {
                 tracing::warn!(
                     queue = queue.name,
                     "the node of the broker that has the queue is away: {}",
@@ -64,7 +64,13 @@ pub(super) async fn declare(
             }
             declared => declared,
         };
-        declared.map_err(|error| failure(error, what(), &queue.name))?;
+        declared.map_err(|error| match queue.name != inbox && queue.class == QueueClass::Exclusive {
+            // Whoever has the inbox is the only one: a former connection is not gone altogether yet, or the node of the broker is away.
+            true if is_locked(&error) || is_home_away(&error) => {
+                Failure::NotYet(DeclareError::Locked { queue: queue.name.clone() })
+            }
+            _ => failure(error, what(), &queue.name),
+        })?;
     }
     let mut missing = Vec::new();
     for binding in topology.bindings.iter().filter(|binding| !away.contains(&binding.queue.as_str())) {

@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::classify::names_exchange;
-use super::session::Wire;
+use super::session::{Over, Wire};
 use crate::{Assurance, Outgoing, PublishError};
 
 /// Most messages sent and not yet confirmed.
@@ -33,8 +33,10 @@ pub(super) const WINDOW: usize = 1024;
 /// Most messages waiting for a place in the window.
 pub(super) const BACKLOG: usize = 256;
 
-/// Least time between two channels because of refusals.
+/// Least time between two channels because of refusals, twice as long each time: a queue that is full refuses whatever the channel.
 const RENEWED_AFTER: Duration = Duration::from_secs(1);
+/// At most so long.
+const LEAST_RENEWED: Duration = Duration::from_secs(30);
 
 /// A message to publish and whom to tell.
 pub(super) struct Job {
@@ -77,18 +79,25 @@ async fn run(wire: Arc<Wire>, mut channel: Channel, mut jobs: mpsc::Receiver<Job
     let mut flight = FuturesUnordered::new();
     let mut returned = BTreeSet::new();
     let mut number = 0_u64;
-    let (mut doubted, mut opened_at) = (false, Instant::now());
+    let (mut doubted, mut opened_at, mut least) = (false, Instant::now(), RENEWED_AFTER);
     loop {
         tokio::select! {
             () = over.wait() => return,
-            // What is under way on a channel is landed before there is another.
-            job = jobs.recv(), if flight.len() < WINDOW && (!doubted || flight.is_empty()) => {
+            job = jobs.recv(), if flight.len() < WINDOW => {
                 let Some(first) = job else { break };
                 if doubted || !channel.status().connected() {
                     tokio::select! {
                         () = over.wait() => return,
                         // On failure the old channel stays and answers every job with an error.
-                        opened = open(&wire) => if let Ok(opened) = opened { channel = opened },
+                        opened = open(&wire) => if let Ok(opened) = opened {
+                            // What is under way on the old one lands by itself, however long that takes.
+                            let former = std::mem::replace(&mut channel, opened);
+                            let under_way = (std::mem::take(&mut flight), std::mem::take(&mut returned));
+                            tokio::spawn(land_all(wire.over(), under_way.0, under_way.1, former));
+                        },
+                    }
+                    if doubted {
+                        least = (least * 2).min(LEAST_RENEWED);
                     }
                     (doubted, opened_at) = (false, Instant::now());
                 }
@@ -103,11 +112,23 @@ async fn run(wire: Arc<Wire>, mut channel: Channel, mut jobs: mpsc::Receiver<Job
             }
             Some(first) = flight.next(), if !flight.is_empty() => {
                 let refused = land(first, &mut flight, &mut returned, &channel);
-                doubted |= refused && opened_at.elapsed() >= RENEWED_AFTER;
+                if opened_at.elapsed() > LEAST_RENEWED {
+                    least = RENEWED_AFTER;
+                }
+                doubted |= refused && opened_at.elapsed() >= least;
             }
         }
     }
     // Nobody can ask for more; what is under way still gets its answer.
+    land_all(over, flight, returned, channel).await;
+}
+
+async fn land_all<F: Future<Output = Flown>>(
+    mut over: Over,
+    mut flight: FuturesUnordered<F>,
+    mut returned: BTreeSet<u64>,
+    channel: Channel,
+) {
     while let Some(first) = tokio::select! { () = over.wait() => None, first = flight.next() => first } {
         land(first, &mut flight, &mut returned, &channel);
     }
