@@ -90,16 +90,6 @@ impl Cluster {
     pub async fn restart(&mut self, node: usize) {
         self.nodes[node].restart().await.expect("the node starts again");
     }
-
-    /// Halts a node with its sockets open.
-    pub fn pause(&self, node: usize) {
-        self.nodes[node].pause();
-    }
-
-    /// Lets it go on.
-    pub fn resume(&self, node: usize) {
-        self.nodes[node].resume();
-    }
 }
 
 impl Drop for Cluster {

@@ -47,7 +47,7 @@ pub fn times(daemon: &Daemon, text: &str) -> usize {
     daemon.log().lines().filter(|line| line.contains(text) && (text == LOST || !line.contains(LOST))).count()
 }
 
-pub fn all_times(fleet: &Fleet, text: &str) -> Vec<usize> {
+fn all_times(fleet: &Fleet, text: &str) -> Vec<usize> {
     fleet.all().map(|daemon| times(daemon, text)).collect()
 }
 
