@@ -6,7 +6,7 @@
 //! Asked with `reqwest` and not with `rabbitmq_http_client`: that crate brings one that makes another global allocator of
 //! every program it is linked into, and the calls below are few.
 
-mod nodes;
+mod resolver;
 mod users;
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use self::nodes::Nodes;
+use self::resolver::Resolver;
 pub use self::users::FEW;
 use self::users::Put;
 use crate::rights::Rights;
@@ -127,7 +127,7 @@ pub enum AdminError {
 #[derive(Clone)]
 pub struct Admin {
     client: Client,
-    nodes: Nodes,
+    resolver: Resolver,
     base: Url,
     settings: Arc<AdminSettings>,
 }
@@ -156,9 +156,9 @@ impl Admin {
         if base.scheme() != "https" || base.path() != "/" {
             return Err(bad_url());
         }
-        let nodes = Nodes::default();
+        let resolver = Resolver::default();
         let client = Client::builder()
-            .dns_resolver(nodes.clone())
+            .dns_resolver(resolver.clone())
             .tls_backend_preconfigured(server_only(&settings.roots)?)
             .https_only(true)
             .no_proxy()
@@ -167,7 +167,7 @@ impl Admin {
             .timeout(REQUEST_PATIENCE)
             .build()
             .map_err(|_| bad_url())?;
-        Ok(Self { client, nodes, base, settings: Arc::new(settings) })
+        Ok(Self { client, resolver, base, settings: Arc::new(settings) })
     }
 
     /// Makes the virtual host, if it is not there, and bounds the queues of users' programs in it.
@@ -314,7 +314,7 @@ impl Admin {
             request = request.json(&body);
         }
         let unreachable = |error: reqwest::Error| {
-            self.nodes.failed();
+            self.resolver.failed();
             AdminError::Unreachable { url: url.clone(), why: whole(&error) }
         };
         let response = request.send().await.map_err(unreachable)?;

@@ -20,6 +20,7 @@ mod gone;
 mod link;
 pub mod local;
 pub mod message;
+mod nodes;
 mod outbox;
 mod packet;
 pub mod private_broker;

@@ -9,6 +9,7 @@ const DELIVERY_LIMIT: u32 = 5;
 
 /// The same of what is put aside or kept: without end, for people look at it again and again.
 const KEPT_DELIVERIES: u32 = 1_000_000;
+const DAY_MS: u32 = 86_400_000;
 
 fn lasting(name: String, max_length: u32) -> Queue {
     Queue {
@@ -31,8 +32,6 @@ fn kept(name: String, max_length: u32, max_age_ms: u32) -> Queue {
 fn newest_wins(name: String, max_length: u32, max_age_ms: u32) -> Queue {
     Queue { class: QueueClass::Exclusive, ..kept(name, max_length, max_age_ms) }
 }
-
-const DAY_MS: u32 = 86_400_000;
 
 /// Every exchange of the zone; the queues of its channels, of joins and of parked messages; and what comes to its inbox,
 /// which is there already, beside what is sent to it by name.

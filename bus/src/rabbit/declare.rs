@@ -11,7 +11,7 @@ use crate::{Binding, DeclareError, Exchange, ExchangeKind, Overflow, Queue, Queu
 pub(super) enum Failure {
     /// The broker refused; declaring again will not help.
     Refused(DeclareError),
-    /// An expected exchange is not there yet; declaring again later will help.
+    /// An expected exchange is not there yet, or a former connection's queue still is; declaring again later will help.
     NotYet(DeclareError),
     /// The connection failed.
     Lost(Error),
@@ -35,42 +35,9 @@ pub(super) async fn declare(
     }
     let mut away = Vec::new();
     for queue in &topology.queues {
-        let what = || format!("queue {:?}", queue.name);
-        let declared = match declare_queue(&channel, queue).await {
-            Err(error) if was_made_otherwise(&error, queue, inbox) => {
-                channel = open(connection).await?;
-                match replace_queue(&channel, queue).await {
-                    Err(error) if is_otherwise(&error) && queue.class != QueueClass::Exclusive => {
-                        channel = open(connection).await?;
-                        tracing::warn!(
-                            queue = queue.name,
-                            "the queue was made by an older version and is not empty: it stays as it is until the next \
-                             start; it is away whenever the node of the broker is that it was made on"
-                        );
-                        Ok(())
-                    }
-                    replaced => replaced,
-                }
-            }
-            Err(error) if queue.class != QueueClass::Exclusive && is_home_away(&error) => {
-                tracing::warn!(
-                    queue = queue.name,
-                    "the node of the broker that has the queue is away: {}",
-                    words(&error)
-                );
-                away.push(queue.name.as_str());
-                channel = open(connection).await?;
-                Ok(())
-            }
-            declared => declared,
-        };
-        declared.map_err(|error| match queue.name != inbox && queue.class == QueueClass::Exclusive {
-            // Whoever has the inbox is the only one: a former connection is not gone altogether yet, or the node of the broker is away.
-            true if is_locked(&error) || is_home_away(&error) => {
-                Failure::NotYet(DeclareError::Locked { queue: queue.name.clone() })
-            }
-            _ => failure(error, what(), &queue.name),
-        })?;
+        if !ensure_queue(connection, &mut channel, queue, inbox).await? {
+            away.push(queue.name.as_str());
+        }
     }
     let mut missing = Vec::new();
     for binding in topology.bindings.iter().filter(|binding| !away.contains(&binding.queue.as_str())) {
@@ -94,6 +61,43 @@ pub(super) async fn declare(
 
 async fn open(connection: &Connection) -> Result<Channel, Failure> {
     connection.create_channel().await.map_err(Failure::Lost)
+}
+
+/// Sees to it that a queue is there; the channel is another one afterwards if the broker refused something. Tells whether it is: a lasting
+/// one may be away with its node.
+async fn ensure_queue(
+    connection: &Connection,
+    channel: &mut Channel,
+    queue: &Queue,
+    inbox: &str,
+) -> Result<bool, Failure> {
+    let Err(mut error) = declare_queue(channel, queue).await else { return Ok(true) };
+    let is_own = queue.class == QueueClass::Exclusive;
+    if was_made_otherwise(&error, queue, inbox) {
+        *channel = open(connection).await?;
+        let Err(again) = replace_queue(channel, queue).await else { return Ok(true) };
+        error = again;
+        if !is_own && is_otherwise(&error) {
+            *channel = open(connection).await?;
+            tracing::warn!(
+                queue = queue.name,
+                "the queue was made by an older version and is not empty: it stays as it is until the next start; it is \
+                 away whenever the node of the broker is that it was made on"
+            );
+            return Ok(true);
+        }
+    }
+    if !is_own && is_home_away(&error) {
+        *channel = open(connection).await?;
+        tracing::warn!(queue = queue.name, "the node of the broker that has the queue is away: {}", words(&error));
+        return Ok(false);
+    }
+    let what = format!("queue {:?}", queue.name);
+    // Whoever has the inbox is the only one: a former connection is not gone altogether yet, or the node of the broker is away.
+    if is_own && queue.name != inbox && (is_locked(&error) || is_home_away(&error)) {
+        return Err(Failure::NotYet(DeclareError::Refused { what, why: words(&error) }));
+    }
+    Err(failure(error, what, &queue.name))
 }
 
 fn failure(error: Error, what: String, queue: &str) -> Failure {

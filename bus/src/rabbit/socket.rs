@@ -3,7 +3,7 @@
 //! A broker that accepts connections but no longer answers would hold the client library's thread for
 //! ever, in the handshake as well as in an orderly close. Shutting the socket down ends it at once.
 
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::ear::Ear;
 use super::runtime::Kit;
+use crate::nodes::beginning_with;
 
 /// Cuts a connection off; on drop, too.
 #[derive(Clone, Debug, Default)]
@@ -60,8 +61,7 @@ fn end(stream: &TcpStream) {
 /// Connects, over TLS if there is a configuration for it, and logs in. Tells when a step of that is done. Cancelling it may
 /// leave a thread behind until the [`Cutter`] is used.
 ///
-/// A host that has several addresses is a broker of several nodes. They are tried in the resolver's order, for the first may be the nearest;
-/// but `turn` says with which to begin: a node that is halted takes connections and answers nothing.
+/// Of a broker of several nodes `turn` says with which address to begin ([`beginning_with`]).
 #[allow(clippy::too_many_arguments, reason = "each is one thing that a connection needs")]
 pub(super) async fn connect(
     uri: AMQPUri,
@@ -82,9 +82,7 @@ pub(super) async fn connect(
             // The library's own way to TLS would trust whom the operating system trusts.
             let host = runtime.to_socket_addrs((uri.authority.host.clone(), uri.authority.port));
             let connecting = async {
-                let mut addresses: Vec<SocketAddr> = host.to_socket_addrs().await?.collect();
-                let first = turn.checked_rem(addresses.len()).unwrap_or(0);
-                addresses.rotate_left(first);
+                let addresses = beginning_with(turn, host.to_socket_addrs().await?);
                 AsyncTcpStream::connect(&runtime, addresses).await
             };
             // In the library's own thread, which nobody else would end.

@@ -239,17 +239,13 @@ fn refused(shared: &Shared, failure: Failure) -> Down {
         Failure::Refused(error) | Failure::NotYet(error) => error,
     };
     match error {
-        DeclareError::Locked { queue }
-            if queue == shared.inbox || shared.topology().own_queues().any(|own| own == queue) =>
-        {
-            Down {
-                reason: format!(
-                    "queue {queue:?} belongs to another connection: another process runs under this name, or the broker has \
+        DeclareError::Locked { queue } if queue == shared.inbox => Down {
+            reason: format!(
+                "inbox {queue:?} belongs to another connection: another process runs under this name, or the broker has \
                  not yet noticed that our last connection is gone"
-                ),
-                cause: DownCause::InboxTaken,
-            }
-        }
+            ),
+            cause: DownCause::InboxTaken,
+        },
         error => Down { reason: error.to_string(), cause: DownCause::TopologyRefused },
     }
 }
