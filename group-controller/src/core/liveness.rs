@@ -63,29 +63,32 @@ pub struct Voice {
     pub span: Millis,
     /// When the broker said that its connection closed, unless it was heard since.
     pub closed: Option<Tick>,
-    /// Since when it was never silent for longer than it meant to be.
+    /// Since when it was never silent for longer than it meant to be, and its connection did not close.
     pub unbroken_from: Tick,
+    /// Whether its connection ended without a fault of its own, and it was not heard since.
+    pub interrupted: bool,
 }
 
 impl Voice {
-    /// Of a node that begins a session now, and has [`JOINING_SPAN`] to say something. It has asked for that: nothing of a connection
-    /// before an outage is mistaken for it.
+    /// Of a node that begins a session now, and has [`JOINING_SPAN`] to say something. It has asked for that, if perhaps on a connection that
+    /// it has lost since.
     #[must_use]
     pub const fn beginning(now: Tick) -> Self {
-        Self { heard: Some(now), span: JOINING_SPAN, closed: None, unbroken_from: Tick(0) }
+        Self { heard: Some(now), span: JOINING_SPAN, closed: None, unbroken_from: now, interrupted: false }
     }
 
     /// Of a node that is only known.
     #[must_use]
     pub const fn unheard(span: Millis) -> Self {
-        Self { heard: None, span, closed: None, unbroken_from: Tick(0) }
+        Self { heard: None, span, closed: None, unbroken_from: Tick(0), interrupted: false }
     }
 
     /// Heard now, and meaning to be silent for at most `span` from here.
     pub fn hear(&mut self, now: Tick, span: Millis) {
-        let is_unbroken = self.heard.is_some_and(|heard| now.since(heard) <= self.span);
+        let is_in_time = self.heard.is_some_and(|heard| now.since(heard) <= self.span);
+        let is_unbroken = is_in_time && self.closed.is_none() && !self.interrupted;
         let unbroken_from = if is_unbroken { self.unbroken_from } else { now };
-        *self = Self { heard: Some(now), span, closed: None, unbroken_from };
+        *self = Self { heard: Some(now), span, closed: None, unbroken_from, interrupted: false };
     }
 
     /// Whether its connection closed while nothing was overdue: that of a process that died. It does not matter whether the silence
@@ -182,7 +185,7 @@ mod tests {
     const SPAN: Millis = Millis(3_500);
 
     fn voice(heard: u64) -> Voice {
-        Voice { heard: Some(Tick(heard)), span: SPAN, closed: None, unbroken_from: Tick(0) }
+        Voice { heard: Some(Tick(heard)), span: SPAN, closed: None, unbroken_from: Tick(0), interrupted: false }
     }
 
     #[test]
@@ -209,7 +212,7 @@ mod tests {
             now in 0..200_000_u64,
         ) {
             let unbroken_from = Tick(heard.unwrap_or_default().saturating_sub(steady));
-            let voice = Voice { heard: heard.map(Tick), span: Millis(span), closed: None, unbroken_from };
+            let voice = Voice { heard: heard.map(Tick), span: Millis(span), closed: None, unbroken_from, interrupted: false };
             let floor = Floor::default().raised(Tick(set_at), Millis(grace));
             let is_alive = judge(Tick(now), floor, voice) == Verdict::Alive;
             prop_assert_eq!(is_alive, Tick(now) <= alive_until(floor, voice));
@@ -258,6 +261,12 @@ mod tests {
         assert!(!floor.is_back(voice));
         assert_eq!(judge(Tick(55_000), floor, voice), Verdict::Alive);
         assert_eq!(judge(Tick(58_501), floor, voice), Verdict::Silent(Millis(3_501)));
+        // Nor does a single word after a while, of one whose connection ended.
+        let mut parted = Voice { interrupted: true, ..Voice { heard: Some(Tick(49_900)), ..voice } };
+        parted.hear(Tick(51_500), SPAN);
+        assert!(!floor.is_back(parted));
+        parted.hear(Tick(52_300), SPAN);
+        assert!(floor.is_back(parted));
         // A second voice at its pace, and it is back.
         voice.hear(Tick(51_100), SPAN);
         assert!(floor.is_back(voice));

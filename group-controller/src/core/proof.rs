@@ -39,7 +39,8 @@ impl Proof {
             | Event::Spoken(_)
             | Event::Delivered(_)
             | Event::ConnectionClosed(_)
-            | Event::BrokerNodeLost
+            | Event::OtherConnectionClosed
+            | Event::BrokerNodeLost(_)
             | Event::LinkUp => true,
             Event::Published { token, result } => is_answered(token, result),
             _ => false,

@@ -222,10 +222,11 @@ impl Roster {
         self.gone.get(&node).is_some_and(|(gone, _)| epoch < *gone)
     }
 
-    /// That a connection closed before this moment says nothing any more.
+    /// That a connection closed before this moment says nothing any more against its node; nor does what is still on its way of it say
+    /// that the node is back.
     pub fn forget_closed(&mut self) {
-        for member in self.members.values_mut() {
-            member.voice.closed = None;
+        for Voice { closed, interrupted, .. } in self.members.values_mut().map(|member| &mut member.voice) {
+            *interrupted |= closed.take().is_some();
         }
     }
 

@@ -8,6 +8,7 @@ use super::*;
 
 mod asking;
 mod hearing;
+mod interrupted;
 mod mending;
 mod obeying;
 mod orders;
