@@ -121,8 +121,6 @@ pub enum Event {
     Unentitled(AuthorityError),
     /// The broker says that a node's inbox, and so its connection, is gone.
     ConnectionClosed(NodeId),
-    /// It says so of somebody who is no node.
-    OtherConnectionClosed,
     /// The broker says that one of its nodes is gone, with the connections of whoever was connected to it; of these nodes, among others.
     BrokerNodeLost(Vec<NodeId>),
     /// How a publish ended.
@@ -346,7 +344,6 @@ impl Group {
             Event::Undecodable { reason } => self.refuse(reason),
             Event::Unentitled(error) => self.on_unentitled(now, &error, &mut effects),
             Event::ConnectionClosed(node) => self.on_told_closed(now, node, &mut effects),
-            Event::OtherConnectionClosed => self.on_other_closed(now),
             Event::BrokerNodeLost(nodes) => self.on_broker_node_lost(now, &nodes),
             Event::Published { token, result } => self.on_published(now, token, &result, &mut effects),
             Event::CheckinEnded { name, why } => self.on_checkin_ended(now, name, why, &mut effects),

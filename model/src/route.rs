@@ -103,12 +103,6 @@ pub fn node_of_inbox(queue: &str) -> Option<NodeId> {
     queue.strip_prefix("inbox.node.")?.parse().ok()
 }
 
-/// Whether this queue is the inbox of a zone controller, a group controller, or a check-in service.
-#[must_use]
-pub fn is_controllers_inbox(queue: &str) -> bool {
-    ["inbox.zone.", "inbox.group.", "inbox.checkin."].iter().any(|prefix| queue.starts_with(prefix))
-}
-
 /// Queue of a check-in service for node subscription packets.
 #[must_use]
 pub fn checkin_queue(checkin: CheckinId) -> String {
@@ -205,20 +199,6 @@ mod tests {
         assert_eq!(node_of_inbox(&group_inbox(GroupId::derived_from("x"))), None);
         assert_eq!(node_of_inbox("inbox.node.x"), None);
         assert_eq!(node_of_inbox(&clash_inbox(node)), None);
-    }
-
-    #[test]
-    fn controllers_have_inboxes_of_their_own() {
-        let inboxes = [
-            zone_inbox(ZoneId::derived_from("x")),
-            group_inbox(GroupId::derived_from("x")),
-            checkin_inbox(CheckinId::derived_from("x")),
-        ];
-        assert!(inboxes.iter().all(|inbox| is_controllers_inbox(inbox)));
-        let node = NodeId::derived_from("x");
-        for other in [node_inbox(node), clash_inbox(node), group_queue(GroupId::derived_from("x"), HEALTH)] {
-            assert!(!is_controllers_inbox(&other), "{other}");
-        }
     }
 
     #[test]

@@ -39,7 +39,6 @@ impl Proof {
             | Event::Spoken(_)
             | Event::Delivered(_)
             | Event::ConnectionClosed(_)
-            | Event::OtherConnectionClosed
             | Event::BrokerNodeLost(_)
             | Event::LinkUp => true,
             Event::Published { token, result } => is_answered(token, result),

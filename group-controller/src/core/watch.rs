@@ -89,51 +89,38 @@ impl Group {
     /// The broker says that a connection closed. That may be a former one: the word of it takes longer on a busy broker than
     /// the node to come back and say something. Its inbox is asked for, which only the connection it has now can hold.
     pub(super) fn on_told_closed(&mut self, now: Now, node: NodeId, effects: &mut Vec<Effect>) {
-        if self.is_burst(now, Some(node)) {
-            self.interrupted(&[node]);
+        if self.roster.get(node).is_some() && self.is_burst(now, node) {
+            self.excuse(now, &[node]);
         } else if self.on_connection_closed(now, node) {
             effects.push(self.request_sign_of_life(now, node, Token::Return(node)));
         }
     }
 
-    /// The same of somebody who is no node: it may have been closed with them.
-    pub(super) fn on_other_closed(&mut self, now: Now) {
-        self.is_burst(now, None);
-    }
-
-    /// Whether the connection that closed now is one of many: whoever closed them, it was not their owners' death. All have time to come
-    /// back then, as after an outage of the broker.
-    fn is_burst(&mut self, now: Now, node: Option<NodeId>) -> bool {
-        match self.closings.add(now.tick, node, self.roster.len()) {
-            Closing::Single => return false,
-            Closing::Begins => self.excuse_lost_connections(now, "many connections closed at once"),
-            // Nothing is held against anybody since it began.
-            Closing::GoesOn => self.floor = self.floor.raised(now.tick, RECONNECT_GRACE),
+    /// Whether the connection that closed now is one of many: whoever closed them, it was not their owners' death.
+    fn is_burst(&mut self, now: Now, node: NodeId) -> bool {
+        let closing = self.closings.add(now.tick, node, self.roster.len());
+        if closing == Closing::Begins {
+            tracing::warn!("many connections closed at once: whoever lost its connection has time to come back");
+            self.roster.excuse_closed(now.tick, now.tick + RECONNECT_GRACE);
+            self.roster.look_again();
         }
-        true
+        closing != Closing::Single
     }
 
-    /// Who was connected to that node of the broker comes back by another one, as after an outage of all of it. Whoever goes on speaking
-    /// is judged by its silence as before.
+    /// Who was connected to that node of the broker comes back by another one, as after an outage of all of it.
     pub(super) fn on_broker_node_lost(&mut self, now: Now, nodes: &[NodeId]) {
-        self.excuse_lost_connections(now, "a node of the broker is gone");
-        self.interrupted(nodes);
+        tracing::warn!("a node of the broker is gone: whoever lost its connection has time to come back");
+        self.excuse(now, nodes);
     }
 
-    fn excuse_lost_connections(&mut self, now: Now, why: &str) {
-        if now.tick.since(self.floor.set_at) > JUDGE_PERIOD {
-            tracing::warn!("{why}: whoever lost its connection has time to come back");
-        }
-        self.excuse_all(now.tick, RECONNECT_GRACE);
-    }
-
-    /// What of these nodes was on its way when they lost their connections says nothing of the ones they will have.
-    fn interrupted(&mut self, nodes: &[NodeId]) {
+    /// These lost their connections without a fault of theirs.
+    fn excuse(&mut self, now: Now, nodes: &[NodeId]) {
         for node in nodes {
             if let Some(member) = self.roster.get_mut(*node) {
-                member.voice.interrupted = true;
+                member.voice.excuse(now.tick, now.tick + RECONNECT_GRACE);
             }
         }
+        self.roster.look_again();
     }
 
     /// The inbox of a node whose connection was said to have closed took a message: it is back, and is judged by its silence.
@@ -149,6 +136,7 @@ impl Group {
         let floor = self.floor;
         if let Some(member) = self.roster.get_mut(node)
             && (now.tick >= floor.until || floor.is_back(member.voice))
+            && now.tick >= member.voice.excused_until
             && !matches!(member.state, NodeState::Left | NodeState::Down)
             && member.voice.closed.is_none()
         {

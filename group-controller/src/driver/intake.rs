@@ -115,9 +115,6 @@ pub fn broker_events(deliveries: &[Delivery]) -> Vec<Event> {
         match node {
             Some(node) if gone.with_its_node => with_the_broker.push(node),
             Some(node) => told.push(Event::ConnectionClosed(node)),
-            None if route::is_controllers_inbox(gone.name) && !gone.with_its_node => {
-                told.push(Event::OtherConnectionClosed);
-            }
             None => {}
         }
     }

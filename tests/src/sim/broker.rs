@@ -104,15 +104,24 @@ impl World {
         });
         self.note("broker", format_args!("a node of it ends: {end:?}"));
         for pid in here {
-            let Some(session) = self.processes[pid].session else { continue };
-            match end {
-                NodeEnd::Lost => self.broker.lose(session),
-                NodeEnd::Drained => self.broker.disconnect(session),
-            }
-            let after = self.chance.between(50, 8_000);
-            self.session_lost(pid, after);
-            self.processes[pid].parted_at = Some(self.now());
+            // One after the other, so that the first may be back before the last are closed.
+            let at = if end == NodeEnd::Drained { self.chance.between(0, 400) } else { 0 };
+            let life = self.processes[pid].life;
+            self.soon(at, Happening::Parts { pid, life, end });
         }
+    }
+
+    /// A process loses its connection with a node of the broker.
+    pub(super) fn parts(&mut self, pid: Pid, end: NodeEnd) {
+        let Some(session) = self.processes[pid].session else { return };
+        match end {
+            NodeEnd::Lost => self.broker.lose(session),
+            NodeEnd::Drained => self.broker.disconnect(session),
+        }
+        let after = self.chance.between(50, 8_000);
+        self.session_lost(pid, after);
+        // How many of a rack close together, and so whether they are excused, is chance when one is drained.
+        self.processes[pid].parted_at = (end == NodeEnd::Lost).then_some(self.now());
     }
 
     /// The broker's heartbeats went unanswered for too long.

@@ -99,8 +99,15 @@ pub const BUGS: &[Planted] = &[
         .from(60),
     planted(Bug::TakesPartedForDead, &["nobody_is_down_for_its_broker_node"], 60),
     planted(Bug::KeepsWordsOnDisk, &["no_word_is_left_on_disk"], 5),
-    planted(Bug::TakesSentForConfirmed, &["saved_state_equals_truth_at_rest", "an_alert_for_every_lasting_change"], 40)
-        .from(340),
+    planted(
+        Bug::TakesSentForConfirmed,
+        &[
+            "saved_state_equals_truth_at_rest",
+            "an_alert_for_every_lasting_change",
+            "nobody_is_down_for_its_broker_node",
+        ],
+        40,
+    ),
     planted(Bug::CachesTargets, &["no_target_that_is_not_well"], 40),
     planted(Bug::ReplaysItsOrder, &["no_action_takes_effect_twice"], 60),
     planted(Bug::SpeaksTooMuch, &["speech_keeps_to_its_budget"], 20),

@@ -13,11 +13,11 @@ const OF_THE_FIRST: [usize; 2] = [0, 1];
 /// What a rack's controller says of nodes that lost their connections without a fault of theirs.
 const EXCUSED: &str = "has time to come back";
 
-/// Two racks of two nodes each. `rack-a` and one node of each rack are at the first node of the broker, as are the zone and the check-in
+/// Two racks, of two nodes each or more, which are at the first node of the broker then. `rack-a` and one node of each rack are at the first node of the broker, as are the zone and the check-in
 /// service; the other nodes at the second, and `rack-b` at this one.
-async fn spread(stage: &Stage, cluster: &Cluster, rack_b: usize) -> Fleet {
+async fn spread(stage: &Stage, cluster: &Cluster, rack_b: usize, agents: usize) -> Fleet {
     let agent = |index: usize| {
-        let node = usize::from(!OF_THE_FIRST.contains(&index));
+        let node = usize::from(!OF_THE_FIRST.contains(&index) && index < 4);
         cluster.nearest(node, stage.agent(index, ["rack-a", "rack-b"][index % 2])).started()
     };
     let fleet = Fleet {
@@ -26,10 +26,10 @@ async fn spread(stage: &Stage, cluster: &Cluster, rack_b: usize) -> Fleet {
             cluster.nearest(0, stage.rack("rack-a")).started(),
             cluster.nearest(rack_b, stage.rack("rack-b")).started(),
         ],
-        agents: (0..4).map(agent).collect(),
+        agents: (0..agents).map(agent).collect(),
         checkin: cluster.nearest(0, stage.checkin()).started(),
     };
-    stage.all_in(4).await;
+    stage.all_in(agents).await;
     fleet
 }
 
@@ -75,7 +75,7 @@ async fn all_move_and_one_is_late(
 pub async fn nodes_of_the_broker_that_are_drained_and_stopped_in_order_cost_nobody_a_good_name(brokers: &Brokers) {
     let mut cluster = brokers.cluster().await;
     let stage = Stage::on_cluster(&cluster);
-    let fleet = spread(&stage, &cluster, 2).await;
+    let fleet = spread(&stage, &cluster, 2, 8).await;
     let (epochs, agents) = (stage.api().epochs().await, &fleet.agents);
     let speaker = stage.speaker("rack-a").await;
     let drain = cluster.ready_to_drain(0);
@@ -108,7 +108,7 @@ async fn dies(stage: &Stage, fleet: &Fleet, index: usize) {
 pub async fn a_node_of_the_broker_that_is_killed_costs_nobody_a_good_name(brokers: &Brokers) {
     let mut cluster = brokers.cluster().await;
     let stage = Stage::on_cluster(&cluster);
-    let fleet = spread(&stage, &cluster, 1).await;
+    let fleet = spread(&stage, &cluster, 1, 4).await;
     let (epochs, change) = (stage.api().epochs().await, stage.api().latest_change().await);
     let speaker = stage.speaker("rack-a").await;
     sleep(Duration::from_millis(1_500)).await;

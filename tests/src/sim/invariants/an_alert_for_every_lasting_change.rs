@@ -53,8 +53,9 @@ pub fn check(nodes: &[NodeTruth], racks: &[GroupId], changes: &[Lasting], alerts
         }
     }
     // Of many who ended together nobody can tell whether it is not their link.
-    let ended = |group| nodes.iter().filter(|node| node.end != End::No && racks[node.rack] == group).count();
-    let is_dark = |alert: &&SavedAlert| alert.kind == "mass_darkness" && ended(alert.group) >= DARK_LEAST;
+    let ended = |node: &&NodeTruth| node.end != End::No && !is_open(alerts, node.node(), "liveness");
+    let untold = |group| nodes.iter().filter(|node| racks[node.rack] == group).filter(ended).count();
+    let is_dark = |alert: &&SavedAlert| alert.kind == "mass_darkness" && untold(alert.group) >= DARK_LEAST;
     let groups = alerts.iter().filter(|alert| alert.node.is_none() && !alert.cleared && !is_dark(alert));
     violations.extend(groups.map(|alert| violated!("group {} still has an open alert {:?}", alert.group, alert.kind)));
     violations
