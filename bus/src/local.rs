@@ -9,7 +9,6 @@ mod bus;
 mod declare;
 mod queue;
 mod routing;
-mod sessions;
 mod shared;
 #[cfg(test)]
 mod tests;

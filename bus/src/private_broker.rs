@@ -231,18 +231,14 @@ impl PrivateBroker {
         Ok(())
     }
 
-    /// Stops it in order, or kills it if that takes long; its data stay.
-    pub async fn shut_down(&mut self) {
+    /// Stops it in order, or kills it if that takes long.
+    pub async fn stop(self) {
         self.broker.signal(Signal::CONT);
         self.broker.signal(Signal::TERM);
         if timeout_at(Instant::now() + STOP_PATIENCE, self.broker.ended()).await.is_err() {
-            self.kill().await;
+            self.broker.signal(Signal::KILL);
+            self.broker.ended().await;
         }
-    }
-
-    /// The same, for good.
-    pub async fn stop(mut self) {
-        self.shut_down().await;
     }
 }
 

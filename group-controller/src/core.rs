@@ -8,7 +8,6 @@
 mod actions;
 mod availability;
 mod checkins;
-mod closings;
 mod crowd;
 pub mod liveness;
 mod membership;
@@ -41,7 +40,6 @@ use rollcall_model::{GroupId, InstanceId, Millis, Name, NodeId, NodeState, Now, 
 use self::availability::Availability;
 pub use self::availability::AvailabilityHeard;
 use self::checkins::Checkins;
-use self::closings::Closings;
 use self::crowd::Patience;
 use self::liveness::Floor;
 use self::metrics::Distributions;
@@ -121,8 +119,8 @@ pub enum Event {
     Unentitled(AuthorityError),
     /// The broker says that a node's inbox, and so its connection, is gone.
     ConnectionClosed(NodeId),
-    /// The broker says that one of its nodes is gone, with the connections of whoever was connected to it; of these nodes, among others.
-    BrokerNodeLost(Vec<NodeId>),
+    /// The broker says that one of its nodes is gone, with the connections of whoever was connected to it.
+    BrokerNodeLost,
     /// How a publish ended.
     Published {
         /// From [`Effect::Publish`].
@@ -211,7 +209,6 @@ pub struct Group {
     arrivals: Arrivals,
     asked: HashMap<NodeId, Tick>,
     floor: Floor,
-    closings: Closings,
     proof: Proof,
     patience: Patience,
     linked: bool,
@@ -257,7 +254,6 @@ impl Group {
             arrivals: Arrivals::default(),
             asked: HashMap::new(),
             floor: Floor::default(),
-            closings: Closings::default(),
             proof: Proof::default(),
             patience: Patience::default(),
             linked: false,
@@ -344,13 +340,31 @@ impl Group {
             Event::Undecodable { reason } => self.refuse(reason),
             Event::Unentitled(error) => self.on_unentitled(now, &error, &mut effects),
             Event::ConnectionClosed(node) => self.on_told_closed(now, node, &mut effects),
-            Event::BrokerNodeLost(nodes) => self.on_broker_node_lost(now, &nodes),
+            Event::BrokerNodeLost => self.on_broker_node_lost(now),
             Event::Published { token, result } => self.on_published(now, token, &result, &mut effects),
             Event::CheckinEnded { name, why } => self.on_checkin_ended(now, name, why, &mut effects),
             Event::Tick => self.on_tick(now, &mut effects),
         }
         self.tell_changes(now, &mut effects);
         effects
+    }
+
+    /// A paused observer has no right to blame: everybody's silence counts from now.
+    fn notice_stall(&mut self, now: Tick) {
+        if let Some(last) = self.last_step
+            && now.since(last) > STALL
+        {
+            tracing::info!(ms = now.since(last).0, "this controller was paused: every node gets its full span again");
+            self.excuse_all(now, Millis(0));
+            self.availability_held_up(now);
+        }
+        self.last_step = Some(now);
+    }
+
+    /// Nobody's silence up to now counts, nor that a connection closed.
+    fn excuse_all(&mut self, now: Tick, grace: Millis) {
+        self.floor = self.floor.raised(now, grace);
+        self.roster.forget_closed();
     }
 
     fn on_packet(&mut self, now: Now, envelope: Envelope, effects: &mut Vec<Effect>) {

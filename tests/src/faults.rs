@@ -10,7 +10,6 @@ pub mod ear;
 pub mod emulator;
 pub mod fabric;
 pub mod hand;
-pub mod holdings;
 pub mod host;
 pub mod impairment;
 pub mod pipe;

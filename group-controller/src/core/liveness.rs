@@ -44,8 +44,7 @@ impl Floor {
     /// Whether this voice is back since the floor was set: heard, and not only once.
     #[must_use]
     pub fn is_back(self, voice: Voice) -> bool {
-        let is_steady = |heard: Tick| voice.unbroken_from.is_some_and(|from| heard.since(from) >= STEADY);
-        voice.heard.is_some_and(|heard| heard >= self.set_at && is_steady(heard))
+        voice.heard.is_some_and(|heard| heard >= self.set_at && heard.since(voice.unbroken_from) >= STEADY)
     }
 
     /// A later floor never gives less time than an earlier one.
@@ -64,59 +63,37 @@ pub struct Voice {
     pub span: Millis,
     /// When the broker said that its connection closed, unless it was heard since.
     pub closed: Option<Tick>,
-    /// Since when it was never silent for longer than it meant to be, and its connection did not close; `None` once it did, until the node is
-    /// heard.
-    pub unbroken_from: Option<Tick>,
-    /// Its silence counts from here at the earliest, and until then it does not matter that its connection closed: it lost one without a fault of
-    /// its own. Over once it is heard for [`STEADY`].
-    pub excused_until: Tick,
+    /// Since when it was never silent for longer than it meant to be.
+    pub unbroken_from: Tick,
 }
 
 impl Voice {
-    /// Of a node that begins a session now, and has [`JOINING_SPAN`] to say something. It has asked for that, if perhaps on a connection that
-    /// it has lost since.
+    /// Of a node that begins a session now, and has [`JOINING_SPAN`] to say something. It has asked for that: nothing of a connection
+    /// before an outage is mistaken for it.
     #[must_use]
     pub const fn beginning(now: Tick) -> Self {
-        Self { heard: Some(now), span: JOINING_SPAN, closed: None, unbroken_from: Some(now), excused_until: Tick(0) }
-    }
-
-    /// Of one that begins another. That it lost a connection without a fault of its own still counts: the word of the beginning may be late.
-    #[must_use]
-    pub const fn begun_again(self, now: Tick) -> Self {
-        Self { excused_until: self.excused_until, ..Self::beginning(now) }
+        Self { heard: Some(now), span: JOINING_SPAN, closed: None, unbroken_from: Tick(0) }
     }
 
     /// Of a node that is only known.
     #[must_use]
     pub const fn unheard(span: Millis) -> Self {
-        Self { heard: None, span, closed: None, unbroken_from: None, excused_until: Tick(0) }
+        Self { heard: None, span, closed: None, unbroken_from: Tick(0) }
     }
 
     /// Heard now, and meaning to be silent for at most `span` from here.
     pub fn hear(&mut self, now: Tick, span: Millis) {
-        let is_in_time = self.heard.is_some_and(|heard| now.since(heard) <= self.span);
-        let unbroken_from = self.unbroken_from.filter(|_| is_in_time && self.closed.is_none()).unwrap_or(now);
-        let excused_until = if now.since(unbroken_from) >= STEADY { Tick(0) } else { self.excused_until };
-        *self = Self { heard: Some(now), span, closed: None, unbroken_from: Some(unbroken_from), excused_until };
-    }
-
-    /// Its connection ended without a fault of its own: it has until then to come back. Who was overdue before is judged by its silence.
-    pub fn excuse(&mut self, now: Tick, until: Tick) {
-        let closed = self.closed.take().unwrap_or(now);
-        if !self.is_overdue(closed) {
-            (self.unbroken_from, self.excused_until) = (None, until);
-        }
+        let is_unbroken = self.heard.is_some_and(|heard| now.since(heard) <= self.span);
+        let unbroken_from = if is_unbroken { self.unbroken_from } else { now };
+        *self = Self { heard: Some(now), span, closed: None, unbroken_from };
     }
 
     /// Whether its connection closed while nothing was overdue: that of a process that died. It does not matter whether the silence
     /// before counts against the node; the broker's clock never stood still.
     #[must_use]
     pub fn closed_of_itself(&self) -> bool {
-        self.closed.is_some_and(|closed| !self.is_overdue(closed))
-    }
-
-    fn is_overdue(&self, at: Tick) -> bool {
-        self.heard.is_some_and(|heard| at.since(heard).0 * 2 > self.span.0)
+        let is_overdue = |closed: Tick, heard: Tick| closed.since(heard).0 * 2 > self.span.0;
+        self.closed.is_some_and(|closed| self.heard.is_none_or(|heard| !is_overdue(closed, heard)))
     }
 }
 
@@ -135,12 +112,11 @@ pub enum Verdict {
 
 /// From when its silence counts.
 fn since(floor: Floor, voice: Voice) -> Tick {
-    let since = match voice.heard {
+    match voice.heard {
         Some(heard) if floor.is_back(voice) => heard,
         Some(heard) => heard.max(floor.until),
         None => floor.until,
-    };
-    since.max(voice.excused_until)
+    }
 }
 
 /// Until when [`judge`] says nothing against a voice that stays silent and whose connection does not close.
@@ -206,7 +182,7 @@ mod tests {
     const SPAN: Millis = Millis(3_500);
 
     fn voice(heard: u64) -> Voice {
-        Voice { unbroken_from: Some(Tick(0)), heard: Some(Tick(heard)), ..Voice::unheard(SPAN) }
+        Voice { heard: Some(Tick(heard)), span: SPAN, closed: None, unbroken_from: Tick(0) }
     }
 
     #[test]
@@ -228,14 +204,12 @@ mod tests {
         fn a_voice_is_alive_exactly_until_it_is_said_to_be(
             heard in prop::option::of(0..100_000_u64),
             span in 0..10_000_u64,
-            (steady, excused) in (0..2_000_u64, 0..140_000_u64),
+            steady in 0..2_000_u64,
             (set_at, grace) in (0..100_000_u64, 0..40_000_u64),
             now in 0..200_000_u64,
         ) {
-            let unbroken_from = Some(Tick(heard.unwrap_or_default().saturating_sub(steady)));
-            let excused_until = Tick(excused);
-            let voice =
-                Voice { heard: heard.map(Tick), span: Millis(span), closed: None, unbroken_from, excused_until };
+            let unbroken_from = Tick(heard.unwrap_or_default().saturating_sub(steady));
+            let voice = Voice { heard: heard.map(Tick), span: Millis(span), closed: None, unbroken_from };
             let floor = Floor::default().raised(Tick(set_at), Millis(grace));
             let is_alive = judge(Tick(now), floor, voice) == Verdict::Alive;
             prop_assert_eq!(is_alive, Tick(now) <= alive_until(floor, voice));
@@ -288,27 +262,6 @@ mod tests {
         voice.hear(Tick(51_100), SPAN);
         assert!(floor.is_back(voice));
         assert_eq!(judge(Tick(54_601), floor, voice), Verdict::Silent(Millis(3_501)));
-    }
-
-    #[test]
-    fn who_is_excused_has_until_then_and_is_back_when_it_is_heard_twice() {
-        let (floor, mut voice) = (Floor::default(), Voice { closed: Some(Tick(50_000)), ..voice(49_500) });
-        voice.excuse(Tick(50_100), Tick(80_000));
-        assert_eq!(judge(Tick(83_500), floor, voice), Verdict::Suspect);
-        assert_eq!(judge(Tick(83_501), floor, voice), Verdict::Silent(Millis(3_501)));
-        let mut overdue = Voice { closed: Some(Tick(51_300)), ..Voice { heard: Some(Tick(49_500)), ..voice } };
-        overdue.excused_until = Tick(0);
-        overdue.excuse(Tick(51_400), Tick(80_000));
-        assert_eq!(judge(Tick(53_000), floor, overdue), Verdict::Suspect);
-        assert_eq!(judge(Tick(53_001), floor, overdue), Verdict::Silent(Millis(3_501)), "by its silence");
-        // A word that was on its way ends nothing, nor do two of them at once.
-        for at in [50_010, 50_020] {
-            voice.hear(Tick(at), SPAN);
-        }
-        assert_eq!(judge(Tick(80_000), floor, voice), Verdict::Alive);
-        // One at its pace does.
-        voice.hear(Tick(51_010), SPAN);
-        assert_eq!(judge(Tick(54_511), floor, voice), Verdict::Silent(Millis(3_501)));
     }
 
     #[test]

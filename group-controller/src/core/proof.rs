@@ -39,7 +39,7 @@ impl Proof {
             | Event::Spoken(_)
             | Event::Delivered(_)
             | Event::ConnectionClosed(_)
-            | Event::BrokerNodeLost(_)
+            | Event::BrokerNodeLost
             | Event::LinkUp => true,
             Event::Published { token, result } => is_answered(token, result),
             _ => false,

@@ -126,7 +126,7 @@ impl Roster {
             if saved.epoch > member.epoch {
                 member.begin_epoch(saved.epoch);
                 (member.state, member.health, member.told) = (saved.state, saved.health, told);
-                member.voice = member.voice.begun_again(now.tick);
+                member.voice = Voice::beginning(now.tick);
                 self.untold.remove(&saved.node);
                 return;
             }
@@ -183,7 +183,7 @@ impl Roster {
             member.begin_epoch(epoch);
             member.state = NodeState::Joining;
             member.told = None;
-            member.voice = member.voice.begun_again(now.tick);
+            member.voice = Voice::beginning(now.tick);
             self.untold.remove(&node);
         }
     }
@@ -222,17 +222,10 @@ impl Roster {
         self.gone.get(&node).is_some_and(|(gone, _)| epoch < *gone)
     }
 
-    /// That a connection closed before this moment says nothing any more against its node.
+    /// That a connection closed before this moment says nothing any more.
     pub fn forget_closed(&mut self) {
         for member in self.members.values_mut() {
             member.voice.closed = None;
-        }
-    }
-
-    /// Whose connection closed a moment ago, and who is no more than suspect for it, has until then to come back.
-    pub fn excuse_closed(&mut self, now: Tick, until: Tick) {
-        for voice in self.members.values_mut().map(|member| &mut member.voice).filter(|voice| voice.closed.is_some()) {
-            voice.excuse(now, until);
         }
     }
 

@@ -8,7 +8,6 @@ use super::*;
 
 mod asking;
 mod hearing;
-mod interrupted;
 mod mending;
 mod obeying;
 mod orders;

@@ -4,10 +4,9 @@ use rollcall_model::indicator::DICTIONARY_VERSION;
 use rollcall_model::wire::status::NodeStatus;
 use rollcall_model::{Millis, NodeId, NodeState, Now, Tick};
 
-use super::closings::Closing;
 use super::liveness::{self, JOINING_SPAN, Verdict, Voice};
 use super::roster::Taken;
-use super::{Effect, Group, JUDGE_PERIOD, RECONNECT_GRACE, STALL, Token};
+use super::{Effect, Group, JUDGE_PERIOD, RECONNECT_GRACE, Token};
 
 /// Most nodes that are asked whether they are there in one judgement. Where thousands are late the broker is, and questions to all of
 /// them would keep it so; their silence tells of the others.
@@ -68,59 +67,23 @@ impl Group {
         }
     }
 
-    /// A paused observer has no right to blame: everybody's silence counts from now.
-    pub(super) fn notice_stall(&mut self, now: Tick) {
-        if let Some(last) = self.last_step
-            && now.since(last) > STALL
-        {
-            tracing::info!(ms = now.since(last).0, "this controller was paused: every node gets its full span again");
-            self.excuse_all(now, Millis(0));
-            self.availability_held_up(now);
-        }
-        self.last_step = Some(now);
-    }
-
-    /// Nobody's silence up to now counts, nor that a connection closed.
-    pub(super) fn excuse_all(&mut self, now: Tick, grace: Millis) {
-        self.floor = self.floor.raised(now, grace);
-        self.roster.forget_closed();
-    }
-
     /// The broker says that a connection closed. That may be a former one: the word of it takes longer on a busy broker than
     /// the node to come back and say something. Its inbox is asked for, which only the connection it has now can hold.
     pub(super) fn on_told_closed(&mut self, now: Now, node: NodeId, effects: &mut Vec<Effect>) {
-        if self.roster.get(node).is_some() && self.is_burst(now, node) {
-            self.excuse(now, &[node]);
-        } else if self.on_connection_closed(now, node) {
+        if self.on_connection_closed(now, node) {
             effects.push(self.request_sign_of_life(now, node, Token::Return(node)));
         }
     }
 
-    /// Whether the connection that closed now is one of many: whoever closed them, it was not their owners' death.
-    fn is_burst(&mut self, now: Now, node: NodeId) -> bool {
-        let closing = self.closings.add(now.tick, node, self.roster.len());
-        if closing == Closing::Begins {
-            tracing::warn!("many connections closed at once: whoever lost its connection has time to come back");
-            self.roster.excuse_closed(now.tick, now.tick + RECONNECT_GRACE);
-            self.roster.look_again();
+    /// Who was connected to that node of the broker comes back by another one, as after an outage of all of it. Whoever goes on speaking
+    /// is judged by its silence as before.
+    pub(super) fn on_broker_node_lost(&mut self, now: Now) {
+        if now.tick.since(self.floor.set_at) > JUDGE_PERIOD {
+            tracing::warn!(
+                "a node of the broker is gone: whoever was connected to it has time to come back by another"
+            );
         }
-        closing != Closing::Single
-    }
-
-    /// Who was connected to that node of the broker comes back by another one, as after an outage of all of it.
-    pub(super) fn on_broker_node_lost(&mut self, now: Now, nodes: &[NodeId]) {
-        tracing::warn!("a node of the broker is gone: whoever lost its connection has time to come back");
-        self.excuse(now, nodes);
-    }
-
-    /// These lost their connections without a fault of theirs.
-    fn excuse(&mut self, now: Now, nodes: &[NodeId]) {
-        for node in nodes {
-            if let Some(member) = self.roster.get_mut(*node) {
-                member.voice.excuse(now.tick, now.tick + RECONNECT_GRACE);
-            }
-        }
-        self.roster.look_again();
+        self.excuse_all(now.tick, RECONNECT_GRACE);
     }
 
     /// The inbox of a node whose connection was said to have closed took a message: it is back, and is judged by its silence.
@@ -136,7 +99,6 @@ impl Group {
         let floor = self.floor;
         if let Some(member) = self.roster.get_mut(node)
             && (now.tick >= floor.until || floor.is_back(member.voice))
-            && now.tick >= member.voice.excused_until
             && !matches!(member.state, NodeState::Left | NodeState::Down)
             && member.voice.closed.is_none()
         {

@@ -108,18 +108,11 @@ impl Consumers {
 /// who were connected to it.
 #[must_use]
 pub fn broker_events(deliveries: &[Delivery]) -> Vec<Event> {
-    let (mut told, mut with_the_broker, mut is_one_lost) = (Vec::new(), Vec::new(), false);
-    for gone in deliveries.iter().filter_map(QueueGone::told_by) {
-        let node = route::node_of_inbox(gone.name);
-        is_one_lost |= gone.with_its_node;
-        match node {
-            Some(node) if gone.with_its_node => with_the_broker.push(node),
-            Some(node) => told.push(Event::ConnectionClosed(node)),
-            None => {}
-        }
-    }
-    told.extend(is_one_lost.then_some(Event::BrokerNodeLost(with_the_broker)));
-    told
+    let (with_the_broker, closed): (Vec<_>, Vec<_>) =
+        deliveries.iter().filter_map(QueueGone::told_by).partition(|gone| gone.with_its_node);
+    let closed = closed.iter().filter_map(|gone| route::node_of_inbox(gone.name)).map(Event::ConnectionClosed);
+    let lost = (!with_the_broker.is_empty()).then_some(Event::BrokerNodeLost);
+    closed.chain(lost).collect()
 }
 
 /// Why a delivery is parked.

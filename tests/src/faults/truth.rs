@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::holdings::Holdings;
 use super::schedule::{Fault, Target};
 
 /// Something that was confirmed to somebody.
@@ -92,8 +91,6 @@ pub struct Truth {
     pub confirmed: Vec<Confirmed>,
     /// What was done.
     pub done: Vec<Done>,
-    /// What everybody held.
-    pub holdings: Holdings,
 }
 
 /// What the store says at rest.

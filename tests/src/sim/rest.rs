@@ -36,9 +36,7 @@ impl World {
             .map(|(number, node)| (node, self.scene.group(node.rack), self.epoch_of(number)))
             .collect();
         violations.extend(saved_state_equals_truth_at_rest::check(&known, &saved, &alerts));
-        let racks: Vec<_> = (0..self.scene.racks).map(|number| self.scene.group(number)).collect();
-        let changes = &self.watch.changes;
-        violations.extend(an_alert_for_every_lasting_change::check(&self.nodes, &racks, changes, &alerts));
+        violations.extend(an_alert_for_every_lasting_change::check(&self.nodes, &self.watch.changes, &alerts));
         for process in &self.processes {
             if let (Some(Core::Group(group)), Role::Group(number)) = (&process.core, process.role) {
                 let id = self.scene.group(number);

@@ -1,8 +1,7 @@
 //! A change of health or liveness that lasts leaves its row in the alerts, soon; and no alert outlives its cause.
 
-use rollcall_group_controller::core::liveness::DARK_LEAST;
+use rollcall_model::NodeId;
 use rollcall_model::indicator::INDICATORS;
-use rollcall_model::{GroupId, NodeId};
 
 use super::{End, NodeTruth, SavedAlert, Violations};
 
@@ -26,9 +25,9 @@ fn is_open(alerts: &[SavedAlert], node: NodeId, kind: &str) -> bool {
     alerts.iter().any(|alert| alert.node == Some(node) && alert.kind == kind && !alert.cleared)
 }
 
-/// At rest. `racks` are the groups of the racks, in their order.
+/// At rest.
 #[must_use]
-pub fn check(nodes: &[NodeTruth], racks: &[GroupId], changes: &[Lasting], alerts: &[SavedAlert]) -> Violations {
+pub fn check(nodes: &[NodeTruth], changes: &[Lasting], alerts: &[SavedAlert]) -> Violations {
     let mut violations = Vec::new();
     for node in nodes.iter().filter(|node| node.end == End::No) {
         for indicator in &INDICATORS {
@@ -52,11 +51,7 @@ pub fn check(nodes: &[NodeTruth], racks: &[GroupId], changes: &[Lasting], alerts
             violations.push(violated!("{} had {kind:?} set at {}, and no alert was raised", node.name, change.at));
         }
     }
-    // Of many who ended together nobody can tell whether it is not their link.
-    let ended = |node: &&NodeTruth| node.end != End::No && !is_open(alerts, node.node(), "liveness");
-    let untold = |group| nodes.iter().filter(|node| racks[node.rack] == group).filter(ended).count();
-    let is_dark = |alert: &&SavedAlert| alert.kind == "mass_darkness" && untold(alert.group) >= DARK_LEAST;
-    let groups = alerts.iter().filter(|alert| alert.node.is_none() && !alert.cleared && !is_dark(alert));
+    let groups = alerts.iter().filter(|alert| alert.node.is_none() && !alert.cleared);
     violations.extend(groups.map(|alert| violated!("group {} still has an open alert {:?}", alert.group, alert.kind)));
     violations
 }

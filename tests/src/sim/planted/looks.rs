@@ -1,6 +1,5 @@
-//! What is looked at too late, or wrongly.
+//! What is looked at too late.
 
-use rollcall_group_controller::core::Event;
 use rollcall_model::NodeId;
 
 use super::Bug;
@@ -22,16 +21,5 @@ impl World {
             self.watch.cached_targets.insert(pid, (now, node));
         }
         cached.map(|(_, node)| node)
-    }
-
-    /// What a rack's controller takes an event of the broker for.
-    pub(in crate::sim) fn taken_for(&mut self, event: Event) -> Vec<Event> {
-        match event {
-            Event::BrokerNodeLost(_) if self.has(Bug::TakesPartedForDead) && self.chance.happens(0.7) => Vec::new(),
-            Event::BrokerNodeLost(nodes) if self.has(Bug::TakesPartedForDead) => {
-                nodes.into_iter().map(Event::ConnectionClosed).collect()
-            }
-            event => vec![event],
-        }
     }
 }
