@@ -109,6 +109,7 @@ impl Session {
     /// When the broker refuses what the group declares.
     pub async fn open(settings: Settings, bus: Bus, discovery: Discovery, clock: Clock) -> Result<Self, RunError> {
         let health = route::group_queue(settings.group, route::HEALTH);
+        bus.declare(topology::health(settings.group)).await?;
         Self::open_on(settings, bus, discovery, clock, &health).await
     }
 
@@ -125,7 +126,7 @@ impl Session {
         health: &str,
     ) -> Result<Self, RunError> {
         let group = settings.group;
-        let declared = bus.declare(topology::topology(group)).await?;
+        let declared = bus.declare(topology::without_health(group)).await?;
         if !declared.missing.is_empty() {
             tracing::warn!(
                 "the broker has no event exchange (plugin rabbitmq_event_exchange): a killed agent is noticed by its \

@@ -38,6 +38,26 @@ fn lasting(group: GroupId, purpose: &str) -> Queue {
 /// The group's queues and bindings. The exchanges they hang on are the zone's.
 #[must_use]
 pub fn topology(group: GroupId) -> Topology {
+    without_health(group).merge(health(group))
+}
+
+/// Its queue of status packets, and nothing else.
+#[must_use]
+pub fn health(group: GroupId) -> Topology {
+    let (health, status) = (route::group_queue(group, route::HEALTH), route::status_exchange(group));
+    Topology::default()
+        .expect_exchange(route::GROUP)
+        .queue(newest_wins(group, route::HEALTH, 50_000, 10_000))
+        .exchange(&status, ExchangeKind::Fanout)
+        .bind(&status, &health, "")
+        // Status packets of agents that know no other way. One that an RA message rides on is a status packet all the same.
+        .bind(route::GROUP, &health, &route::group_binding(group, route::AUDIBLE))
+        .bind(route::GROUP, &health, &route::group_binding(group, route::HEALTH))
+}
+
+/// All but the queue of status packets.
+#[must_use]
+pub fn without_health(group: GroupId) -> Topology {
     let mut topology = Topology::default()
         .expect_exchange(route::DIRECT)
         .expect_exchange(route::PRESENCE)
@@ -48,21 +68,11 @@ pub fn topology(group: GroupId) -> Topology {
         .bind(route::PRESENCE, &route::group_queue(group, PRESENCE), "")
         .queue(newest_wins(group, BROKER_EVENTS, 20_000, 10_000))
         .bind_if_present(EVENT_EXCHANGE, &route::group_queue(group, BROKER_EVENTS), QUEUE_DELETED)
-        .queue(newest_wins(group, route::HEALTH, 50_000, 10_000))
         .queue(newest_wins(group, route::AVAILABILITY, AVAILABILITY_LENGTH, AVAILABILITY_AGE_MS))
         .queue(newest_wins(group, route::METRICS, 50_000, 60_000))
         .queue(lasting(group, route::HEALTH_ALERTS))
         .queue(lasting(group, route::HEALTH_ACTIONS));
-    let status = route::status_exchange(group);
-    topology =
-        topology.exchange(&status, ExchangeKind::Fanout).bind(&status, &route::group_queue(group, route::HEALTH), "");
-    // Status packets of agents that know no other way. One that an RA message rides on is a status packet all the same.
-    topology = topology.bind(
-        route::GROUP,
-        &route::group_queue(group, route::HEALTH),
-        &route::group_binding(group, route::AUDIBLE),
-    );
-    for purpose in [route::HEALTH, route::AVAILABILITY, route::METRICS, route::HEALTH_ALERTS, route::HEALTH_ACTIONS] {
+    for purpose in [route::AVAILABILITY, route::METRICS, route::HEALTH_ALERTS, route::HEALTH_ACTIONS] {
         topology =
             topology.bind(route::GROUP, &route::group_queue(group, purpose), &route::group_binding(group, purpose));
     }

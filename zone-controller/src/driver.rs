@@ -10,11 +10,12 @@ use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 
+use rand::random;
 use rollcall_bus::audit::Refusal;
 use rollcall_bus::{Bus, Consumer, Delivery, Outgoing, PacketError, PublishError, packet_of};
 use rollcall_discovery::{Announced, Sighting};
-use rollcall_model::route;
 use rollcall_model::wire::txt::Announcement;
+use rollcall_model::{InstanceId, route};
 use rollcall_startup::traces::{Handling, Kind, Stretch, Tracer};
 use rollcall_startup::{Clock, Shutdown};
 use rollcall_store::Store;
@@ -298,7 +299,9 @@ impl Driver {
     async fn start_anew(&mut self) -> Result<(), RunError> {
         let (saved, placed) = self.saved().await?;
         self.next_generation().await?;
-        let (mut zone, first) = Zone::start(self.clock.now(), self.settings.clone(), saved);
+        // It counts messages and orders from 1 again, whose ids are made of this and their number.
+        let settings = Settings { instance: InstanceId::from_bytes(random()), ..self.settings.clone() };
+        let (mut zone, first) = Zone::start(self.clock.now(), settings, saved);
         zone.recall_places(placed);
         self.zone = zone;
         // Who asked something of a node will get no answer: the question is forgotten.

@@ -73,7 +73,6 @@ impl Lane {
         let (side, broker) = (Side::Session, broker.pid());
         let (connection, channel) = queue(way, side).await?;
         let mut zone = Zone::start(way).await?;
-        place::drop_real_queue(&channel).await?;
         let publisher = tokio::select! {
             publisher = Publisher::start(side, way) => publisher?,
             ended = zone.admit() => return Err(ended.err().context("the zone ended")?),

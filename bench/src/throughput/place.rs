@@ -1,7 +1,7 @@
 //! Where it happens: groups and queues.
 
 use lapin::Channel;
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use rollcall_model::{GroupId, route};
 
@@ -40,12 +40,6 @@ pub async fn make_queue(channel: &Channel, side: Side) -> lapin::Result<()> {
     channel.queue_declare(side.queue().into(), options, arguments).await?;
     let (queue, exchange) = (side.queue().into(), exchange.into());
     channel.queue_bind(queue, exchange, "".into(), QueueBindOptions::default(), FieldTable::default()).await
-}
-
-/// Deletes the health queue that the session has declared and does not consume here; it would get everything twice.
-pub async fn drop_real_queue(channel: &Channel) -> lapin::Result<()> {
-    let queue = route::group_queue(Side::Session.group(), route::HEALTH);
-    channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.map(drop)
 }
 
 /// How many messages wait in a side's queue, not counting those delivered.
