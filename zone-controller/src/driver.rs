@@ -299,7 +299,7 @@ impl Driver {
     async fn start_anew(&mut self) -> Result<(), RunError> {
         let (saved, placed) = self.saved().await?;
         self.next_generation().await?;
-        // It counts messages and orders from 1 again, whose ids are made of this and their number.
+        // The new core counts messages and orders from 1 again; their ids are made of the instance and that number.
         let settings = Settings { instance: InstanceId::from_bytes(random()), ..self.settings.clone() };
         let (mut zone, first) = Zone::start(self.clock.now(), settings, saved);
         zone.recall_places(placed);
