@@ -211,6 +211,7 @@ fn topology() -> Topology {
     let binding = |channel: &str| format!("{channel}.*");
     Topology::default()
         .exchange(route::PRESENCE, ExchangeKind::Fanout)
+        .exchange(route::GROUP, ExchangeKind::Topic)
         .exchange(route::ZONE, ExchangeKind::Topic)
         .exchange(route::PARKED, ExchangeKind::Fanout)
         .queue(ear)
