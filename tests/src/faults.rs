@@ -10,6 +10,7 @@ pub mod ear;
 pub mod emulator;
 pub mod fabric;
 pub mod hand;
+pub mod holdings;
 pub mod host;
 pub mod impairment;
 pub mod pipe;

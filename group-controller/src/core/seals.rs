@@ -146,6 +146,8 @@ impl Group {
                 let why = "a status packet in its name was not sealed with its session's key";
                 let alarm = Alarm::about(node, reason);
                 self.alarm(now, alarm, || (name.clone(), format!("{name} ({node}): {why}")), effects);
+                // The key may be that of a former run, whose call came last, and the call of the one that runs may be lost.
+                self.ask_again(now, node, effects);
             }
         }
         false

@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::ear::wall;
 use super::emulator::Emulator;
 use super::fabric::Cable;
+use super::holdings::{Held, Holdings};
 use super::host::{CABLE, Host, PREFIX, run};
 use super::schedule::{Size, Target};
 use crate::stage::{Api, Broker, Daemon, Postgres, Site, WallClock, free_tcp_port, rack_name, until};
@@ -199,13 +201,23 @@ impl Bench {
         .await;
     }
 
+    /// Writes down what everybody who runs holds now.
+    pub fn look_at_holdings(&self, holdings: &mut Holdings) {
+        for daemon in self.daemons().filter(|daemon| daemon.is_running()) {
+            holdings.add(daemon.name(), Held { at: wall(), pid: daemon.pid(), holds: daemon.holds() });
+        }
+    }
+
+    fn daemons(&self) -> impl Iterator<Item = &Daemon> {
+        [&self.zone, &self.checkin].into_iter().chain(self.members().map(|member| &member.daemon))
+    }
+
     /// Checks that no daemon has ended.
     ///
     /// # Panics
     /// When one has.
     pub fn assert_alive(&self) {
-        let all = [&self.zone, &self.checkin].into_iter().chain(self.members().map(|member| &member.daemon));
-        let dead: Vec<&str> = all.filter(|daemon| !daemon.is_running()).map(Daemon::name).collect();
+        let dead: Vec<&str> = self.daemons().filter(|daemon| !daemon.is_running()).map(Daemon::name).collect();
         assert!(dead.is_empty(), "these daemons have ended: {dead:?}");
     }
 }

@@ -23,6 +23,8 @@ pub enum Kind {
     FalseVerdict,
     /// A node was dead, and nobody said so.
     Missed,
+    /// A daemon holds more and more.
+    Leaked,
 }
 
 /// Something that is not as promised.
@@ -43,6 +45,7 @@ impl fmt::Display for Finding {
             Kind::Stale => "stale",
             Kind::FalseVerdict => "false verdict",
             Kind::Missed => "missed",
+            Kind::Leaked => "leaked",
         };
         write!(f, "{kind}: {}", self.what)
     }
@@ -60,6 +63,7 @@ pub fn check(truth: &Truth, store: &Store) -> Vec<Finding> {
     alerts(store, &mut find);
     at_rest(store, &mut find);
     verdicts::check(truth, store, &mut find);
+    truth.holdings.check(&mut find);
     findings
 }
 

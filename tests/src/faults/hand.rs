@@ -1,4 +1,4 @@
-//! Does to a bench what a schedule says, when it says so, and writes down what was done and when.
+//! Does to a bench what a schedule says, when it says so, and writes down what was done and when, and what everybody held meanwhile.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use super::bench::Bench;
 use super::ear::wall;
 use super::fabric::Cable;
+use super::holdings::Holdings;
 use super::schedule::{Alarm, Fault, Planned, Schedule, Target};
 use super::truth::Done;
 
@@ -17,11 +18,11 @@ const LOOK: Duration = Duration::from_secs(1);
 ///
 /// # Panics
 /// When something of the bench cannot be started again.
-pub async fn carry_out(bench: &mut Bench, schedule: &Schedule) -> Vec<Done> {
+pub async fn carry_out(bench: &mut Bench, schedule: &Schedule, holdings: &mut Holdings) -> Vec<Done> {
     let (began, mut done): (_, Vec<Done>) = (Instant::now(), Vec::new());
     let mut killed = Vec::new();
     for (at, begins, planned) in schedule.steps() {
-        wait(bench, &killed, began + at).await;
+        wait(bench, &killed, began + at, holdings).await;
         let Planned { on, fault, .. } = planned;
         if begins {
             done.push(Done { from: wall(), to: i64::MAX, on: *on, fault: fault.clone() });
@@ -36,15 +37,16 @@ pub async fn carry_out(bench: &mut Bench, schedule: &Schedule) -> Vec<Done> {
             open.expect("it was begun").to = wall();
         }
     }
-    wait(bench, &killed, began + schedule.span).await;
+    wait(bench, &killed, began + schedule.span, holdings).await;
     done
 }
 
 /// Waits, and does meanwhile what a service manager does: a daemon that ended by itself, as a zone controller that finds no
 /// database when it starts, is started again.
-async fn wait(bench: &mut Bench, killed: &[Target], until: Instant) {
+pub(super) async fn wait(bench: &mut Bench, killed: &[Target], until: Instant, holdings: &mut Holdings) {
     while Instant::now() < until {
         sleep_until(until.min(Instant::now() + LOOK)).await;
+        bench.look_at_holdings(holdings);
         let size = bench.size();
         let racks = (0..size.racks).map(Target::Rack);
         let agents = (0..size.racks * size.agents).map(Target::Agent);

@@ -8,12 +8,15 @@ use tokio::time::{Instant, sleep};
 use super::bench::{Bench, SETTLES};
 use super::checker::{Finding, check};
 use super::ear::{Ear, wall};
+use super::holdings::{Holdings, LONG_LIFE};
 use super::schedule::Schedule;
 use super::truth::{Store, Truth, Word};
 use super::{diary, hand, sight, timeline};
 
 /// Pause between two looks whether everything is at rest.
 const LOOK: Duration = Duration::from_millis(500);
+/// After a long run everybody is left alone for so long, and what is held then counts.
+const QUIET: Duration = Duration::from_secs(120);
 
 /// What came of a run.
 pub struct Run {
@@ -35,33 +38,27 @@ pub async fn play(bench: &mut Bench, schedule: &Schedule, into: &Path) -> Run {
     bench.allow_actions().await;
     let nodes = bench.agents.iter().map(|member| member.daemon.name().to_owned()).collect();
     let (ear, began) = (Ear::open(bench.api(), nodes), wall());
-    let done = hand::carry_out(bench, schedule).await;
+    let mut holdings = Holdings::default();
+    let done = hand::carry_out(bench, schedule, &mut holdings).await;
     let healed = wall();
     let mut confirmed = ear.close().await;
     let mut store = rest(bench).await;
+    if healed - began >= LONG_LIFE {
+        hand::wait(bench, &[], Instant::now() + QUIET, &mut holdings).await;
+    }
     for member in &bench.agents {
         confirmed.extend(diary::of(member.daemon.name(), &member.daemon.log()));
     }
     // What is written with a log's last line may be on its way still.
-    if !check(&truth(bench, began, healed, &confirmed, &done), &store).is_empty() {
+    let truth = Truth { began, healed, rack_of: bench.rack_of(), confirmed, done, holdings };
+    if !check(&truth, &store).is_empty() {
         sleep(LOOK * 4).await;
         store = sight::store(bench.api()).await.expect("the zone answers at rest");
     }
-    let truth = truth(bench, began, healed, &confirmed, &done);
     let findings = check(&truth, &store);
     let directory = into.join(format!("seed-{}", schedule.seed));
     timeline::write(&directory, schedule, &truth, &store, &findings).expect("the timeline is written");
     Run { truth, store, findings, directory }
-}
-
-fn truth(
-    bench: &Bench,
-    began: i64,
-    healed: i64,
-    confirmed: &[super::truth::Confirmed],
-    done: &[super::truth::Done],
-) -> Truth {
-    Truth { began, healed, rack_of: bench.rack_of(), confirmed: confirmed.to_vec(), done: done.to_vec() }
 }
 
 /// Waits until everybody is well and every order has ended, or for as long as that may take; then looks.

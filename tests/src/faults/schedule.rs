@@ -132,6 +132,9 @@ pub struct Schedule {
     pub span: Duration,
     /// Whom it is for.
     pub size: Size,
+    /// Whether only the last rack and its agents, the broker and the database are ever killed; the others are halted instead, so that what
+    /// they hold in the end tells of the whole run.
+    pub spares: bool,
     /// What goes wrong.
     pub planned: Vec<Planned>,
 }
@@ -139,17 +142,20 @@ pub struct Schedule {
 impl Schedule {
     /// Draws one. Nobody has two faults at once; different ones may.
     #[must_use]
-    pub fn draw(seed: u64, span: Duration, size: Size) -> Self {
+    pub fn draw(seed: u64, span: Duration, size: Size, spares: bool) -> Self {
         let mut chance = SmallRng::seed_from_u64(seed);
         let (mut at, mut planned, mut busy) = (CALM, Vec::new(), BTreeMap::new());
         loop {
             at += millis(&mut chance, 500, 5_000);
             let left = span.saturating_sub(at + CALM);
             if left < SHORTEST {
-                return Self { seed, span, size, planned };
+                return Self { seed, span, size, spares, planned };
             }
             let (on, lasts) = (target(&mut chance, size), millis(&mut chance, 500, 20_000).min(left).min(LONGEST));
-            let fault = fault(&mut chance, on);
+            let mut fault = fault(&mut chance, on);
+            if spares && fault == Fault::Kill && is_spared(on, size) {
+                fault = Fault::Pause;
+            }
             if busy.get(&on).is_none_or(|until| *until + CALM <= at) {
                 busy.insert(on, at + lasts);
                 planned.push(Planned { at, lasts, on, fault });
@@ -172,13 +178,24 @@ impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Size { racks, agents } = self.size;
         let seconds = self.span.as_secs();
-        writeln!(f, "--seed {} --seconds {seconds} --racks {racks} --agents {agents}", self.seed)?;
+        let spares = if self.spares { " --spare" } else { "" };
+        writeln!(f, "--seed {} --seconds {seconds} --racks {racks} --agents {agents}{spares}", self.seed)?;
         self.planned.iter().try_for_each(|planned| writeln!(f, "{planned}"))
     }
 }
 
 fn millis(chance: &mut SmallRng, low: u64, high: u64) -> Duration {
     Duration::from_millis(chance.random_range(low..=high))
+}
+
+/// Whether it is of those that are never killed, if anybody is spared.
+fn is_spared(on: Target, size: Size) -> bool {
+    match on {
+        Target::Zone | Target::Checkin => true,
+        Target::Rack(rack) => rack + 1 < size.racks,
+        Target::Agent(agent) => agent / size.agents + 1 < size.racks,
+        Target::Broker | Target::Database => false,
+    }
 }
 
 /// Agents are many; the others matter to all.
@@ -236,11 +253,11 @@ mod tests {
     proptest! {
         #[test]
         fn the_same_seed_gives_the_same_and_everything_is_healed_in_time(
-            seed: u64, seconds in 1..600_u64, racks in 1..5_usize, agents in 1..9_usize,
+            seed: u64, seconds in 1..600_u64, racks in 1..5_usize, agents in 1..9_usize, spares: bool,
         ) {
             let (span, size) = (Duration::from_secs(seconds), Size { racks, agents });
-            let schedule = Schedule::draw(seed, span, size);
-            prop_assert_eq!(&schedule, &Schedule::draw(seed, span, size));
+            let schedule = Schedule::draw(seed, span, size, spares);
+            prop_assert_eq!(&schedule, &Schedule::draw(seed, span, size, spares));
             let mut open = BTreeMap::new();
             for (at, begins, planned) in schedule.steps() {
                 prop_assert!(at <= span && planned.lasts >= SHORTEST && planned.lasts <= LONGEST);
@@ -256,6 +273,8 @@ mod tests {
                 }
                 let has_a_cable = matches!(planned.on, Target::Rack(_) | Target::Agent(_));
                 prop_assert!(has_a_cable || !matches!(planned.fault, Fault::Cable(_)));
+                let kills_who_is_spared = spares && planned.fault == Fault::Kill && is_spared(planned.on, size);
+                prop_assert!(!kills_who_is_spared, "{}", planned);
                 prop_assert!(planned.on == Target::Broker || !matches!(planned.fault, Fault::Alarm(_)));
                 prop_assert!(matches!(planned.on, Target::Agent(_)) || !matches!(planned.fault, Fault::Clock(_)));
             }
@@ -265,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_long_schedule_has_every_kind_of_fault_on_everybody() {
-        let schedule = Schedule::draw(5, Duration::from_secs(3_600), Size { racks: 2, agents: 3 });
+        let schedule = Schedule::draw(5, Duration::from_secs(3_600), Size { racks: 2, agents: 3 }, false);
         let text = schedule.to_string();
         assert!(text.starts_with("--seed 5 --seconds 3600 --racks 2 --agents 3\n"));
         let afflicted = ["zone:", "check-in:", "broker:", "database:", "rack-a:", "rack-b:", "sim-0000:", "sim-0005:"];

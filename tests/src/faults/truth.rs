@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::holdings::Holdings;
 use super::schedule::{Fault, Target};
 
 /// Something that was confirmed to somebody.
@@ -91,6 +92,8 @@ pub struct Truth {
     pub confirmed: Vec<Confirmed>,
     /// What was done.
     pub done: Vec<Done>,
+    /// What everybody held.
+    pub holdings: Holdings,
 }
 
 /// What the store says at rest.

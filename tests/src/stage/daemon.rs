@@ -154,6 +154,12 @@ impl Daemon {
         self.process.as_ref().expect("the daemon was started")
     }
 
+    /// The id of its process.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.process().id()
+    }
+
     /// What it holds now.
     #[must_use]
     pub fn holds(&self) -> Holds {

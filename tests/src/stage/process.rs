@@ -2,6 +2,7 @@
 //!
 //! The kernel kills it when the thread that started it ends, so each child has a thread of its own.
 
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -20,6 +21,12 @@ pub struct Holds {
     pub files: usize,
     /// Memory in use, KiB.
     pub resident_kib: usize,
+}
+
+impl fmt::Display for Holds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} threads, {} files, {} MiB", self.threads, self.files, self.resident_kib >> 10)
+    }
 }
 
 /// A running or ended child.

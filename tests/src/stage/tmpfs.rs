@@ -47,8 +47,16 @@ impl Tmpfs {
     /// When the file cannot be made.
     pub fn fill_but(&self, bytes: u64) {
         let file = std::fs::File::create(self.filling()).expect("a file");
-        let size = self.free().saturating_sub(bytes);
-        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, size).expect("room is taken");
+        // Whoever else writes to it may have taken some since it was measured.
+        for _ in 0..100 {
+            let size = self.free().saturating_sub(bytes);
+            match rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, size.max(1)) {
+                Err(rustix::io::Errno::NOSPC) if size > 0 => {}
+                Ok(()) | Err(rustix::io::Errno::NOSPC) => return,
+                Err(error) => panic!("no room is taken: {error}"),
+            }
+        }
+        panic!("somebody else takes the room and gives it back");
     }
 
     /// Takes all room; gives the file that has it.

@@ -79,6 +79,13 @@ pub async fn a_database_restarted_in_the_middle_of_joins_leaves_no_half_topology
     fleet.assert_alive();
 }
 
+/// The id of an order to a node, which differs from others by how long it lasts.
+async fn ordered(stage: &Stage, seconds: u32) -> String {
+    let body = json!({ "node": "sim-0000", "action": { "kind": "identify", "seconds": seconds }, "deadline_s": 30 });
+    let (code, order) = stage.api().try_command("POST", "/v1/actions", body).await.expect("the zone answers");
+    order["action_id"].as_str().unwrap_or_else(|| panic!("{code} {order}")).to_owned()
+}
+
 pub async fn a_database_whose_disk_is_full_is_read_only_until_there_is_room(brokers: &Brokers) {
     let stage = Stage::new(brokers.main().await).await;
     let disk = Tmpfs::mounted(&stage.directory().join("postgres"), 192);
@@ -86,6 +93,9 @@ pub async fn a_database_whose_disk_is_full_is_read_only_until_there_is_room(brok
     let mut fleet = stage.fleet_of(zone_on(&stage, &database).started(), 1, 2).await;
     let change = stage.api().latest_change().await;
     assert_eq!(stage.api().get("/metrics").await.expect("figures").0, 200, "a monitor");
+    let (code, answer) = stage.api().set_policy("[actions]\nallowed = [\"identify\"]\n").await;
+    assert_eq!(code, 200, "{answer}");
+    let first = ordered(&stage, 1).await;
     disk.fill_but(0);
     let mut confirmed = Vec::new();
     let refusal = until("the database to have no room", PATIENCE, async || {
@@ -115,5 +125,7 @@ pub async fn a_database_whose_disk_is_full_is_read_only_until_there_is_room(brok
     let lost: Vec<_> = confirmed.iter().filter(|token| !saved.iter().any(|row| row[0] == ***token)).collect();
     assert!(lost.is_empty(), "confirmed and lost: {lost:?}");
     stage.api().nobody_blamed_since(change, "").await;
+    assert!(fleet.zone.log().contains("starts anew from what is saved"), "a command met the full disk");
+    assert_ne!(ordered(&stage, 2).await, first, "the zone that started anew gives ids of its own");
     fleet.assert_alive();
 }

@@ -1,7 +1,7 @@
 //! The fault bench: real daemons, RabbitMQ and PostgreSQL on hosts of their own, whose cables fail as ordered.
 //!
 //! Without flags of its own it runs the named cases and one short schedule. `--long` runs long schedules too; `--seed N`, with
-//! `--seconds`, `--racks` and `--agents` as a run has printed them, runs that schedule again and nothing else.
+//! `--seconds`, `--racks`, `--agents` and `--spare` as a run has printed them, runs that schedule again and nothing else.
 
 mod racks;
 mod schedules;

@@ -22,6 +22,7 @@ const LONG_SIZE: Size = Size { racks: 2, agents: 5 };
 #[derive(Debug, Default)]
 pub struct Flags {
     long: bool,
+    spare: bool,
     seed: Option<u64>,
     seconds: Option<u64>,
     racks: Option<u64>,
@@ -39,6 +40,10 @@ impl Flags {
             let (place, most) = match argument.as_str() {
                 "--long" => {
                     flags.long = true;
+                    continue;
+                }
+                "--spare" => {
+                    flags.spare = true;
                     continue;
                 }
                 "--seed" => (&mut flags.seed, u64::MAX),
@@ -73,7 +78,7 @@ impl Flags {
             (None, true) => LONG_SEEDS.collect(),
             (None, false) => vec![1],
         };
-        seeds.into_iter().map(|seed| Schedule::draw(seed, span, size)).collect()
+        seeds.into_iter().map(|seed| Schedule::draw(seed, span, size, self.spare)).collect()
     }
 }
 
@@ -91,6 +96,7 @@ pub async fn everything_holds(schedule: &Schedule) {
     tell("everybody is in", began);
     let run = run::play(&mut bench, schedule, &directory()).await;
     tell(&run.summary(), began);
+    print!("{}", run.truth.holdings.table());
     for finding in &run.findings {
         println!("    {finding}");
     }

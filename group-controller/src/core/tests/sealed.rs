@@ -104,6 +104,7 @@ fn once_the_node_knows_its_key_nothing_else_is_taken() {
     assert_eq!((group.refused["no_tag"], group.refused["bad_tag"]), (1, 3));
     let effects = group.step(at(61_000), Event::Status(tagged(2, 1, &other, HARDWARE)));
     assert_eq!(told(&effects)[0].detail["count"], 3, "those that were not told are told with the next");
+    assert!(is_asked(&effects), "the key may be a former run's");
     group.step(at(61_100), Event::Status(tagged(2, 3, &key, HARDWARE)));
     assert_eq!(bits(&group), 3, "its own word still counts");
 }

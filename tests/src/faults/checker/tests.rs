@@ -9,7 +9,7 @@ const BEGAN: i64 = 1_000_000;
 fn truth(words: Vec<Word>, done: Vec<Done>) -> Truth {
     let confirmed = words.into_iter().map(|what| Confirmed { at: BEGAN, what }).collect();
     let rack_of = ["sim-0000", "sim-0001"].map(|node| (node.to_owned(), "rack-a".to_owned())).into();
-    Truth { began: BEGAN, healed: BEGAN + 100_000, rack_of, confirmed, done }
+    Truth { began: BEGAN, healed: BEGAN + 100_000, rack_of, confirmed, done, ..Truth::default() }
 }
 
 fn change(number: i64, after: i64, state: &str) -> Change {

@@ -6,8 +6,13 @@ use super::super::truth::{Alert, Change, Done};
 use super::*;
 
 fn timeline() -> Timeline {
-    let schedule =
-        Schedule { seed: 9, span: Duration::from_secs(60), size: Size { racks: 1, agents: 2 }, planned: vec![] };
+    let schedule = Schedule {
+        seed: 9,
+        span: Duration::from_secs(60),
+        size: Size { racks: 1, agents: 2 },
+        spares: false,
+        planned: vec![],
+    };
     let done = |on, fault, from: i64, to: i64| Done { from: 1_000 + from, to: 1_000 + to, on, fault };
     let truth = Truth {
         began: 1_000,
