@@ -231,14 +231,18 @@ impl PrivateBroker {
         Ok(())
     }
 
-    /// Stops it in order, or kills it if that takes long.
-    pub async fn stop(self) {
+    /// Stops it in order, or kills it if that takes long; its data stay.
+    pub async fn shut_down(&mut self) {
         self.broker.signal(Signal::CONT);
         self.broker.signal(Signal::TERM);
         if timeout_at(Instant::now() + STOP_PATIENCE, self.broker.ended()).await.is_err() {
-            self.broker.signal(Signal::KILL);
-            self.broker.ended().await;
+            self.kill().await;
         }
+    }
+
+    /// The same, for good.
+    pub async fn stop(mut self) {
+        self.shut_down().await;
     }
 }
 

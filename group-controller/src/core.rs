@@ -7,6 +7,7 @@
 
 mod actions;
 mod availability;
+mod burst;
 mod checkins;
 mod crowd;
 pub mod liveness;
@@ -39,6 +40,7 @@ use rollcall_model::{GroupId, InstanceId, Millis, Name, NodeId, NodeState, Now, 
 
 use self::availability::Availability;
 pub use self::availability::AvailabilityHeard;
+use self::burst::Burst;
 use self::checkins::Checkins;
 use self::crowd::Patience;
 use self::liveness::Floor;
@@ -159,6 +161,14 @@ pub enum Token {
     None,
 }
 
+impl Token {
+    /// Whether the answer says that a node is there: it must not wait behind reports that the broker takes its time to confirm.
+    #[must_use]
+    pub const fn is_question(self) -> bool {
+        matches!(self, Self::Probe(_) | Self::Return(_))
+    }
+}
+
 /// What a group wants done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -211,6 +221,7 @@ pub struct Group {
     floor: Floor,
     proof: Proof,
     patience: Patience,
+    burst: Burst,
     linked: bool,
     last_step: Option<Tick>,
     next_judgement: Tick,
@@ -256,6 +267,7 @@ impl Group {
             floor: Floor::default(),
             proof: Proof::default(),
             patience: Patience::default(),
+            burst: Burst::default(),
             linked: false,
             last_step: None,
             next_judgement: Tick::default(),
@@ -347,24 +359,6 @@ impl Group {
         }
         self.tell_changes(now, &mut effects);
         effects
-    }
-
-    /// A paused observer has no right to blame: everybody's silence counts from now.
-    fn notice_stall(&mut self, now: Tick) {
-        if let Some(last) = self.last_step
-            && now.since(last) > STALL
-        {
-            tracing::info!(ms = now.since(last).0, "this controller was paused: every node gets its full span again");
-            self.excuse_all(now, Millis(0));
-            self.availability_held_up(now);
-        }
-        self.last_step = Some(now);
-    }
-
-    /// Nobody's silence up to now counts, nor that a connection closed.
-    fn excuse_all(&mut self, now: Tick, grace: Millis) {
-        self.floor = self.floor.raised(now, grace);
-        self.roster.forget_closed();
     }
 
     fn on_packet(&mut self, now: Now, envelope: Envelope, effects: &mut Vec<Effect>) {

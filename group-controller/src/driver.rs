@@ -51,6 +51,7 @@ pub struct Session {
     clock: Clock,
     bus: Bus,
     outbox: Outbox<Token>,
+    asking: Outbox<Token>,
     link: watch::Receiver<Link>,
     discovery: Discovery,
     announced: Option<Announced>,
@@ -134,7 +135,8 @@ impl Session {
             );
         }
         let consumers = Consumers::open(&bus, group, health).await?;
-        let (outbox, link) = (Outbox::start(bus.clone(), OUTBOX), bus.link());
+        let (outbox, asking) = (Outbox::start(bus.clone(), OUTBOX), Outbox::start(bus.clone(), OUTBOX));
+        let link = bus.link();
         let services = Services::new(settings.zone_name.clone(), settings.addresses.first().copied());
         let complaint = Complaint::new(clock.now().tick, settings.zone_name.clone(), settings.name.clone());
         Ok(Self {
@@ -142,6 +144,7 @@ impl Session {
             clock,
             bus,
             outbox,
+            asking,
             link,
             discovery,
             announced: None,
@@ -245,6 +248,7 @@ impl Session {
             question = self.questions.next() => Woken::Asked(question),
             Some(hello) = hellos.recv() => Woken::Hello(hello),
             (token, result) = self.outbox.ended() => Woken::Published(token, result),
+            (token, result) = self.asking.ended() => Woken::Published(token, result),
             (name, why) = self.services.ended() => Woken::CheckinEnded(name, why),
             () = tokio::time::sleep(pause) => Woken::Deadline,
             arrived = self.consumers.next(&mut self.statuses) => Woken::Arrived(arrived),
@@ -366,7 +370,8 @@ impl Session {
                 Effect::EndCheckin(name) => self.services.end(&name),
                 Effect::Publish(token, mut message) => {
                     self.welcome.send(&mut message);
-                    if let Err(token) = self.outbox.send(token, message) {
+                    let outbox = if token.is_question() { &self.asking } else { &self.outbox };
+                    if let Err(token) = outbox.send(token, message) {
                         let result = Err(PublishError::Disconnected);
                         // A full outbox: the core sends again what matters. Its answer brings no new effects but those.
                         self.core.step(self.clock.now(), Event::Published { token, result });

@@ -22,6 +22,8 @@ use crate::{
 /// How long closing may take.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(4);
 
+/// How often a queue that the broker forgets is declared again before it is consumed.
+const MOST_FORGOTTEN: u32 = 5;
 /// Pause before an exchange of the zone is looked for again.
 pub(super) const NOT_YET_RETRY: Duration = Duration::from_secs(1);
 
@@ -120,8 +122,8 @@ impl RabbitBus {
 
     pub(crate) async fn consume(&self, queue: &str, prefetch: u16) -> Result<RabbitConsumer, ConsumeError> {
         let shared = &self.handle.shared;
-        let (feed, deliveries) = Feed::new(queue, prefetch, queue == shared.inbox);
-        let mut link = self.link();
+        let (mut feed, mut deliveries) = Feed::new(queue, prefetch, queue == shared.inbox);
+        let (mut link, mut forgotten) = (self.link(), 0);
         loop {
             wait_up(&mut link).await.ok_or(ConsumeError::Closed)?;
             let Some(session) = shared.session() else { continue };
@@ -135,6 +137,14 @@ impl RabbitBus {
             tokio::spawn(pump::run(wire, Arc::clone(&feed), Arc::clone(&session.echo), first, true));
             match heard.await {
                 Ok(Ok(())) => break,
+                // It was declared: a node of the broker has forgotten it since, by name, with those of another node that is gone.
+                Ok(Err(Refusal::Consume(ConsumeError::NoQueue { .. })))
+                    if forgotten < MOST_FORGOTTEN && shared.whole_topology().own_queues().any(|own| own == queue) =>
+                {
+                    forgotten += 1;
+                    self.declare_again(queue).await?;
+                    (feed, deliveries) = Feed::new(queue, prefetch, queue == shared.inbox);
+                }
                 Ok(Err(Refusal::Consume(error))) => return Err(error),
                 Ok(Err(Refusal::Lost(..))) | Err(_) => {}
             }
@@ -143,6 +153,15 @@ impl RabbitBus {
         let consumer = RabbitConsumer::new(Arc::clone(&self.handle), Arc::clone(&feed), deliveries);
         self.serve_on_newest(&feed);
         Ok(consumer)
+    }
+
+    /// Declares all there is for a queue that is to be consumed.
+    async fn declare_again(&self, queue: &str) -> Result<(), ConsumeError> {
+        let declared = self.declare(self.handle.shared.whole_topology()).await;
+        declared.map(drop).map_err(|error| match error {
+            DeclareError::Closed => ConsumeError::Closed,
+            error => ConsumeError::Refused { queue: queue.to_owned(), why: error.to_string() },
+        })
     }
 
     /// A connection made between the first attempt and the registration did not see the feed.

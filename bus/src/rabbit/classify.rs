@@ -29,6 +29,11 @@ pub(super) fn names_exchange(error: &Error, exchange: &str) -> bool {
     is_not_found(error) && words(error).contains(&format!("'{exchange}'"))
 }
 
+/// Whether there is no such queue.
+pub(super) fn is_without_queue(error: &Error, queue: &str) -> bool {
+    is_not_found(error) && words(error).contains(&format!("no queue '{queue}'"))
+}
+
 pub(super) fn is_locked(error: &Error) -> bool {
     reply_code(error) == Some(RESOURCE_LOCKED)
 }

@@ -4,14 +4,15 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, Error, ExchangeKind as Kind};
 
-use super::classify::{is_home_away, is_locked, is_not_found, is_otherwise, is_refusal, words};
+use super::classify::{is_home_away, is_locked, is_not_found, is_otherwise, is_refusal, is_without_queue, words};
 use crate::{Binding, DeclareError, Exchange, ExchangeKind, Overflow, Queue, QueueClass, Topology};
 
 /// Why a declaration was not finished.
 pub(super) enum Failure {
     /// The broker refused; declaring again will not help.
     Refused(DeclareError),
-    /// An expected exchange is not there yet, or a former connection's queue still is; declaring again later will help.
+    /// An expected exchange is not there yet, a former connection's queue still is, or one of ours was forgotten; declaring again later
+    /// will help.
     NotYet(DeclareError),
     /// The connection failed.
     Lost(Error),
@@ -43,14 +44,20 @@ pub(super) async fn declare(
     for binding in topology.bindings.iter().filter(|binding| !away.contains(&binding.queue.as_str())) {
         match bind(&channel, binding).await {
             Ok(()) => {}
-            Err(error) if binding.optional && is_not_found(&error) => {
+            Err(error) if binding.optional && is_not_found(&error) && !is_without_queue(&error, &binding.queue) => {
                 missing.push(binding.clone());
                 channel = open(connection).await?;
             }
             Err(error) => {
                 let Binding { exchange, queue, key, .. } = binding;
                 let what = format!("binding {key:?} of queue {queue:?} to exchange {exchange:?}");
-                return Err(failure(error, what, queue));
+                // It was there a moment ago: a node of the broker has just forgotten by name what was on another one.
+                let is_own = queue == inbox || topology.own_queues().any(|own| own == queue);
+                return Err(if is_own && is_without_queue(&error, queue) {
+                    Failure::NotYet(DeclareError::Refused { what, why: words(&error) })
+                } else {
+                    failure(error, what, queue)
+                });
             }
         }
     }

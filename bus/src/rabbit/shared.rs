@@ -13,6 +13,7 @@ use super::classify::names_exchange;
 use super::feed::Feed;
 use super::session::Session;
 use crate::figures::Tally;
+use crate::topology::inbox_topology;
 use crate::{Attachment, DownCause, Link, RabbitSettings, TlsIdentity, Topology};
 
 pub(super) struct Shared {
@@ -98,6 +99,11 @@ impl Shared {
     /// What was declared so far, to be declared again.
     pub fn topology(&self) -> Topology {
         lock(&self.topology).clone()
+    }
+
+    /// All that was declared, and the inbox, which is there before anything is.
+    pub fn whole_topology(&self) -> Topology {
+        inbox_topology(&self.inbox, &self.principal).merge(self.topology())
     }
 
     pub fn remember(&self, topology: Topology) {

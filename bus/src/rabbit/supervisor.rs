@@ -24,7 +24,6 @@ use super::shared::Shared;
 use super::socket::{self, Cutter};
 use super::standby;
 use crate::link::has_standbys;
-use crate::topology::inbox_topology;
 use crate::{DeclareError, DownCause, Link, TlsIdentity};
 
 /// How long an orderly close may take.
@@ -200,7 +199,7 @@ async fn set_up(
     let starting = Session::start(Arc::clone(wire), Arc::clone(echo), user, deadline);
     let session =
         timeout(patience, starting).await.map_err(|_| too_slow(patience))?.map_err(|error| lost_by(&error))?;
-    let topology = inbox_topology(&shared.inbox, &shared.principal).merge(shared.topology());
+    let topology = shared.whole_topology();
     loop {
         let declared = timeout(patience, declare::declare(&wire.connection, &topology, &shared.inbox)).await;
         match declared.map_err(|_| too_slow(patience))? {

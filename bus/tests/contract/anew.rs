@@ -46,17 +46,32 @@ async fn a_kept_queue_is_replaced_once_it_is_empty_and_loses_nothing() {
     assert!(refused.to_string().contains("x-queue-type"), "{refused}");
 }
 
+/// The broker loses a queue, behind its owner's back.
+async fn forget(stage: &Stage, queue: &str) {
+    let (queue, broker) = (stage.named(queue), ordinary().await);
+    // For some seconds, of a thread that does nothing else.
+    let deleting = tokio::task::spawn_blocking(move || broker.ctl(&["delete_queue", "-p", "rollcall", queue]));
+    assert!(deleting.await.expect("it ran").expect("rabbitmqctl runs").success(), "the queue is deleted");
+}
+
+#[tokio::test]
+async fn a_queue_that_was_forgotten_before_it_is_consumed_is_made_anew() {
+    let stage = Stage::rabbit("forgotten-early").await;
+    let bus = stage.with_queue(Queue { class: QueueClass::Exclusive, ..stage.queue() }).await;
+    forget(&stage, "q").await;
+    let mut consumer = bus.consume(stage.named("q"), 10).await.expect("consumes");
+    stage.publish(&bus, "x").await;
+    assert_eq!(take(&mut consumer, 1).await, ["x"]);
+    forget(&stage, "inbox0").await;
+    bus.consume(stage.named("inbox0"), 10).await.expect("consumes what comes to its name");
+}
+
 #[tokio::test]
 async fn a_process_whose_queue_the_broker_has_forgotten_makes_it_anew() {
     let stage = Stage::rabbit("forgotten").await;
     let bus = stage.with_queue(Queue { class: QueueClass::Exclusive, ..stage.queue() }).await;
     let mut consumer = bus.consume(stage.named("q"), 10).await.expect("consumes");
-    let queue = stage.named("q");
-    let broker = ordinary().await;
-    // For some seconds, of a thread that does nothing else.
-    let deleting = tokio::task::spawn_blocking(move || broker.ctl(&["delete_queue", "-p", "rollcall", queue]));
-    let deleted = deleting.await.expect("it ran").expect("rabbitmqctl runs");
-    assert!(deleted.success(), "the queue is deleted behind its owner's back");
+    forget(&stage, "q").await;
     link(&bus, "made anew", |link| matches!(link, Link::Up { generation } if *generation > 1)).await;
     stage.publish(&bus, "x").await;
     assert_eq!(take(&mut consumer, 1).await, ["x"]);

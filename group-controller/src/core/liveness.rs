@@ -9,6 +9,8 @@
 //!        └── its connection closed ───────────┘ ── not back within RETURN ──▶ down
 //! ```
 //!
+//! Of many whose connections close together and of whom somebody comes back, the others are excused: [`Voice::excuse`].
+//!
 //! The broker closes connections that are silent, too: its word of one that was overdue already says no more than the silence did, so
 //! that such a node is silent and not closed, and while the rack lies in darkness, who is unknown stays unknown. When the darkness ends,
 //! all get time to come back first.
@@ -21,6 +23,8 @@ use rollcall_model::{Millis, NodeState, Tick};
 
 /// How long a node whose connection closed has to come back before it is down.
 pub const RETURN: Millis = Millis(500);
+/// Where many close together each has a little longer than one: dead, they are still told within a second.
+pub const HELD: Millis = Millis(800);
 /// For so long a node has to be heard after silence before it counts as back. What it sent on a former connection comes late, all at
 /// once and with the end of that connection, when a way that was cut is mended: not a word of a node that is there.
 pub const STEADY: Millis = Millis(800);
@@ -44,7 +48,7 @@ impl Floor {
     /// Whether this voice is back since the floor was set: heard, and not only once.
     #[must_use]
     pub fn is_back(self, voice: Voice) -> bool {
-        voice.heard.is_some_and(|heard| heard >= self.set_at && heard.since(voice.unbroken_from) >= STEADY)
+        voice.heard.is_some_and(|heard| heard >= self.set_at) && voice.is_steady()
     }
 
     /// A later floor never gives less time than an earlier one.
@@ -63,8 +67,11 @@ pub struct Voice {
     pub span: Millis,
     /// When the broker said that its connection closed, unless it was heard since.
     pub closed: Option<Tick>,
-    /// Since when it was never silent for longer than it meant to be.
+    /// Since when it was never silent for longer than it meant to be, nor excused.
     pub unbroken_from: Tick,
+    /// It lost its connection together with others: that this one or another closes says nothing before, and unless it has been back
+    /// for [`STEADY`], its silence counts from here.
+    pub excused_until: Tick,
 }
 
 impl Voice {
@@ -72,20 +79,39 @@ impl Voice {
     /// before an outage is mistaken for it.
     #[must_use]
     pub const fn beginning(now: Tick) -> Self {
-        Self { heard: Some(now), span: JOINING_SPAN, closed: None, unbroken_from: Tick(0) }
+        Self { heard: Some(now), span: JOINING_SPAN, closed: None, unbroken_from: Tick(0), excused_until: Tick(0) }
     }
 
     /// Of a node that is only known.
     #[must_use]
     pub const fn unheard(span: Millis) -> Self {
-        Self { heard: None, span, closed: None, unbroken_from: Tick(0) }
+        Self { heard: None, span, closed: None, unbroken_from: Tick(0), excused_until: Tick(0) }
     }
 
     /// Heard now, and meaning to be silent for at most `span` from here.
     pub fn hear(&mut self, now: Tick, span: Millis) {
         let is_unbroken = self.heard.is_some_and(|heard| now.since(heard) <= self.span);
         let unbroken_from = if is_unbroken { self.unbroken_from } else { now };
-        *self = Self { heard: Some(now), span, closed: None, unbroken_from };
+        *self = Self { heard: Some(now), span, closed: None, unbroken_from, ..*self };
+        if self.is_steady() {
+            self.excused_until = Tick(0);
+        }
+    }
+
+    /// Whether it was heard for a while without a break, and not only once.
+    #[must_use]
+    pub fn is_steady(&self) -> bool {
+        self.heard.is_some_and(|heard| heard.since(self.unbroken_from) >= STEADY)
+    }
+
+    /// Its connection closed with others: it has until then to come back. Who was overdue before is judged by its silence, and who has more
+    /// than [`HELD`] already is given no more. Tells whether that is news.
+    pub fn excuse(&mut self, now: Tick, until: Tick) -> bool {
+        let is_news = self.closed_of_itself() && self.excused_until < until && self.excused_until <= now + HELD;
+        if is_news {
+            (self.unbroken_from, self.excused_until) = (now, until);
+        }
+        is_news
     }
 
     /// Whether its connection closed while nothing was overdue: that of a process that died. It does not matter whether the silence
@@ -112,11 +138,12 @@ pub enum Verdict {
 
 /// From when its silence counts.
 fn since(floor: Floor, voice: Voice) -> Tick {
-    match voice.heard {
+    let since = match voice.heard {
         Some(heard) if floor.is_back(voice) => heard,
         Some(heard) => heard.max(floor.until),
         None => floor.until,
-    }
+    };
+    since.max(voice.excused_until)
 }
 
 /// Until when [`judge`] says nothing against a voice that stays silent and whose connection does not close.
@@ -130,7 +157,7 @@ pub fn alive_until(floor: Floor, voice: Voice) -> Tick {
 pub fn judge(now: Tick, floor: Floor, voice: Voice) -> Verdict {
     if let Some(closed) = voice.closed {
         return match voice.heard {
-            _ if now.since(closed) < RETURN => Verdict::Suspect,
+            _ if now.since(closed) < RETURN || now < voice.excused_until => Verdict::Suspect,
             Some(heard) if !voice.closed_of_itself() => Verdict::Silent(now.since(heard)),
             _ => Verdict::Closed,
         };
@@ -182,7 +209,7 @@ mod tests {
     const SPAN: Millis = Millis(3_500);
 
     fn voice(heard: u64) -> Voice {
-        Voice { heard: Some(Tick(heard)), span: SPAN, closed: None, unbroken_from: Tick(0) }
+        Voice { heard: Some(Tick(heard)), ..Voice::unheard(SPAN) }
     }
 
     #[test]
@@ -204,12 +231,13 @@ mod tests {
         fn a_voice_is_alive_exactly_until_it_is_said_to_be(
             heard in prop::option::of(0..100_000_u64),
             span in 0..10_000_u64,
-            steady in 0..2_000_u64,
+            (steady, excused) in (0..2_000_u64, 0..140_000_u64),
             (set_at, grace) in (0..100_000_u64, 0..40_000_u64),
             now in 0..200_000_u64,
         ) {
             let unbroken_from = Tick(heard.unwrap_or_default().saturating_sub(steady));
-            let voice = Voice { heard: heard.map(Tick), span: Millis(span), closed: None, unbroken_from };
+            let excused_until = Tick(excused);
+            let voice = Voice { heard: heard.map(Tick), unbroken_from, excused_until, ..Voice::unheard(Millis(span)) };
             let floor = Floor::default().raised(Tick(set_at), Millis(grace));
             let is_alive = judge(Tick(now), floor, voice) == Verdict::Alive;
             prop_assert_eq!(is_alive, Tick(now) <= alive_until(floor, voice));
@@ -262,6 +290,38 @@ mod tests {
         voice.hear(Tick(51_100), SPAN);
         assert!(floor.is_back(voice));
         assert_eq!(judge(Tick(54_601), floor, voice), Verdict::Silent(Millis(3_501)));
+    }
+
+    #[test]
+    fn who_is_excused_has_until_then_unless_it_is_back() {
+        // Not a closure: one that changes its argument changes the caller's with rustc 1.95 (rust-lang/rust#155241).
+        fn excused(mut voice: Voice) -> Voice {
+            assert_eq!(voice.excuse(Tick(50_050), Tick(50_800)), voice.closed_of_itself());
+            assert_eq!(voice.excuse(Tick(50_100), Tick(80_000)), voice.closed_of_itself());
+            assert!(!voice.excuse(Tick(50_200), Tick(80_100)), "once");
+            voice
+        }
+        let (floor, lost) = (Floor::default(), Voice { closed: Some(Tick(50_000)), ..voice(49_500) });
+        assert_eq!(judge(Tick(79_999), floor, excused(lost)), Verdict::Suspect);
+        assert_eq!(judge(Tick(80_000), floor, excused(lost)), Verdict::Closed);
+        let overdue = excused(Voice { closed: Some(Tick(51_300)), ..lost });
+        assert_eq!(judge(Tick(51_800), floor, overdue), Verdict::Silent(Millis(2_300)), "its silence came first");
+        // Words that were on their way end nothing, nor does another connection that closes.
+        let mut voice = excused(lost);
+        for at in [50_110, 50_120] {
+            voice.hear(Tick(at), SPAN);
+        }
+        assert_eq!(judge(Tick(81_750), floor, voice), Verdict::Alive);
+        assert_eq!(judge(Tick(83_501), floor, voice), Verdict::Silent(Millis(3_501)));
+        let closed = Voice { closed: Some(Tick(50_200)), ..voice };
+        assert_eq!(judge(Tick(79_999), floor, closed), Verdict::Suspect);
+        assert_eq!(judge(Tick(80_000), floor, closed), Verdict::Closed);
+        // A word at its pace does, for good.
+        voice.hear(Tick(51_110), SPAN);
+        assert_eq!(judge(Tick(54_611), floor, voice), Verdict::Silent(Millis(3_501)));
+        voice.hear(Tick(60_000), SPAN);
+        let closed = Voice { closed: Some(Tick(60_100)), ..voice };
+        assert_eq!(judge(Tick(60_600), floor, closed), Verdict::Closed);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod obeying;
 mod orders;
 mod sealed;
 mod superseded;
+mod together;
 mod told;
 
 fn at(ms: u64) -> Now {

@@ -4,9 +4,9 @@ use rollcall_model::indicator::DICTIONARY_VERSION;
 use rollcall_model::wire::status::NodeStatus;
 use rollcall_model::{Millis, NodeId, NodeState, Now, Tick};
 
-use super::liveness::{self, JOINING_SPAN, Verdict, Voice};
+use super::liveness::{self, HELD, JOINING_SPAN, Verdict, Voice};
 use super::roster::Taken;
-use super::{Effect, Group, JUDGE_PERIOD, RECONNECT_GRACE, Token};
+use super::{Effect, Group, JUDGE_PERIOD, RECONNECT_GRACE, STALL, Token};
 
 /// Most nodes that are asked whether they are there in one judgement. Where thousands are late the broker is, and questions to all of
 /// them would keep it so; their silence tells of the others.
@@ -67,10 +67,52 @@ impl Group {
         }
     }
 
+    /// A paused observer has no right to blame: everybody's silence counts from now.
+    pub(super) fn notice_stall(&mut self, now: Tick) {
+        if let Some(last) = self.last_step
+            && now.since(last) > STALL
+        {
+            tracing::info!(ms = now.since(last).0, "this controller was paused: every node gets its full span again");
+            self.excuse_all(now, Millis(0));
+            self.availability_held_up(now);
+        }
+        self.last_step = Some(now);
+    }
+
+    /// Nobody's silence up to now counts, nor that a connection closed.
+    pub(super) fn excuse_all(&mut self, now: Tick, grace: Millis) {
+        self.floor = self.floor.raised(now, grace);
+        self.roster.forget_closed();
+    }
+
     /// The broker says that a connection closed. That may be a former one: the word of it takes longer on a busy broker than
     /// the node to come back and say something. Its inbox is asked for, which only the connection it has now can hold.
     pub(super) fn on_told_closed(&mut self, now: Now, node: NodeId, effects: &mut Vec<Effect>) {
         if self.on_connection_closed(now, node) {
+            if self.roster.get(node).is_some_and(|member| member.voice.closed_of_itself()) {
+                self.burst.add(now.tick, node);
+            }
+            effects.push(self.request_sign_of_life(now, node, Token::Return(node)));
+        }
+    }
+
+    /// Of many who lost their connections together some are back: the others have time to come back. Whether somebody is, is asked.
+    fn look_at_burst(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.burst.look(now.tick);
+        let mut excused = 0;
+        for (node, until) in self.burst.excused(now.tick) {
+            if let Some(member) = self.roster.get_mut(node)
+                && member.voice.closed_of_itself()
+                && !matches!(member.state, NodeState::Left | NodeState::Down)
+            {
+                excused += usize::from(member.voice.excuse(now.tick, until) && until > now.tick + HELD);
+            }
+        }
+        if excused > 0 {
+            let why = "others that lost theirs at the same time are back";
+            tracing::warn!(nodes = excused, "whoever lost its connection a moment ago has time to come back: {why}");
+        }
+        for node in self.burst.to_ask(now.tick, MOST_ASKED) {
             effects.push(self.request_sign_of_life(now, node, Token::Return(node)));
         }
     }
@@ -88,6 +130,7 @@ impl Group {
 
     /// The inbox of a node whose connection was said to have closed took a message: it is back, and is judged by its silence.
     pub(super) fn on_inbox_there(&mut self, node: NodeId) {
+        self.burst.found(node);
         if let Some(member) = self.roster.get_mut(node) {
             member.voice.closed = None;
         }
@@ -145,6 +188,7 @@ impl Group {
 
     /// Judges everybody's silence; first whether it is theirs at all.
     fn judge(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.look_at_burst(now, effects);
         if !self.dark.is && self.roster.is_quiet(now.tick) {
             return;
         }

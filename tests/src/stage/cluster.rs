@@ -83,12 +83,50 @@ impl Cluster {
         self.nodes[node].kill().await;
     }
 
-    /// Starts a node again that was killed, and waits until it serves.
+    /// Stops a node in order, as its service manager does.
+    pub async fn stop(&mut self, node: usize) {
+        self.nodes[node].shut_down().await;
+    }
+
+    /// Makes a node ready to be drained, as before maintenance, and waits until it is: it takes no new connections then, and closes those it
+    /// has.
+    ///
+    /// # Panics
+    /// When the node does not answer.
+    #[must_use]
+    pub fn ready_to_drain(&self, node: usize) -> Drain {
+        let order = self.directory.path().join(format!("drain-{node}"));
+        // `rabbitmqctl` takes seconds to start, which are not to be those that count.
+        let waiting = format!(
+            "spawn(fun Wait() -> case filelib:is_file(\"{}\") of true -> rabbit_maintenance:drain(); \
+             false -> timer:sleep(20), Wait() end end).",
+            order.display()
+        );
+        let status = self.nodes[node].ctl(&["eval", &waiting]).expect("rabbitmqctl is started");
+        assert!(status.success(), "node {node} cannot be told to wait for an order");
+        Drain(order)
+    }
+
+    /// Starts a node again that was killed or stopped, and waits until it serves.
     ///
     /// # Panics
     /// When it does not start.
     pub async fn restart(&mut self, node: usize) {
         self.nodes[node].restart().await.expect("the node starts again");
+    }
+}
+
+/// A node that is drained once it is told so.
+#[derive(Debug)]
+pub struct Drain(PathBuf);
+
+impl Drain {
+    /// Tells it.
+    ///
+    /// # Panics
+    /// When the order cannot be written.
+    pub fn begin(self) {
+        std::fs::write(&self.0, "").expect("the order is written");
     }
 }
 

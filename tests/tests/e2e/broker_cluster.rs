@@ -10,24 +10,26 @@ use crate::broker_faults::{CONNECTED, each_says, heard_anew, no_clash, tell, tim
 
 /// Nodes whose nearest node of the broker is the first; the others' is the second.
 const OF_THE_FIRST: [usize; 2] = [0, 1];
+/// What a rack's controller says of nodes that lost their connections without a fault of theirs.
+const EXCUSED: &str = "has time to come back";
 
-/// Two racks of two nodes each. `rack-a` and one node of each rack are at the first node of the broker, as are the zone and the check-in
-/// service; `rack-b` and the other nodes at the second.
-async fn spread(stage: &Stage, cluster: &Cluster) -> Fleet {
+/// Two racks, of two nodes each or more, which are at the first node of the broker then. `rack-a` and one node of each rack are at the first node of the broker, as are the zone and the check-in
+/// service; the other nodes at the second, and `rack-b` at this one.
+async fn spread(stage: &Stage, cluster: &Cluster, rack_b: usize, agents: usize) -> Fleet {
     let agent = |index: usize| {
-        let node = usize::from(!OF_THE_FIRST.contains(&index));
+        let node = usize::from(!OF_THE_FIRST.contains(&index) && index < 4);
         cluster.nearest(node, stage.agent(index, ["rack-a", "rack-b"][index % 2])).started()
     };
     let fleet = Fleet {
         zone: cluster.nearest(0, stage.zone_with_security()).started(),
         racks: vec![
             cluster.nearest(0, stage.rack("rack-a")).started(),
-            cluster.nearest(1, stage.rack("rack-b")).started(),
+            cluster.nearest(rack_b, stage.rack("rack-b")).started(),
         ],
-        agents: (0..4).map(agent).collect(),
+        agents: (0..agents).map(agent).collect(),
         checkin: cluster.nearest(0, stage.checkin()).started(),
     };
-    stage.all_in(4).await;
+    stage.all_in(agents).await;
     fleet
 }
 
@@ -35,6 +37,67 @@ async fn spread(stage: &Stage, cluster: &Cluster) -> Fleet {
 fn of_the_first(fleet: &Fleet) -> impl Iterator<Item = &Daemon> {
     let agents = OF_THE_FIRST.iter().map(|index| &fleet.agents[*index]);
     [&fleet.zone, &fleet.checkin, &fleet.racks[0]].into_iter().chain(agents)
+}
+
+/// A node of the broker closes all connections it has, in order. One of the agents that have to move stands still meanwhile, and for twice as
+/// long as the rack gives a node whose connection closed of itself.
+async fn all_move_and_one_is_late(
+    stage: &Stage,
+    rack: &Daemon,
+    moving: &[&Daemon],
+    late: &Daemon,
+    closes: impl AsyncFnOnce(),
+) {
+    let change = stage.api().latest_change().await;
+    let count = |daemons: &[&Daemon]| daemons.iter().map(|daemon| times(daemon, CONNECTED)).collect::<Vec<_>>();
+    let (before, before_late) = (count(moving), count(&[late]));
+    late.pause();
+    let halted = Instant::now();
+    let others_are_back = each_says(moving.iter().copied(), CONNECTED, &before, halted, PATIENCE);
+    let late_is_back = async {
+        let back = others_are_back.await;
+        sleep(Duration::from_secs(1)).await;
+        late.resume();
+        (back, each_says([late].into_iter(), CONNECTED, &before_late, halted, PATIENCE).await)
+    };
+    let ((), (back, back_late)) = tokio::join!(closes(), late_is_back);
+    tell("back by another node", &back);
+    tell("back late", &back_late);
+    heard_anew(stage).await;
+    // Longer than any node may be silent.
+    sleep(Duration::from_secs(5)).await;
+    let blamed = stage.api().blamed_since(change).await;
+    println!("    said of anybody meanwhile: {blamed:?}");
+    let log = rack.log();
+    let excused = log.lines().rfind(|line| line.contains(EXCUSED)).expect("the rack's controller excused somebody");
+    println!("    and of all of them: {excused}");
+    assert!(blamed.iter().all(|row| row[1] == "suspect"), "blamed for nothing: {blamed:?}");
+}
+
+pub async fn nodes_of_the_broker_that_are_drained_and_stopped_in_order_cost_nobody_a_good_name(brokers: &Brokers) {
+    let mut cluster = brokers.cluster().await;
+    let stage = Stage::on_cluster(&cluster);
+    let fleet = spread(&stage, &cluster, 2, 8).await;
+    let (epochs, agents) = (stage.api().epochs().await, &fleet.agents);
+    let speaker = stage.speaker("rack-a").await;
+    let drain = cluster.ready_to_drain(0);
+    let moving = [&fleet.zone, &fleet.checkin, &fleet.racks[0], &agents[0]];
+    println!("    the first node is drained");
+    all_move_and_one_is_late(&stage, &fleet.racks[1], &moving, &agents[1], async || drain.begin()).await;
+    cluster.stop(0).await;
+    cluster.restart(0).await;
+    // All but one rack's controller are at the second node now.
+    let moving = [&fleet.zone, &fleet.checkin, &fleet.racks[0], &agents[0], &agents[1], &agents[2]];
+    println!("    the second node is stopped");
+    all_move_and_one_is_late(&stage, &fleet.racks[1], &moving, &agents[3], async || cluster.stop(1).await).await;
+    dies(&stage, &fleet, 3).await;
+    cluster.restart(1).await;
+    heard_anew(&stage).await;
+    let (confirmed, repeated) = speaker.all_there(stage.api()).await;
+    println!("    {confirmed} words confirmed, {repeated} of them said more than once, 0 lost, 0 doubled");
+    assert_eq!(stage.api().epochs().await, epochs, "the same sessions");
+    no_clash(&stage).await;
+    fleet.assert_alive_but(1);
 }
 
 async fn dies(stage: &Stage, fleet: &Fleet, index: usize) {
@@ -47,7 +110,7 @@ async fn dies(stage: &Stage, fleet: &Fleet, index: usize) {
 pub async fn a_node_of_the_broker_that_is_killed_costs_nobody_a_good_name(brokers: &Brokers) {
     let mut cluster = brokers.cluster().await;
     let stage = Stage::on_cluster(&cluster);
-    let fleet = spread(&stage, &cluster).await;
+    let fleet = spread(&stage, &cluster, 1, 4).await;
     let (epochs, change) = (stage.api().epochs().await, stage.api().latest_change().await);
     let speaker = stage.speaker("rack-a").await;
     sleep(Duration::from_millis(1_500)).await;
