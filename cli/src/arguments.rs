@@ -83,7 +83,8 @@ pub struct CommandLine {
 /// [`crate::settings::Settings`].
 #[derive(Clone, Debug, Default, Args)]
 pub struct Global {
-    /// Where the zone's API is; 127.0.0.1:7655 unless a context says otherwise
+    /// Where the zone's API is; 127.0.0.1:7655 unless a context says otherwise. Of a zone with several controllers the address
+    /// of each, with commas between them
     #[arg(long, global = true, env = "ROLLCALL_API", hide_env_values = true, value_name = "URL")]
     pub api: Option<String>,
     /// Who asks: a directory with key.pem, cert.pem and the site's certificates, site.pem. A program can set

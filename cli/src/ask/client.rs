@@ -1,5 +1,6 @@
 //! The zone's API as functions. Answers are kept as they came, for `--json`, and read into types to be shown.
 
+mod addresses;
 pub mod credential;
 mod orders;
 mod pages;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use self::addresses::Addresses;
 use self::credential::{Credential, CredentialError};
 pub use self::raw::Raw;
 use crate::arguments::Listing;
@@ -115,35 +117,26 @@ impl Answer {
 /// A zone's API.
 #[derive(Clone, Debug)]
 pub struct Client {
-    base: Url,
+    addresses: Addresses,
     http: reqwest::Client,
     /// Who gives orders.
     by: Option<String>,
 }
 
 impl Client {
-    /// A client of the API at `url`, which shows `credential`; connects when first asked. The scheme may be left out.
+    /// A client of the API at `url`, or at several with commas between them, one of each of the zone's controllers. Shows `credential`; connects
+    /// when first asked. The scheme may be left out.
     ///
     /// # Errors
     /// When `url` is none, the credential cannot be used, or they do not fit: nothing is shown over plain HTTP.
     pub fn new(url: &str, credential: &Credential) -> Result<Self, ClientError> {
         let wrong = |reason: String| ClientError::Url { url: url.to_owned(), reason };
-        let scheme = if credential.wants_tls() { "https" } else { "http" };
-        let full = if url.contains("://") { url.to_owned() } else { format!("{scheme}://{url}") };
-        let base = Url::parse(&full).map_err(|error| wrong(error.to_string()))?;
-        match (base.scheme(), credential.wants_tls()) {
-            ("https", true) | ("http", false) => {}
-            ("https", false) => {
-                return Err(wrong("https takes --identity DIR, or ROLLCALL_TOKEN and ROLLCALL_SITE".into()));
-            }
-            ("http", true) => return Err(wrong("credentials are shown over https only".into())),
-            (other, _) => return Err(wrong(format!("it speaks https, or http, but not {other}"))),
-        }
+        let addresses = Addresses::parse(url, credential.wants_tls())?;
         // A zone is asked directly: a proxy meant for the web would not know the way to it.
         let http = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT);
         let http = credential.apply(http.redirect(reqwest::redirect::Policy::none()))?;
         let http = http.build().map_err(|error| wrong(innermost(&error)))?;
-        Ok(Self { base, http, by: orders::who() })
+        Ok(Self { addresses, http, by: orders::who() })
     }
 
     /// `GET /v1/status`.
@@ -219,7 +212,7 @@ impl Client {
     }
 
     fn url(&self, path: &[&str]) -> Url {
-        let mut url = self.base.clone();
+        let mut url = self.addresses.current().clone();
         // Only a URL that cannot be a base has no segments; http can.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push("v1").extend(path);
@@ -233,7 +226,7 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder, url: &Url, patience: Duration) -> Result<Answer, ClientError> {
-        let response = request.timeout(patience).send().await.map_err(|e| self.unreachable(&e))?;
+        let response = self.execute(request.timeout(patience)).await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let (clock, next) = (clock(&response), pages::next(response.headers(), url));
         let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
@@ -246,13 +239,17 @@ impl Client {
         }
     }
 
+    async fn execute(&self, request: RequestBuilder) -> Result<Response, reqwest::Error> {
+        self.addresses.execute(&self.http, request.build()?).await
+    }
+
     fn unreachable(&self, error: &reqwest::Error) -> ClientError {
         let reason = match (error.is_timeout(), error.is_connect()) {
             (true, true) => format!("no connection within {} s", CONNECT.as_secs()),
             (true, false) => "no answer in time".into(),
             _ => innermost(error),
         };
-        ClientError::Unreachable { url: self.base.as_str().trim_end_matches('/').to_owned(), reason }
+        ClientError::Unreachable { url: self.addresses.told(), reason }
     }
 }
 

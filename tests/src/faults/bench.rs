@@ -175,6 +175,16 @@ impl Bench {
         }
     }
 
+    /// Who has a cable and a clock of its own.
+    #[must_use]
+    pub fn member(&self, target: Target) -> Option<&Member> {
+        match target {
+            Target::Rack(index) => self.racks.get(index),
+            Target::Agent(index) => self.agents.get(index),
+            Target::Zone | Target::Checkin | Target::Broker | Target::Database => None,
+        }
+    }
+
     /// Has the zone sign the action `identify` off, and waits until every node knows.
     ///
     /// # Panics

@@ -81,9 +81,9 @@ pub async fn begin(bench: &mut Bench, on: Target, fault: &Fault) {
                 daemon.pause();
             }
         }
-        (Target::Agent(index), Fault::Clock(hours)) => bench.agents[index].clock.moved(*hours),
+        (_, Fault::Clock(hours)) => move_clock(bench, on, *hours),
         // Nobody draws these.
-        (_, Fault::Cable(_) | Fault::Alarm(_) | Fault::Clock(_)) => {}
+        (_, Fault::Cable(_) | Fault::Alarm(_)) => {}
     }
 }
 
@@ -93,8 +93,7 @@ pub async fn begin(bench: &mut Bench, on: Target, fault: &Fault) {
 /// When it cannot be started again.
 pub async fn end(bench: &mut Bench, on: Target, fault: &Fault) {
     match (on, fault) {
-        (Target::Agent(index), Fault::Clock(_)) => bench.agents[index].clock.moved(0),
-        (_, Fault::Clock(_)) => {}
+        (_, Fault::Clock(_)) => move_clock(bench, on, 0),
         (_, Fault::Cable(_)) => lay(bench, on, Cable::default()).await,
         (Target::Broker, Fault::Kill) => bench.broker.restart().await,
         (Target::Broker, Fault::Pause) => bench.broker.resume(),
@@ -115,10 +114,14 @@ pub async fn end(bench: &mut Bench, on: Target, fault: &Fault) {
 }
 
 async fn lay(bench: &Bench, on: Target, cable: Cable) {
-    let member = match on {
-        Target::Rack(index) => &bench.racks[index],
-        Target::Agent(index) => &bench.agents[index],
-        Target::Zone | Target::Checkin | Target::Broker | Target::Database => return,
-    };
-    bench.impair(&member.host, cable).await;
+    if let Some(member) = bench.member(on) {
+        bench.impair(&member.host, cable).await;
+    }
+}
+
+/// Sets a wall clock so many hours forth.
+fn move_clock(bench: &Bench, on: Target, hours: i64) {
+    if let Some(member) = bench.member(on) {
+        member.clock.moved(hours);
+    }
 }

@@ -38,7 +38,7 @@ impl Client {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let response = self.execute(request).await.map_err(|error| self.unreachable(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(|error| self.unreachable(&error))?.to_vec();
         let is_error = status.is_client_error() || status.is_server_error();
@@ -47,9 +47,9 @@ impl Client {
     }
 
     fn at(&self, path: &str) -> Url {
-        let mut url = self.base.clone();
+        let mut url = self.addresses.current().clone();
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
-        let prefix = self.base.path().trim_end_matches('/').to_owned();
+        let prefix = url.path().trim_end_matches('/').to_owned();
         url.set_path(&format!("{prefix}/{}", path.trim_start_matches('/')));
         url.set_query(query);
         url

@@ -126,7 +126,7 @@ impl Events {
             Source::Asked => Ok(Heard::rows(self.client.events_after(self.last, &self.kinds, WAIT).await?.document)),
             Source::Stream(response, parser) => {
                 let broken = |reason: &str| ClientError::Unreachable {
-                    url: self.client.base.as_str().trim_end_matches('/').to_owned(),
+                    url: self.client.addresses.told(),
                     reason: reason.to_owned(),
                 };
                 let bytes = match timeout(SILENCE, response.chunk()).await {
@@ -156,11 +156,11 @@ impl Events {
         let url = self.client.url(&["events"]);
         let request = self.client.http.get(url.clone()).query(&[("after", self.last.to_string())]);
         let request = request.query(&super::of_kinds(&self.kinds).as_slice());
-        let request = request.header(header::ACCEPT, "text/event-stream").send();
-        let response = match timeout(ANSWER, request).await {
+        let request = request.header(header::ACCEPT, "text/event-stream");
+        let response = match timeout(ANSWER, self.client.execute(request)).await {
             Err(_) => {
                 let reason = "no answer in time".to_owned();
-                return Err(ClientError::Unreachable { url: self.client.base.to_string(), reason });
+                return Err(ClientError::Unreachable { url: self.client.addresses.told(), reason });
             }
             Ok(response) => response.map_err(|error| self.client.unreachable(&error))?,
         };

@@ -24,8 +24,7 @@ fn failure(result: Result<Answer, ClientError>) -> (u8, String) {
 
 #[tokio::test]
 async fn a_zone_that_is_not_there_is_told_with_what_to_do() {
-    // Bound and dropped: a port nobody listens at.
-    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let port = nobody().await.port();
     let client = Client::new(&format!("http://127.0.0.1:{port}"), &Credential::None).unwrap();
     let expected = format!(
         "error: cannot reach the zone's API at http://127.0.0.1:{port}: Connection refused (os error 111)\n\
@@ -119,6 +118,50 @@ fn an_address_needs_no_scheme_but_the_right_one() {
         let failure = Failure::from(Client::new(wrong, &Credential::None).unwrap_err());
         assert_eq!(failure.exit().code(), 2, "{wrong}: {failure}");
     }
+}
+
+/// A port nobody listens at: bound and dropped.
+async fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+/// What says of itself that it is this one, and acts or stands by.
+async fn controller(name: &'static str, acts: std::sync::Arc<std::sync::atomic::AtomicBool>) -> SocketAddr {
+    let says = async move || {
+        let acts = acts.load(std::sync::atomic::Ordering::Relaxed);
+        let status = if acts { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        (status, json!({ "name": name, "detail": format!("{name} stands by"), "reason": "standby" }).to_string())
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(any(says))).await });
+    at
+}
+
+#[tokio::test]
+async fn of_several_controllers_the_one_that_acts_is_asked_also_after_another_took_over() {
+    let acts: [std::sync::Arc<std::sync::atomic::AtomicBool>; 2] = std::array::from_fn(|_| std::sync::Arc::default());
+    let [a, b] = [controller("a", acts[0].clone()).await, controller("b", acts[1].clone()).await];
+    let dead = nobody().await;
+    let client = Client::new(&format!("{dead}, {a},http://{b}"), &Credential::None).unwrap();
+    let answers = async || client.status().await.map(|answer| answer.document["name"].clone());
+    let set = |at: usize, to| acts[at].store(to, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(failure(client.status().await), (3, "error: a stands by".into()), "nobody acts: somebody's words");
+    set(1, true);
+    assert_eq!(answers().await.unwrap(), "b");
+    (set(1, false), set(0, true));
+    assert_eq!(answers().await.unwrap(), "a");
+    assert_eq!(client.sql("SELECT 1").await.unwrap().document["name"], "a", "orders, too");
+}
+
+#[tokio::test]
+async fn where_nobody_is_all_addresses_are_told() {
+    let [a, b] = [nobody().await, nobody().await];
+    let client = Client::new(&format!("{a},{b}"), &Credential::None).unwrap();
+    let (code, told) = failure(client.status().await);
+    assert_eq!(code, 3);
+    assert!(told.contains(&format!("cannot reach the zone's API at http://{a}, http://{b}: ")), "{told}");
+    assert!(Client::new("127.0.0.1:1,", &Credential::None).is_err(), "an empty one is none");
 }
 
 /// A zone of 25 rows in pages of ten, or of as many as are asked for.
