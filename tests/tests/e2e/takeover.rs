@@ -6,7 +6,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rollcall_tests::stage::{Api, Brokers, Daemon, Fleet, PATIENCE, Postgres, Stage, ZONE, free_tcp_port, until};
+use rollcall_tests::stage::{
+    Api, Brokers, Daemon, Fleet, PATIENCE, Postgres, Stage, ZONE, free_tcp_port, program, until,
+};
 use serde_json::{Value, json};
 
 use crate::restarts::{Before, GENERATION, before};
@@ -93,6 +95,16 @@ async fn newcomer(pair: &mut Pair) {
     until("the newcomer to be in", PATIENCE, async || (pair.other.number(&sql).await.ok()? == 1).then_some(())).await;
 }
 
+/// `rollcall nodes` finds the one that acts, whichever of these addresses it is.
+async fn cli_finds(pair: &Pair, addresses: [&Api; 2]) {
+    let api = addresses.map(|api| format!("https://{}", api.address())).join(",");
+    let mut command = tokio::process::Command::new(program("rollcall"));
+    command.args(["--api", &api, "--identity"]).arg(pair.stage.trust().join("administrator")).args(["nodes", "--json"]);
+    let done = command.kill_on_drop(true).output().await.expect("rollcall runs");
+    let (said, warned) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success() && said.contains("sim-0000"), "{}: {said}{warned}", done.status);
+}
+
 pub async fn a_killed_zone_controller_is_taken_over_from(brokers: &Brokers) {
     let mut pair = pair(brokers, 4).await;
     let before = before(pair.stage.api()).await;
@@ -102,10 +114,12 @@ pub async fn a_killed_zone_controller_is_taken_over_from(brokers: &Brokers) {
     let (code, problem) = pair.other.command("GET", "/v1/nodes", Value::Null).await;
     assert_eq!((code, &problem["reason"]), (503, &json!("standby")), "{problem}");
     assert_eq!(problem["active"], json!(format!("https://{}", pair.stage.api().address())));
+    cli_finds(&pair, [&pair.other, pair.stage.api()]).await;
     let since = Instant::now();
     pair.fleet.zone.kill().await;
     let took = acts(&pair.other, since).await;
     println!("takeover after kill -9: {} ms", took.as_millis());
+    cli_finds(&pair, [pair.stage.api(), &pair.other]).await;
     as_it_was(&pair, &before, "which gave no sign").await;
     newcomer(&mut pair).await;
     // The one that was killed comes back, and stands by.
