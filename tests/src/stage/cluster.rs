@@ -83,6 +83,27 @@ impl Cluster {
         self.nodes[node].kill().await;
     }
 
+    /// After how many seconds of silence the nodes take one of them for gone, a minute unless this was told.
+    ///
+    /// # Panics
+    /// When a node does not answer.
+    pub fn misses_after(&self, seconds: u32) {
+        for node in &self.nodes {
+            let told = node.ctl(&["eval", &format!("net_kernel:set_net_ticktime({seconds}, 0).")]);
+            assert!(told.expect("rabbitmqctl is started").success(), "a node cannot be told how long to wait");
+        }
+    }
+
+    /// Halts a node, with its sockets open.
+    pub fn halt(&self, node: usize) {
+        self.nodes[node].pause();
+    }
+
+    /// Has it go on.
+    pub fn resume(&self, node: usize) {
+        self.nodes[node].resume();
+    }
+
     /// Stops a node in order, as its service manager does.
     pub async fn stop(&mut self, node: usize) {
         self.nodes[node].shut_down().await;

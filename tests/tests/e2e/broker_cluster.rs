@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rollcall_tests::stage::{Brokers, Cluster, Daemon, Fleet, PATIENCE, Stage, node_name};
+use rollcall_tests::stage::{Brokers, Cluster, Daemon, Fleet, PATIENCE, Stage, node_name, until};
 use tokio::time::{Instant, sleep};
 
 use crate::broker_faults::{CONNECTED, each_says, heard_anew, no_clash, tell, times};
@@ -139,4 +139,39 @@ pub async fn a_node_of_the_broker_that_is_killed_costs_nobody_a_good_name(broker
     no_clash(&stage).await;
     fleet.assert_alive_but(2);
     assert!(newcomer.is_running());
+}
+
+/// What the guide advises for a cluster, seconds.
+const TICK_TIME: u32 = 8;
+
+pub async fn a_node_of_the_broker_that_is_halted_is_left_and_all_are_well_again(brokers: &Brokers) {
+    let cluster = brokers.cluster().await;
+    cluster.misses_after(TICK_TIME);
+    let stage = Stage::on_cluster(&cluster);
+    let fleet = spread(&stage, &cluster, 1, 4).await;
+    let (epochs, change) = (stage.api().epochs().await, stage.api().latest_change().await);
+    let speaker = stage.speaker("rack-a").await;
+    let before: Vec<usize> = of_the_first(&fleet).map(|daemon| times(daemon, CONNECTED)).collect();
+    cluster.halt(0);
+    let halted = Instant::now();
+    // The echo gives up after some 20 s; then the halted node has to be missed by the others, too.
+    let patience = PATIENCE + Duration::from_secs(60);
+    tell("back by another node", &each_says(of_the_first(&fleet), CONNECTED, &before, halted, patience).await);
+    heard_anew(&stage).await;
+    all_are_well(&stage).await;
+    println!("    all are well {} ms after the halt", halted.elapsed().as_millis());
+    println!("    said of anybody meanwhile: {:?}", stage.api().blamed_since(change).await);
+    dies(&stage, &fleet, 3).await;
+    cluster.resume(0);
+    heard_anew(&stage).await;
+    let (confirmed, repeated) = speaker.all_there(stage.api()).await;
+    println!("    {confirmed} words confirmed, {repeated} of them said more than once, 0 lost, 0 doubled");
+    assert_eq!(stage.api().epochs().await, epochs, "the same sessions");
+    no_clash(&stage).await;
+    fleet.assert_alive_but(1);
+}
+
+async fn all_are_well(stage: &Stage) {
+    let ill = "SELECT name, state FROM v_nodes WHERE state <> 'healthy'";
+    until("all to be well", PATIENCE, async || stage.api().sql(ill).await.ok()?.is_empty().then_some(())).await;
 }

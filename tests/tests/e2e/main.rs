@@ -92,6 +92,7 @@ fn main() -> ExitCode {
         broker_faults::a_broker_short_of_memory_is_taken_the_same_way,
         broker_cluster::a_node_of_the_broker_that_is_killed_costs_nobody_a_good_name,
         broker_cluster::nodes_of_the_broker_that_are_drained_and_stopped_in_order_cost_nobody_a_good_name,
+        broker_cluster::a_node_of_the_broker_that_is_halted_is_left_and_all_are_well_again,
         spool_full::nothing_is_done_that_the_journal_cannot_take_and_a_word_that_the_spool_cannot_take_still_arrives,
         killed_under_load::controllers_killed_under_load_leave_one_row_and_one_effect,
         killed_under_load::who_is_asked_to_end_in_the_middle_of_an_action_finishes_it_or_hands_it_back,
