@@ -9,6 +9,20 @@ use super::{Effect, Zone};
 /// Most reasons a group controller can give for what it refused; there are a dozen.
 const MOST_REASONS: usize = 32;
 
+fn changed(alerts: &Alerts, change: &NodeChange) -> Change {
+    Change::NodeChanged {
+        node: change.node,
+        group: alerts.group,
+        session: alerts.session,
+        number: change.number,
+        epoch: change.epoch,
+        state: change.state,
+        health: change.health,
+        cause: change.cause.chars().take(200).collect(),
+        at: change.at,
+    }
+}
+
 impl Zone {
     pub(super) fn on_alerts(&mut self, now: Now, alerts: &Alerts, effects: &mut Vec<Effect>) {
         if !self.is_current(alerts.group, alerts.session) {
@@ -33,22 +47,17 @@ impl Zone {
                 self.set_right(now, alerts.group, change.node, reason, effects);
                 continue;
             }
+            // A group controller that was told an older view of the zone's, while its own was on its way, says so again.
+            let mut is_known = false;
             if let Some(node) = self.nodes.get_mut(&change.node) {
-                node.state = change.state;
-                node.health = change.health;
-                node.last_change = place;
+                is_known = (node.state, node.health) == (change.state, change.health);
+                (node.state, node.health, node.last_change) = (change.state, change.health, place);
             }
-            effects.push(Effect::Save(Change::NodeChanged {
-                node: change.node,
-                group: alerts.group,
-                session: alerts.session,
-                number: change.number,
-                epoch: change.epoch,
-                state: change.state,
-                health: change.health,
-                cause: change.cause.chars().take(200).collect(),
-                at: change.at,
-            }));
+            if is_known {
+                self.count("alerts", "known");
+            } else {
+                effects.push(Effect::Save(changed(alerts, change)));
+            }
             if !change.metrics.is_empty() {
                 self.metrics_heard(change.node, &change.metrics);
             }

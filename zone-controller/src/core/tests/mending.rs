@@ -114,3 +114,21 @@ fn a_roster_that_stays_another_is_sent_again() {
         "{told:?}"
     );
 }
+
+#[test]
+fn what_a_rack_says_again_in_another_membership_is_no_second_death() {
+    let mut zone = peopled();
+    zone.step(NOW, change("rack-a", 1, 1, NodeState::Healthy));
+    assert_eq!(saves(&zone.step(NOW, change("rack-a", 1, 2, NodeState::Down))).len(), 1);
+    // It answers the zone's hello twice, and was told an older view each time.
+    for session in [2, 3] {
+        zone.step(NOW, Event::AckHeard(ack("rack-a", &format!("r{session}"))));
+        assert!(
+            saves(&zone.step(NOW, change("rack-a", session, 1, NodeState::Down))).is_empty(),
+            "membership {session}"
+        );
+    }
+    assert_eq!(zone.overview().ignored["alerts.known"], 2);
+    assert_eq!(saves(&zone.step(NOW, change("rack-a", 3, 2, NodeState::Healthy))).len(), 1);
+    assert_eq!(saves(&zone.step(NOW, change("rack-a", 3, 3, NodeState::Down))).len(), 1, "this is one");
+}
