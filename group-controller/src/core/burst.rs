@@ -62,18 +62,18 @@ impl Burst {
     }
 
     /// Whom to ask now whether it is back, so many at most: as long as nobody is, any one of them tells of all.
-    pub fn to_ask(&mut self, now: Tick, most: usize) -> Vec<NodeId> {
+    pub fn due(&mut self, now: Tick, most: usize) -> Vec<NodeId> {
         if self.closed.len() < LEAST || self.closed.iter().any(|closed| closed.is_back) {
             return Vec::new();
         }
-        let mut due: Vec<&mut Closed> =
+        let mut waiting: Vec<&mut Closed> =
             self.closed.iter_mut().filter(|closed| now.since(closed.asked) >= ASK_PERIOD).collect();
-        due.sort_by_key(|closed| closed.asked);
+        waiting.sort_by_key(|closed| closed.asked);
         let ask = |closed: &mut Closed| {
             closed.asked = now;
             closed.node
         };
-        due.into_iter().take(most).map(ask).collect()
+        waiting.into_iter().take(most).map(ask).collect()
     }
 }
 
@@ -113,7 +113,7 @@ mod tests {
         let mut burst = of(&[1_000, 1_000]);
         burst.found(node(0));
         assert_eq!(burst.excused(Tick(1_300)).count(), 0);
-        assert!(burst.to_ask(Tick(1_300), 9).is_empty());
+        assert!(burst.due(Tick(1_300), 9).is_empty());
     }
 
     #[test]
@@ -127,12 +127,12 @@ mod tests {
     #[test]
     fn they_are_asked_in_turn_until_one_is_back() {
         let mut burst = of(&[1_000, 1_000, 1_000, 1_000]);
-        assert!(burst.to_ask(Tick(1_100), 9).is_empty(), "asked a moment ago");
-        assert_eq!(burst.to_ask(Tick(1_200), 3), [node(0), node(1), node(2)]);
-        assert_eq!(burst.to_ask(Tick(1_300), 3), [node(3)]);
-        assert_eq!(burst.to_ask(Tick(1_500), 2), [node(0), node(1)]);
-        assert_eq!(burst.to_ask(Tick(1_500), 2), [node(2), node(3)], "who was asked longest ago");
+        assert!(burst.due(Tick(1_100), 9).is_empty(), "asked a moment ago");
+        assert_eq!(burst.due(Tick(1_200), 3), [node(0), node(1), node(2)]);
+        assert_eq!(burst.due(Tick(1_300), 3), [node(3)]);
+        assert_eq!(burst.due(Tick(1_500), 2), [node(0), node(1)]);
+        assert_eq!(burst.due(Tick(1_500), 2), [node(2), node(3)], "who was asked longest ago");
         burst.found(node(3));
-        assert!(burst.to_ask(Tick(1_900), 3).is_empty());
+        assert!(burst.due(Tick(1_900), 3).is_empty());
     }
 }

@@ -112,7 +112,7 @@ impl Group {
             let why = "others that lost theirs at the same time are back";
             tracing::warn!(nodes = excused, "whoever lost its connection a moment ago has time to come back: {why}");
         }
-        for node in self.burst.to_ask(now.tick, MOST_ASKED) {
+        for node in self.burst.due(now.tick, MOST_ASKED) {
             effects.push(self.request_sign_of_life(now, node, Token::Return(node)));
         }
     }

@@ -149,7 +149,8 @@ async fn of_several_controllers_the_one_that_acts_is_asked_also_after_another_to
     assert_eq!(failure(client.status().await), (3, "error: a stands by".into()), "nobody acts: somebody's words");
     set(1, true);
     assert_eq!(answers().await.unwrap(), "b");
-    (set(1, false), set(0, true));
+    set(1, false);
+    set(0, true);
     assert_eq!(answers().await.unwrap(), "a");
     assert_eq!(client.sql("SELECT 1").await.unwrap().document["name"], "a", "orders, too");
 }
