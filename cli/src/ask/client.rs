@@ -197,9 +197,9 @@ impl Client {
     pub async fn events_after(&self, event: i64, kinds: &[String], wait: Duration) -> Result<Answer, ClientError> {
         let url = self.url(&["events"]);
         let query = [("after", event.to_string()), ("wait_ms", wait.as_millis().to_string())];
-        let request = self.http.get(url.clone()).query(&query).query(&[("limit", "1000")]);
+        let request = self.http.get(url).query(&query).query(&[("limit", "1000")]);
         let request = request.query(&of_kinds(kinds).as_slice());
-        self.send(request, &url, wait + ANSWER).await
+        self.send(request, wait + ANSWER).await
     }
 
     /// `POST /v1/sql`.
@@ -208,11 +208,11 @@ impl Client {
     /// As [`Self::status`]; refused, in the database's words, where the question is wrong.
     pub async fn sql(&self, query: &str) -> Result<Answer, ClientError> {
         let url = self.url(&["sql"]);
-        self.send(self.http.post(url.clone()).json(&json!({ "query": query })), &url, ANSWER).await
+        self.send(self.http.post(url).json(&json!({ "query": query })), ANSWER).await
     }
 
     fn url(&self, path: &[&str]) -> Url {
-        let mut url = self.addresses.current().clone();
+        let mut url = self.addresses.first().clone();
         // Only a URL that cannot be a base has no segments; http can.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push("v1").extend(path);
@@ -222,16 +222,17 @@ impl Client {
 
     async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Answer, ClientError> {
         let url = self.url(path);
-        self.send(self.http.get(url.clone()).query(query), &url, ANSWER).await
+        self.send(self.http.get(url).query(query), ANSWER).await
     }
 
-    async fn send(&self, request: RequestBuilder, url: &Url, patience: Duration) -> Result<Answer, ClientError> {
+    async fn send(&self, request: RequestBuilder, patience: Duration) -> Result<Answer, ClientError> {
         let response = self.execute(request.timeout(patience)).await.map_err(|error| self.unreachable(&error))?;
-        let status = response.status();
-        let (clock, next) = (clock(&response), pages::next(response.headers(), url));
+        let (status, mut url) = (response.status(), response.url().clone());
+        url.set_query(None);
+        let (clock, next) = (clock(&response), pages::next(response.headers(), &url));
         let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
         if !status.is_success() {
-            return Err(refusal(status, &body, url));
+            return Err(refusal(status, &body, &url));
         }
         match serde_json::from_slice(&body) {
             Ok(document) => Ok(Answer { document, clock, url: url.to_string(), next }),

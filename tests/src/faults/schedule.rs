@@ -216,7 +216,7 @@ fn fault(chance: &mut SmallRng, on: Target) -> Fault {
         (Target::Database, _) | (Target::Broker, 0..25) => Fault::Kill,
         (Target::Broker, 25..55) => Fault::Alarm(Alarm::Disk),
         (Target::Broker, 55..70) => Fault::Alarm(Alarm::Memory),
-        (Target::Agent(_) | Target::Rack(_), 0..8) => Fault::Clock(if chance.random() { 1 } else { -1 }),
+        (Target::Agent(_), 0..8) => Fault::Clock(if chance.random() { 1 } else { -1 }),
         (Target::Agent(_) | Target::Rack(_), 0..60) => Fault::Cable(cable(chance)),
         (Target::Agent(_) | Target::Rack(_), 60..80) | (Target::Zone | Target::Checkin, 0..60) => Fault::Kill,
         _ => Fault::Pause,

@@ -141,7 +141,7 @@ pub async fn a_node_of_the_broker_that_is_killed_costs_nobody_a_good_name(broker
     assert!(newcomer.is_running());
 }
 
-/// What the guide advises for a cluster, seconds.
+/// Less than the guide advises for a cluster, so that the case is short; seconds.
 const TICK_TIME: u32 = 8;
 
 pub async fn a_node_of_the_broker_that_is_halted_is_left_and_all_are_well_again(brokers: &Brokers) {

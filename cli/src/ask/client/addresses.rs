@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use reqwest::{Error, Request, Response, StatusCode, Url};
+use reqwest::{Error, Request, Response, ResponseBuilderExt, StatusCode, Url};
 
 use super::ClientError;
 
@@ -20,13 +20,20 @@ impl Addresses {
     /// # Errors
     /// When one of them is none, or is not of the kind that the credential wants.
     pub fn parse(text: &str, wants_tls: bool) -> Result<Self, ClientError> {
-        let all = text.split(',').map(|one| address(one.trim(), wants_tls)).collect::<Result<_, _>>()?;
+        let all: Arc<[Url]> = text.split(',').map(|one| address(one.trim(), wants_tls)).collect::<Result<_, _>>()?;
+        // The header that is made of them would go wherever the request goes.
+        if let Some(own) =
+            all.iter().find(|url| all.len() > 1 && (!url.username().is_empty() || url.password().is_some()))
+        {
+            let reason = "one of several has no user of its own".to_owned();
+            return Err(ClientError::Url { url: own.host_str().unwrap_or_default().to_owned(), reason });
+        }
         Ok(Self { all, at: Arc::default() })
     }
 
-    /// The one that answered last; the first until one did.
-    pub fn current(&self) -> &Url {
-        &self.all[self.at.load(Ordering::Relaxed) % self.all.len()]
+    /// The first: requests are made for it, and carried out wherever somebody acts.
+    pub fn first(&self) -> &Url {
+        &self.all[0]
     }
 
     /// All of them, for people.
@@ -35,8 +42,8 @@ impl Addresses {
         each.join(", ")
     }
 
-    /// Carries out a request to the current one; where nobody is there, or who is there says that it cannot serve (503), to the next. Both mean
-    /// that nothing has come of it yet. Whoever answers is the current one from then on.
+    /// Carries out a request that was made for the first address at the one that answered last; where nobody is there, or who is there stands by,
+    /// at the next. Both mean that nothing has come of it. Any other answer is the answer, and whoever gives it is asked first from then on.
     ///
     /// # Errors
     /// As the first one failed, if none answered.
@@ -45,16 +52,19 @@ impl Addresses {
         for turn in 0..self.all.len() {
             let at = (begun + turn) % self.all.len();
             let Some(mut attempt) = request.try_clone() else { break };
-            moved(attempt.url_mut(), &self.all[begun % self.all.len()], &self.all[at]);
+            moved(attempt.url_mut(), &self.all[0], &self.all[at]);
             match http.execute(attempt).await {
-                Ok(response) if response.status() != StatusCode::SERVICE_UNAVAILABLE => {
-                    self.at.store(at, Ordering::Relaxed);
-                    return Ok(response);
-                }
-                // What one says who is there tells more than that another is not.
-                Ok(response) if !matches!(first, Some(Ok(_))) => first = Some(Ok(response)),
-                Err(error) if !error.is_connect() => return Err(error),
-                result => first = first.or(Some(result)),
+                Ok(response) => match self.acts(response).await? {
+                    Ok(response) => {
+                        self.at.store(at, Ordering::Relaxed);
+                        return Ok(response);
+                    }
+                    // What one says who is there tells more than that another is not.
+                    Err(standby) if !matches!(first, Some(Ok(_))) => first = Some(Ok(standby)),
+                    Err(_) => {}
+                },
+                Err(error) if error.is_connect() => first = first.or(Some(Err(error))),
+                Err(error) => return Err(error),
             }
         }
         match first {
@@ -62,6 +72,20 @@ impl Addresses {
             // One whose body cannot be sent twice.
             None => http.execute(request).await,
         }
+    }
+
+    /// The answer of one who acts, or else of one who stands by and says so.
+    async fn acts(&self, response: Response) -> Result<Result<Response, Response>, Error> {
+        if response.status() != StatusCode::SERVICE_UNAVAILABLE || self.all.len() == 1 {
+            return Ok(Ok(response));
+        }
+        let (url, status, headers) = (response.url().clone(), response.status(), response.headers().clone());
+        let body = response.bytes().await?;
+        let problem = serde_json::from_slice::<serde_json::Value>(&body).unwrap_or_default();
+        let mut whole = http::Response::builder().url(url).body(body).unwrap_or_default();
+        (*whole.status_mut(), *whole.headers_mut()) = (status, headers);
+        let whole = Response::from(whole);
+        Ok(if problem["reason"] == "standby" { Err(whole) } else { Ok(whole) })
     }
 }
 

@@ -51,9 +51,9 @@ impl Client {
     /// As [`Self::policy`]; refused with every problem where it cannot be obeyed.
     pub async fn set_policy(&self, document: &str, comment: &str, dry_run: bool) -> Result<Answer, ClientError> {
         let url = self.url(&["policy"]);
-        let request = self.http.put(url.clone()).query(&[("comment", comment)]).query(&[("dry_run", dry_run)]);
+        let request = self.http.put(url).query(&[("comment", comment)]).query(&[("dry_run", dry_run)]);
         let request = request.header(header::CONTENT_TYPE, "text/plain; charset=utf-8").body(document.to_owned());
-        self.send(self.signed(request), &url, ANSWER).await
+        self.send(self.signed(request), ANSWER).await
     }
 
     /// `POST /v1/policy/rollback`.
@@ -86,7 +86,7 @@ impl Client {
     /// As [`Self::policy`].
     pub async fn dissolve_group(&self, group: &str) -> Result<Answer, ClientError> {
         let url = self.url(&["groups", group]);
-        self.send(self.signed(self.http.delete(url.clone())), &url, ANSWER).await
+        self.send(self.signed(self.http.delete(url)), ANSWER).await
     }
 
     /// `POST /v1/rules/test`.
@@ -139,7 +139,7 @@ impl Client {
             query.push(("after", after.to_string()));
             query.push(("wait_ms", wait.as_millis().to_string()));
         }
-        self.send(self.http.get(url.clone()).query(&query), &url, wait + ANSWER).await
+        self.send(self.http.get(url).query(&query), wait + ANSWER).await
     }
 
     /// `POST /v1/channels/{channel}/messages`.
@@ -183,7 +183,7 @@ impl Client {
 
     pub(super) async fn order(&self, path: &[&str], body: &Value) -> Result<Answer, ClientError> {
         let url = self.url(path);
-        self.send(self.signed(self.http.post(url.clone()).json(body)), &url, ANSWER).await
+        self.send(self.signed(self.http.post(url).json(body)), ANSWER).await
     }
 
     pub(super) fn signed(&self, request: RequestBuilder) -> RequestBuilder {

@@ -34,7 +34,7 @@ impl Client {
         let mut all: Option<Answer> = None;
         loop {
             let request = self.http.get(url.clone()).query(&query);
-            let page = progress.during("asking the zone", self.send(request, &url, ANSWER)).await?;
+            let page = progress.during("asking the zone", self.send(request, ANSWER)).await?;
             let next = page.next.clone();
             let answer = joined(&mut all, page)?;
             let rows = answer.document.as_array_mut().map_or(0, |rows| {

@@ -47,7 +47,7 @@ impl Client {
     }
 
     fn at(&self, path: &str) -> Url {
-        let mut url = self.addresses.current().clone();
+        let mut url = self.addresses.first().clone();
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         let prefix = url.path().trim_end_matches('/').to_owned();
         url.set_path(&format!("{prefix}/{}", path.trim_start_matches('/')));

@@ -156,6 +156,44 @@ async fn of_several_controllers_the_one_that_acts_is_asked_also_after_another_to
 }
 
 #[tokio::test]
+async fn what_the_one_that_acts_cannot_do_is_its_answer_and_not_asked_of_another() {
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::default());
+    let counts = std::sync::Arc::clone(&asked);
+    let says = async move || {
+        counts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            json!({ "detail": "it could not be saved", "reason": "not_saved" }).to_string(),
+        )
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let acting = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(any(says))).await });
+    let standby = controller("b", std::sync::Arc::default()).await;
+    for addresses in [format!("{standby},{acting}"), format!("{acting},{standby}")] {
+        let client = Client::new(&addresses, &Credential::None).unwrap();
+        assert_eq!(failure(client.sql("SELECT 1").await), (3, "error: it could not be saved".into()));
+    }
+    assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), 2, "once each");
+}
+
+#[tokio::test]
+async fn every_page_is_had_of_whoever_acts() {
+    let (dead, zone) = (nobody().await, in_pages(false).await);
+    let addresses = format!("{dead},{}", zone.addresses.first());
+    let client = Client::new(&addresses, &Credential::None).unwrap();
+    let all = client.list("nodes", &[("state", Some("down"))]).await.unwrap();
+    assert_eq!(all.document.as_array().unwrap().len(), 25);
+}
+
+#[test]
+fn of_several_none_has_a_user_of_its_own() {
+    let failure = Failure::from(Client::new("http://a:b@gate-a,http://gate-b", &Credential::None).unwrap_err());
+    assert_eq!(failure.exit().code(), 2, "{failure}");
+    assert!(!failure.to_string().contains("a:b"), "{failure}");
+}
+
+#[tokio::test]
 async fn where_nobody_is_all_addresses_are_told() {
     let [a, b] = [nobody().await, nobody().await];
     let client = Client::new(&format!("{a},{b}"), &Credential::None).unwrap();

@@ -86,7 +86,7 @@ impl Client {
             query.push(("after", after.to_string()));
             query.push(("wait_ms", wait.as_millis().to_string()));
         }
-        self.send(self.http.get(url.clone()).query(&query), &url, wait + ANSWER).await
+        self.send(self.http.get(url).query(&query), wait + ANSWER).await
     }
 
     /// `GET /v1/audit/verify`.
@@ -99,6 +99,6 @@ impl Client {
 
     async fn remove(&self, path: &[&str]) -> Result<Answer, ClientError> {
         let url = self.url(path);
-        self.send(self.signed(self.http.delete(url.clone())), &url, ANSWER).await
+        self.send(self.signed(self.http.delete(url)), ANSWER).await
     }
 }
