@@ -45,7 +45,7 @@ impl Burst {
     }
 
     /// Forgets what is long past.
-    pub fn look(&mut self, now: Tick) {
+    pub fn forget(&mut self, now: Tick) {
         while self.closed.front().is_some_and(|closed| now.since(closed.at) >= COUNTS) {
             self.closed.pop_front();
         }
@@ -97,14 +97,14 @@ mod tests {
     fn of_three_the_others_are_excused_once_one_is_back() {
         let mut burst = of(&[1_000, 1_100, 1_900]);
         let now = Tick(1_950);
-        burst.look(now);
+        burst.forget(now);
         let held = [(node(0), Tick(1_800)), (node(1), Tick(1_900)), (node(2), Tick(2_700))];
         assert_eq!(burst.excused(now).collect::<Vec<_>>(), held, "nobody is back");
         burst.found(node(9));
         assert_eq!(burst.excused(now).collect::<Vec<_>>(), held, "somebody else");
         burst.found(node(1));
         assert_eq!(burst.excused(now).collect::<Vec<_>>(), [(node(0), Tick(31_950)), (node(2), Tick(31_950))]);
-        burst.look(Tick(2_000));
+        burst.forget(Tick(2_000));
         assert_eq!(burst.excused(now).count(), 0, "the first is long past, and two are none");
     }
 

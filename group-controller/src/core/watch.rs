@@ -98,7 +98,7 @@ impl Group {
 
     /// Of many who lost their connections together some are back: the others have time to come back. Whether somebody is, is asked.
     fn look_at_burst(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.burst.look(now.tick);
+        self.burst.forget(now.tick);
         let mut excused = 0;
         for (node, until) in self.burst.excused(now.tick) {
             if let Some(member) = self.roster.get_mut(node)

@@ -1,9 +1,10 @@
 //! A RabbitMQ of three nodes, one of which fails.
 #![allow(clippy::print_stdout, reason = "what was measured is a test's output")]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rollcall_tests::stage::{Brokers, Cluster, Daemon, Fleet, PATIENCE, Stage, node_name, until};
+use rollcall_tests::stage::{Brokers, Cluster, Daemon, Fleet, PATIENCE, Speaker, Stage, node_name, until};
 use tokio::time::{Instant, sleep};
 
 use crate::broker_faults::{CONNECTED, each_says, heard_anew, no_clash, tell, times};
@@ -93,10 +94,7 @@ pub async fn nodes_of_the_broker_that_are_drained_and_stopped_in_order_cost_nobo
     dies(&stage, &fleet, 3).await;
     cluster.restart(1).await;
     heard_anew(&stage).await;
-    let (confirmed, repeated) = speaker.all_there(stage.api()).await;
-    println!("    {confirmed} words confirmed, {repeated} of them said more than once, 0 lost, 0 doubled");
-    assert_eq!(stage.api().epochs().await, epochs, "the same sessions");
-    no_clash(&stage).await;
+    as_before(&stage, speaker, &epochs).await;
     fleet.assert_alive_but(1);
 }
 
@@ -164,11 +162,16 @@ pub async fn a_node_of_the_broker_that_is_halted_is_left_and_all_are_well_again(
     dies(&stage, &fleet, 3).await;
     cluster.resume(0);
     heard_anew(&stage).await;
+    as_before(&stage, speaker, &epochs).await;
+    fleet.assert_alive_but(1);
+}
+
+/// What was said is there, once, in the sessions of before.
+async fn as_before(stage: &Stage, speaker: Speaker, epochs: &BTreeMap<String, i64>) {
     let (confirmed, repeated) = speaker.all_there(stage.api()).await;
     println!("    {confirmed} words confirmed, {repeated} of them said more than once, 0 lost, 0 doubled");
-    assert_eq!(stage.api().epochs().await, epochs, "the same sessions");
-    no_clash(&stage).await;
-    fleet.assert_alive_but(1);
+    assert_eq!(stage.api().epochs().await, *epochs, "the same sessions");
+    no_clash(stage).await;
 }
 
 async fn all_are_well(stage: &Stage) {

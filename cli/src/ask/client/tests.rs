@@ -1,4 +1,6 @@
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::extract::{Json, RawQuery};
@@ -10,11 +12,15 @@ use tokio::net::TcpListener;
 
 use super::*;
 
-async fn serve(router: Router) -> Client {
+async fn listening(router: Router) -> SocketAddr {
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let at = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Client::new(&at.to_string(), &Credential::None).unwrap()
+    at
+}
+
+async fn serve(router: Router) -> Client {
+    Client::new(&listening(router).await.to_string(), &Credential::None).unwrap()
 }
 
 fn failure(result: Result<Answer, ClientError>) -> (u8, String) {
@@ -126,26 +132,23 @@ async fn nobody() -> SocketAddr {
 }
 
 /// What says of itself that it is this one, and acts or stands by.
-async fn controller(name: &'static str, acts: std::sync::Arc<std::sync::atomic::AtomicBool>) -> SocketAddr {
+async fn controller(name: &'static str, acts: Arc<AtomicBool>) -> SocketAddr {
     let says = async move || {
-        let acts = acts.load(std::sync::atomic::Ordering::Relaxed);
+        let acts = acts.load(Ordering::Relaxed);
         let status = if acts { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         (status, json!({ "name": name, "detail": format!("{name} stands by"), "reason": "standby" }).to_string())
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let at = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(any(says))).await });
-    at
+    listening(Router::new().fallback(any(says))).await
 }
 
 #[tokio::test]
 async fn of_several_controllers_the_one_that_acts_is_asked_also_after_another_took_over() {
-    let acts: [std::sync::Arc<std::sync::atomic::AtomicBool>; 2] = std::array::from_fn(|_| std::sync::Arc::default());
+    let acts: [Arc<AtomicBool>; 2] = std::array::from_fn(|_| Arc::default());
     let [a, b] = [controller("a", acts[0].clone()).await, controller("b", acts[1].clone()).await];
     let dead = nobody().await;
     let client = Client::new(&format!("{dead}, {a},http://{b}"), &Credential::None).unwrap();
     let answers = async || client.status().await.map(|answer| answer.document["name"].clone());
-    let set = |at: usize, to| acts[at].store(to, std::sync::atomic::Ordering::Relaxed);
+    let set = |at: usize, to| acts[at].store(to, Ordering::Relaxed);
     assert_eq!(failure(client.status().await), (3, "error: a stands by".into()), "nobody acts: somebody's words");
     set(1, true);
     assert_eq!(answers().await.unwrap(), "b");
@@ -157,24 +160,22 @@ async fn of_several_controllers_the_one_that_acts_is_asked_also_after_another_to
 
 #[tokio::test]
 async fn what_the_one_that_acts_cannot_do_is_its_answer_and_not_asked_of_another() {
-    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::default());
-    let counts = std::sync::Arc::clone(&asked);
+    let asked = Arc::new(AtomicUsize::default());
+    let counts = Arc::clone(&asked);
     let says = async move || {
-        counts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        counts.fetch_add(1, Ordering::Relaxed);
         (
             StatusCode::SERVICE_UNAVAILABLE,
             json!({ "detail": "it could not be saved", "reason": "not_saved" }).to_string(),
         )
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let acting = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(any(says))).await });
-    let standby = controller("b", std::sync::Arc::default()).await;
+    let acting = listening(Router::new().fallback(any(says))).await;
+    let standby = controller("b", Arc::default()).await;
     for addresses in [format!("{standby},{acting}"), format!("{acting},{standby}")] {
         let client = Client::new(&addresses, &Credential::None).unwrap();
         assert_eq!(failure(client.sql("SELECT 1").await), (3, "error: it could not be saved".into()));
     }
-    assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), 2, "once each");
+    assert_eq!(asked.load(Ordering::Relaxed), 2, "once each");
 }
 
 #[tokio::test]
