@@ -11,6 +11,7 @@ use rollcall_identity::Key;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::common::capabilities::chromium::ChromiumLikeCapabilities;
+use thirtyfour::error::{WebDriverErrorInner, WebDriverResult};
 use thirtyfour::{By, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver, WebElement};
 
 use crate::stage::{Process, free_tcp_port, until};
@@ -136,14 +137,30 @@ impl Browser {
 
     /// Types into the element of a selector, which is empty before.
     pub async fn fill(&self, selector: &str, text: &str) {
-        let element = self.find(selector).await;
-        element.clear().await.expect("it can be emptied");
-        element.send_keys(text).await.expect("it takes text");
+        self.with(selector, async |element| {
+            element.clear().await?;
+            element.send_keys(text).await
+        })
+        .await;
     }
 
     /// Clicks.
     pub async fn click(&self, selector: &str) {
-        self.find(selector).await.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+        self.with(selector, async |element| element.click().await).await;
+    }
+
+    /// Does something with the first element of a selector. A page that is live may put another in its place meanwhile:
+    /// nothing was done with one that is gone, so it is done with the new one.
+    async fn with(&self, selector: &str, act: impl AsyncFn(&WebElement) -> WebDriverResult<()>) {
+        until(format!("{selector} to be used"), PATIENCE, async || {
+            let element = self.find(selector).await;
+            match act(&element).await {
+                Ok(()) => Some(()),
+                Err(error) if matches!(error.as_inner(), WebDriverErrorInner::StaleElementReference(_)) => None,
+                Err(error) => panic!("{selector}: {error}"),
+            }
+        })
+        .await;
     }
 
     /// Presses a key, e.g. `ArrowRight`, with what goes with it.

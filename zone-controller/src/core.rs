@@ -183,6 +183,7 @@ pub struct Zone {
     asked: Asked,
     unplaced: Unplaced,
     enrolment: Enrolment,
+    deaths: health::Deaths,
     /// How far the alarms of groups were taken: membership and number.
     alarms: BTreeMap<GroupId, (u32, u64)>,
     /// When the security channel was last told of the refusals of a check-in service.
@@ -208,6 +209,7 @@ impl Zone {
         let mut zone = Self {
             generation,
             sender,
+            deaths: health::Deaths::of(&saved.nodes),
             groups: saved.groups.into_iter().map(|group| (group.group, group)).collect(),
             nodes: saved.nodes.into_iter().map(|node| (node.node, node)).collect(),
             makes: HashMap::new(),

@@ -98,7 +98,7 @@ pub async fn run(
     let listen = config.api.listen;
     let listener = TcpListener::bind(listen).await.map_err(|source| RunError::Listen { address: listen, source })?;
     let api = listener.local_addr().map_err(|source| RunError::Listen { address: listen, source })?;
-    let trust = open_trust(&config, zone, &store, clock).await?;
+    let (trust, administrator) = open_trust(&config, zone, &store, clock).await?.unzip();
     let saved = store.load().await?;
     if let Some(known) = &saved.zone
         && known.zone != zone
@@ -167,8 +167,9 @@ pub async fn run(
     let tls = trust.as_ref().map(|trust| trust.server()).transpose().map_err(TrustError::from)?;
     let server = tokio::spawn(api::serve(listener, tls, config.api.bounds(), shared));
     let signing = trust.clone();
-    let keepers =
-        trust.map(|trust| tokio::spawn(keep_fresh(trust, config.clone(), store.clone(), clock, shutdown.clone())));
+    let keepers = trust.zip(administrator).map(|(trust, administrator)| {
+        tokio::spawn(keep_fresh(trust, administrator, store.clone(), clock, shutdown.clone()))
+    });
     tracing::info!(%api, "the API listens");
     let reading = tokio::spawn({
         let feed = feed.clone();
@@ -272,18 +273,19 @@ async fn open_trust(
     zone: ZoneId,
     store: &Store,
     clock: Clock,
-) -> Result<Option<Arc<Trust>>, RunError> {
+) -> Result<Option<(Arc<Trust>, Administrator)>, RunError> {
     let Some(identity) = &config.identity else { return Ok(None) };
     let (addresses, now) = (addresses(config), clock.now().wall);
     let names = trust::names(config.api.listen.ip(), &addresses, &config.api.names());
     let opened = Trust::open(&identity.directory, &config.name, zone, names, now)?;
     trust::make_first(store, now).await?;
     // Whoever starts a zone wants to ask it something as soon as it answers.
-    if let Err(error) = Administrator::of(&identity.directory).write(&opened, store, now).await {
+    let mut administrator = Administrator::of(&identity.directory);
+    if let Err(error) = administrator.write(&opened, store, now).await {
         // A database that takes nothing is no reason not to say so over the API; it is tried again from then on.
         tracing::warn!("the administrator of this machine has no fresh certificate: {error}");
     }
-    Ok(Some(opened))
+    Ok(Some((opened, administrator)))
 }
 
 /// A zone with an identity logs in by its certificate.
@@ -317,9 +319,7 @@ fn broker_users(
 }
 
 /// Renews the zone's own certificate and that of the administrator of this machine.
-async fn keep_fresh(trust: Arc<Trust>, config: Config, store: Store, clock: Clock, shutdown: Shutdown) {
-    let Some(identity) = &config.identity else { return };
-    let administrator = Administrator::of(&identity.directory);
+async fn keep_fresh(trust: Arc<Trust>, administrator: Administrator, store: Store, clock: Clock, shutdown: Shutdown) {
     tokio::join!(trust.keep_fresh(clock, &shutdown), administrator.keep_fresh(&trust, &store, clock, &shutdown));
 }
 

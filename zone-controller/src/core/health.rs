@@ -1,8 +1,10 @@
 //! What group controllers report: changes, group alarms, summaries. The zone's cost grows with changes, not with nodes × time.
 
+use std::collections::HashMap;
+
 use rollcall_model::packet::{Alerts, GroupAlarm, NodeChange, Summary};
-use rollcall_model::{GroupId, InstanceId, NodeId, NodeState, Now, indicator};
-use rollcall_store::Change;
+use rollcall_model::{GroupId, InstanceId, NodeId, NodeState, Now, SessionEpoch, indicator};
+use rollcall_store::{Change, NodeRecord};
 
 use super::{Effect, Zone};
 
@@ -20,6 +22,33 @@ fn changed(alerts: &Alerts, change: &NodeChange) -> Change {
         health: change.health,
         cause: change.cause.chars().take(200).collect(),
         at: change.at,
+    }
+}
+
+/// Of nodes that died: the last epoch whose death is saved. A rack that tells a death again in a new membership, after
+/// the node has come back, gives it another number.
+#[derive(Debug, Default)]
+pub(super) struct Deaths(HashMap<NodeId, SessionEpoch>);
+
+impl Deaths {
+    /// What saved nodes tell of it. Of one that has come back they do not.
+    pub(super) fn of(nodes: &[NodeRecord]) -> Self {
+        let down = nodes.iter().filter(|node| node.state == NodeState::Down);
+        Self(down.map(|node| (node.node, node.epoch)).collect())
+    }
+
+    /// A change is saved. One that was heard again in the epoch in which it was down can die in it once more.
+    fn note(&mut self, change: &NodeChange) {
+        if change.state == NodeState::Down {
+            self.0.insert(change.node, change.epoch);
+        } else if self.0.get(&change.node) == Some(&change.epoch) {
+            self.0.remove(&change.node);
+        }
+    }
+
+    /// Deaths are told in their order: of an epoch up to the last one they are saved.
+    fn is_saved(&self, change: &NodeChange) -> bool {
+        self.0.get(&change.node).is_some_and(|last| change.epoch <= *last)
     }
 }
 
@@ -56,6 +85,7 @@ impl Zone {
             if is_known {
                 self.count("alerts", "known");
             } else {
+                self.deaths.note(change);
                 effects.push(Effect::Save(changed(alerts, change)));
             }
             if !change.metrics.is_empty() {
@@ -71,6 +101,10 @@ impl Zone {
         let place = (alerts.session, change.number);
         let Some(node) = self.nodes.get_mut(&change.node).filter(|node| place > node.last_change) else { return };
         node.last_change = place;
+        if self.deaths.is_saved(change) {
+            return self.count("alerts", "known");
+        }
+        self.deaths.note(change);
         effects.push(Effect::Save(Change::NodeWasDown {
             node: change.node,
             group: alerts.group,

@@ -270,6 +270,11 @@ fn an_arrival_told_by_a_former_run_of_a_group_controller_is_not_answered() {
 }
 
 fn change(group: &str, session: u32, number: u64, state: NodeState) -> Event {
+    change_in(1, group, session, number, state)
+}
+
+/// A change of a node's epoch.
+fn change_in(epoch: u32, group: &str, session: u32, number: u64, state: NodeState) -> Event {
     let node = subscription("n1", "run1").identifier.node;
     delivered(Packet::Alerts(Alerts {
         group: GroupId::derived_from(group),
@@ -277,7 +282,7 @@ fn change(group: &str, session: u32, number: u64, state: NodeState) -> Event {
         changes: vec![NodeChange {
             number,
             node,
-            epoch: SessionEpoch(1),
+            epoch: SessionEpoch(epoch),
             state,
             health: Health::unmeasured(),
             at: NOW.wall,

@@ -77,17 +77,19 @@ fn line(at: UnixMillis, action: &str, after: Value) -> TrustChange {
     }
 }
 
-/// Where the first administrator's certificate lies.
-#[derive(Clone, Debug)]
+/// Where the first administrator's certificate lies, and when it is renewed.
+#[derive(Debug)]
 pub struct Administrator {
     directory: PathBuf,
+    /// At the beginning of time until one was written.
+    renewal: UnixMillis,
 }
 
 impl Administrator {
     /// Below the zone directory.
     #[must_use]
     pub fn of(zone_directory: &Path) -> Self {
-        Self { directory: zone_directory.join(ADMINISTRATOR) }
+        Self { directory: zone_directory.join(ADMINISTRATOR), renewal: UnixMillis(0) }
     }
 
     /// Writes key, certificate and trust bundle, unless this user was removed. A line in the audit log tells of the
@@ -95,13 +97,8 @@ impl Administrator {
     ///
     /// # Errors
     /// [`AdministratorError`].
-    pub async fn write(
-        &self,
-        trust: &Trust,
-        store: &Store,
-        now: UnixMillis,
-    ) -> Result<Option<UnixMillis>, AdministratorError> {
-        let Some(user) = store.user_named(&name()).await? else { return Ok(None) };
+    pub async fn write(&mut self, trust: &Trust, store: &Store, now: UnixMillis) -> Result<(), AdministratorError> {
+        let Some(user) = store.user_named(&name()).await? else { return Ok(()) };
         files::make_directory(&self.directory)?;
         let path = self.directory.join("key.pem");
         // Kept: whoever reads the files while they are written never sees a key and a certificate that do not fit.
@@ -117,24 +114,20 @@ impl Administrator {
         store.commit(&[line(now, CERTIFICATE_ISSUED, signed.noted()).into()]).await?;
         files::write_public(&self.directory.join("site.pem"), &trust.bundle())?;
         files::write_public(&self.directory.join("cert.pem"), &signed.chain)?;
-        Ok(Some(UnixMillis(now.0 + (signed.expires.0.saturating_sub(now.0)) * RENEWED_AT / 100)))
+        self.renewal = UnixMillis(now.0 + (signed.expires.0.saturating_sub(now.0)) * RENEWED_AT / 100);
+        let directory = self.directory.display();
+        tracing::info!("`rollcall --identity {directory}` is administrator on this machine");
+        Ok(())
     }
 
     /// Keeps the certificate fresh while the user is there, until the end.
-    pub async fn keep_fresh(self, trust: &Trust, store: &Store, clock: Clock, shutdown: &Shutdown) {
-        let mut renewal = UnixMillis(0);
+    pub async fn keep_fresh(mut self, trust: &Trust, store: &Store, clock: Clock, shutdown: &Shutdown) {
         loop {
             let now = clock.now().wall;
-            if renewal <= now {
-                match self.write(trust, store, now).await {
-                    Ok(None) => {}
-                    Ok(Some(next)) => {
-                        renewal = next;
-                        let directory = self.directory.display();
-                        tracing::info!("`rollcall --identity {directory}` is administrator on this machine");
-                    }
-                    Err(error) => tracing::warn!("the administrator of this machine has no certificate: {error}"),
-                }
+            if self.renewal <= now
+                && let Err(error) = self.write(trust, store, now).await
+            {
+                tracing::warn!("the administrator of this machine has no certificate: {error}");
             }
             tokio::select! {
                 () = sleep(LOOK) => {}

@@ -230,6 +230,8 @@ async fn every_change_is_logged_and_a_log_that_was_changed_by_hand_is_found() {
     let (_, lines) = stage.get(&administrator, "/v1/audit").await;
     let lines = lines.as_array().unwrap();
     let who = |action: &str| lines.iter().find(|line| line["action"] == action).map(|line| &line["who"]);
+    let done: Vec<&str> = lines.iter().filter_map(|line| line["action"].as_str()).collect();
+    assert_eq!(done, ["user_set", "certificate_issued", "user_set", "token_created", "policy_set"], "each once");
     assert_eq!(who("user_set"), Some(&json!("zone")), "the first administrator: {lines:?}");
     assert_eq!(who("token_created"), Some(&json!("user.administrator")), "{lines:?}");
     assert_eq!(who("policy_set"), Some(&json!("user.ada")), "{lines:?}");

@@ -132,3 +132,23 @@ fn what_a_rack_says_again_in_another_membership_is_no_second_death() {
     assert_eq!(saves(&zone.step(NOW, change("rack-a", 3, 2, NodeState::Healthy))).len(), 1);
     assert_eq!(saves(&zone.step(NOW, change("rack-a", 3, 3, NodeState::Down))).len(), 1, "this is one");
 }
+
+#[test]
+fn a_death_that_is_told_again_when_the_node_is_back_is_no_second_one() {
+    let mut zone = peopled();
+    // Heard again in the epoch in which it was down, it can be down in it once more.
+    for (number, state) in [(1, NodeState::Down), (2, NodeState::Healthy), (3, NodeState::Down)] {
+        assert_eq!(saves(&zone.step(NOW, change("rack-a", 1, number, state))).len(), 1, "{number}");
+    }
+    // Nothing of its second life was heard before its third began.
+    zone.step(NOW, join("n1", "run2"));
+    zone.step(NOW, join("n1", "run3"));
+    let mut told_in = |session: u32| {
+        zone.step(NOW, Event::AckHeard(ack("rack-a", &format!("r{session}"))));
+        let death = |epoch| change_in(epoch, "rack-a", session, epoch.into(), NodeState::Down);
+        [1, 2].map(|epoch| saves(&zone.step(NOW, death(epoch))).len())
+    };
+    assert_eq!(told_in(2), [0, 1], "the first was saved before it came back");
+    assert_eq!(told_in(3), [0, 0], "and now so is the second");
+    assert_eq!(zone.overview().ignored["alerts.known"], 3);
+}
