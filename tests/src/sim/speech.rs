@@ -11,6 +11,7 @@ use rollcall_placement::usage::{ProcessorTime, Readings, Room};
 
 use super::invariants::{no_target_that_is_not_well, speech_keeps_to_its_budget};
 use super::process::{Core, Pid, Role};
+use super::truth::NodeTruth;
 use super::world::World;
 
 /// The part of each policy here that has nodes speak.
@@ -20,6 +21,9 @@ pub(super) const POLICY: &str = "[settings.availability]\nkinds = \"both\"\nmess
 pub(super) const MESSAGES_PER_SECOND: usize = 20;
 /// While this bit is set a node has nothing free.
 const FULL_BIT: usize = 3;
+
+/// A node that has something free again says so within this, milliseconds.
+const SAID_BY: u64 = 10_000;
 
 /// When messages of each rack were sent in the last second, by the first word of their key.
 pub(super) type Traffic = BTreeMap<String, VecDeque<u64>>;
@@ -87,7 +91,7 @@ impl World {
         self.watch.violations.extend(violations);
     }
 
-    /// At rest, where nodes speak, a rack in which one is well has a target.
+    /// At rest, where nodes speak, a rack in which one is well and has something free has a target.
     pub(super) fn check_targets(&mut self) {
         let mut violations = Vec::new();
         for process in &self.processes {
@@ -95,7 +99,8 @@ impl World {
                 continue;
             };
             let Some(targets) = group.targets() else { continue };
-            let well = group.roster().iter().filter(|(_, member)| is_well(member.state)).count();
+            let has_room = |id| self.nodes.iter().any(|node| node.node() == id && has_room(node, self.agenda.now()));
+            let well = group.roster().iter().filter(|(id, member)| is_well(member.state) && has_room(*id)).count();
             let found = targets.newest(now, AvailabilityKind::Balance);
             violations.extend(no_target_that_is_not_well::check_rest(&process.name, well, found));
         }
@@ -106,4 +111,8 @@ impl World {
 /// Whether a node in this state may be a target.
 pub(super) const fn is_well(state: NodeState) -> bool {
     matches!(state, NodeState::Healthy | NodeState::Degraded)
+}
+
+fn has_room(node: &NodeTruth, now: u64) -> bool {
+    !node.health.bits().get(FULL_BIT) && node.bit_since[FULL_BIT] + SAID_BY <= now
 }

@@ -17,6 +17,7 @@ mod roles;
 mod secure;
 mod stage;
 mod streams;
+mod unsaved;
 mod web;
 
 use reqwest::Method;
