@@ -17,7 +17,7 @@ use super::fabric::Cable;
 use super::holdings::{Held, Holdings};
 use super::host::{CABLE, Host, PREFIX, run};
 use super::schedule::{Size, Target};
-use crate::stage::{Api, Broker, Daemon, Postgres, Site, WallClock, free_tcp_port, rack_name, until};
+use crate::stage::{Api, Broker, Daemon, Postgres, Site, Tmpfs, WallClock, free_tcp_port, rack_name, until};
 
 /// The hub's address.
 pub const HUB: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
@@ -25,6 +25,9 @@ pub const HUB: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const HUB_PORT: usize = 0;
 /// The longest that a fleet may take to be in, or back: reconnecting pauses for up to 15 s.
 pub const SETTLES: Duration = Duration::from_secs(90);
+
+/// Room on the disk of a group controller or an agent.
+const DISK_MIB: u32 = 8;
 
 /// A daemon and the host it runs on.
 pub struct Member {
@@ -34,13 +37,16 @@ pub struct Member {
     pub host: Host,
     /// The wall clock it sees.
     pub clock: WallClock,
+    /// What it keeps its own words on.
+    pub disk: Tmpfs,
 }
 
 impl Member {
-    /// Starts a daemon on a host, with a clock of its own.
+    /// Starts a daemon on a host, with a clock and a disk of its own.
     fn started(daemon: Daemon, host: Host, directory: &Path) -> Self {
         let clock = WallClock::of(directory, daemon.name());
-        Self { daemon: clock.shown_to(daemon).started(), host, clock }
+        let disk = Tmpfs::mounted(&writing::state_of(directory, daemon.name()), DISK_MIB);
+        Self { daemon: clock.shown_to(daemon).started(), host, clock, disk }
     }
 }
 

@@ -58,6 +58,7 @@ pub fn check(truth: &Truth, store: &Store) -> Vec<Finding> {
     let mut find = |kind, what: String| findings.push(Finding { kind, what });
     confirmed_is_there(truth, store, &mut find);
     once(truth, &mut find);
+    let store = &store.in_true_time(truth);
     epochs(truth, store, &mut find);
     history(store, &mut find);
     alerts(store, &mut find);

@@ -82,6 +82,11 @@ pub async fn begin(bench: &mut Bench, on: Target, fault: &Fault) {
             }
         }
         (_, Fault::Clock(hours)) => move_clock(bench, on, *hours),
+        (_, Fault::Disk) => {
+            if let Some(member) = bench.member(on) {
+                member.disk.fill();
+            }
+        }
         // Nobody draws these.
         (_, Fault::Cable(_) | Fault::Alarm(_)) => {}
     }
@@ -94,6 +99,11 @@ pub async fn begin(bench: &mut Bench, on: Target, fault: &Fault) {
 pub async fn end(bench: &mut Bench, on: Target, fault: &Fault) {
     match (on, fault) {
         (_, Fault::Clock(_)) => move_clock(bench, on, 0),
+        (_, Fault::Disk) => {
+            if let Some(member) = bench.member(on) {
+                member.disk.empty();
+            }
+        }
         (_, Fault::Cable(_)) => lay(bench, on, Cable::default()).await,
         (Target::Broker, Fault::Kill) => bench.broker.restart().await,
         (Target::Broker, Fault::Pause) => bench.broker.resume(),

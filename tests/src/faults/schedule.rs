@@ -71,6 +71,8 @@ pub enum Fault {
     Alarm(Alarm),
     /// Its wall clock jumps by so many hours, and back at the end.
     Clock(i64),
+    /// The disk it keeps its own words on is full until the end.
+    Disk,
 }
 
 /// What a broker runs short of.
@@ -91,6 +93,7 @@ impl fmt::Display for Fault {
             Self::Alarm(Alarm::Disk) => f.write_str("disk alarm"),
             Self::Alarm(Alarm::Memory) => f.write_str("memory alarm"),
             Self::Clock(hours) => write!(f, "clock {hours:+} h"),
+            Self::Disk => f.write_str("disk full"),
         }
     }
 }
@@ -216,7 +219,8 @@ fn fault(chance: &mut SmallRng, on: Target) -> Fault {
         (Target::Database, _) | (Target::Broker, 0..25) => Fault::Kill,
         (Target::Broker, 25..55) => Fault::Alarm(Alarm::Disk),
         (Target::Broker, 55..70) => Fault::Alarm(Alarm::Memory),
-        (Target::Agent(_), 0..8) => Fault::Clock(if chance.random() { 1 } else { -1 }),
+        (Target::Agent(_) | Target::Rack(_), 0..8) => Fault::Clock(if chance.random() { 1 } else { -1 }),
+        (Target::Agent(_) | Target::Rack(_), 8..14) => Fault::Disk,
         (Target::Agent(_) | Target::Rack(_), 0..60) => Fault::Cable(cable(chance)),
         (Target::Agent(_) | Target::Rack(_), 60..80) | (Target::Zone | Target::Checkin, 0..60) => Fault::Kill,
         _ => Fault::Pause,
@@ -272,7 +276,7 @@ mod tests {
                     _ => {}
                 }
                 let is_a_member = matches!(planned.on, Target::Rack(_) | Target::Agent(_));
-                prop_assert!(is_a_member || !matches!(planned.fault, Fault::Cable(_) | Fault::Clock(_)));
+                prop_assert!(is_a_member || !matches!(planned.fault, Fault::Cable(_) | Fault::Clock(_) | Fault::Disk));
                 let kills_who_is_spared = spares && planned.fault == Fault::Kill && is_spared(planned.on, size);
                 prop_assert!(!kills_who_is_spared, "{}", planned);
                 prop_assert!(planned.on == Target::Broker || !matches!(planned.fault, Fault::Alarm(_)));
@@ -294,6 +298,7 @@ mod tests {
             "memory alarm",
             "clock +1 h",
             "clock -1 h",
+            "disk full",
             "cut",
             "up cut; down good",
             "up good; down cut",

@@ -71,6 +71,7 @@ const fn kind(fault: &Fault) -> &'static str {
         Fault::Pause => "pause",
         Fault::Alarm(_) => "alarm",
         Fault::Clock(_) => "clock",
+        Fault::Disk => "disk",
     }
 }
 
@@ -101,6 +102,7 @@ impl Timeline {
                 row.marks.push(Mark { at: since(at), kind: kind.to_owned(), text });
             }
         };
+        let store = store.in_true_time(truth);
         for change in &store.changes {
             mark(&change.node, change.at, &change.state, format!("{}: {}", change.state, change.cause));
         }

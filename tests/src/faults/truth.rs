@@ -96,6 +96,23 @@ pub struct Truth {
     pub holdings: Holdings,
 }
 
+/// A clock is moved, and moved back, at some moment so near to the one that was noted, milliseconds.
+const NEAR: i64 = 10_000;
+const HOUR: i64 = 3_600_000;
+
+impl Truth {
+    /// When that was to which a rack's controller gave this time by its wall clock, which may have been moved then.
+    #[must_use]
+    pub fn true_time(&self, rack: &str, at: i64) -> i64 {
+        let moved = |done: &Done| match done.fault {
+            Fault::Clock(hours) if done.on.to_string() == rack => Some(at - hours * HOUR)
+                .filter(|at| (done.from.saturating_sub(NEAR)..=done.to.saturating_add(NEAR)).contains(at)),
+            _ => None,
+        };
+        self.done.iter().find_map(moved).unwrap_or(at)
+    }
+}
+
 /// What the store says at rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Store {
@@ -113,4 +130,22 @@ pub struct Store {
     pub afterwards: Vec<(String, i64)>,
     /// Alerts.
     pub alerts: Vec<Alert>,
+}
+
+impl Store {
+    /// The same, with everything at its true time instead of the one by the clock of whoever saw it.
+    #[must_use]
+    pub fn in_true_time(&self, truth: &Truth) -> Self {
+        let mut store = self.clone();
+        for change in &mut store.changes {
+            change.at = truth.true_time(&change.group, change.at);
+        }
+        for (node, at) in &mut store.afterwards {
+            *at = truth.rack_of.get(node).map_or(*at, |rack| truth.true_time(rack, *at));
+        }
+        for alert in &mut store.alerts {
+            alert.at = truth.true_time(&alert.group, alert.at);
+        }
+        store
+    }
 }

@@ -1,6 +1,6 @@
 //! The configuration files of a bench's daemons. Where they say nothing of times, the daemons have what they have in production.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::HUB;
 use crate::faults::host::{CABLE, Host};
@@ -11,6 +11,11 @@ pub const ZONE: &str = "zone-1";
 const CHECKIN: &str = "checkin-1";
 /// Seed of the simulated machines.
 const SEED: u64 = 7;
+
+/// Where a daemon keeps its own words.
+pub fn state_of(directory: &Path, name: &str) -> PathBuf {
+    directory.join(format!("{name}.state"))
+}
 
 /// What all files have in common.
 pub struct Paper<'a> {
@@ -63,24 +68,24 @@ impl Paper<'_> {
 
     pub fn checkin(&self) -> Daemon {
         let config = format!(
-            "name = \"{CHECKIN}\"\nzone = \"{ZONE}\"\nranges = [\"10.77.0.0/16\"]\naddress = \"{HUB}\"\nstate_dir = \"{}/{CHECKIN}.state\"\n",
-            self.directory.display()
+            "name = \"{CHECKIN}\"\nzone = \"{ZONE}\"\nranges = [\"10.77.0.0/16\"]\naddress = \"{HUB}\"\nstate_dir = {:?}\n",
+            state_of(self.directory, CHECKIN)
         );
         self.of(CHECKIN, "rollcall-checkin", "checkin", &config)
     }
 
     pub fn rack(&self, name: &str, host: &Host) -> Daemon {
-        let (directory, address) = (self.directory.display(), host.address());
-        let config = format!(
-            "name = {name:?}\nzones = [\"{ZONE}\"]\nstate_dir = \"{directory}/{name}.state\"\naddresses = [\"{address}\"]\n"
-        );
+        let (state, address) = (state_of(self.directory, name), host.address());
+        let config =
+            format!("name = {name:?}\nzones = [\"{ZONE}\"]\nstate_dir = {state:?}\naddresses = [\"{address}\"]\n");
         self.of(name, "rollcall-group-controller", "group", &config).through(host.enter())
     }
 
     pub fn agent(&self, index: usize, rack: &str, host: &Host) -> Daemon {
-        let (name, directory, address) = (node_name(index), self.directory.display(), host.address());
+        let (name, address) = (node_name(index), host.address());
+        let state = state_of(self.directory, &name);
         let config = format!(
-            "zone = \"{ZONE}\"\nplace = {rack:?}\naddress = \"{address}\"\nstate_dir = \"{directory}/{name}.state\"\n\
+            "zone = \"{ZONE}\"\nplace = {rack:?}\naddress = \"{address}\"\nstate_dir = {state:?}\n\
              [actions]\nidentify = true\n[simulate]\nseed = {SEED}\nindex = {index}\n"
         );
         self.of(&name, "rollcall-node-agent", "node", &config).through(host.enter())

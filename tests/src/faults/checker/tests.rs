@@ -182,3 +182,23 @@ fn a_long_death_is_told_unless_those_who_watch_had_troubles_of_their_own() {
     let short = done(Target::Agent(0), Fault::Kill, 1_000, 10_000);
     assert_eq!(kinds(&truth(vec![], vec![short]), &silent), []);
 }
+
+/// While a rack's clock is an hour off, so is what its controller tells.
+#[test]
+fn what_is_told_by_a_clock_that_was_moved_is_taken_at_its_true_time() {
+    const HOUR: i64 = 3_600_000;
+    let kill = || done(Target::Agent(0), Fault::Kill, 2_000, 3_000);
+    for hours in [-1, 1] {
+        let off = hours * HOUR;
+        let moved = done(Target::Rack(0), Fault::Clock(hours), 1_000, 5_000);
+        let told = [change(1, 500, "healthy"), change(2, 2_500 + off, "down"), change(3, 6_000, "healthy")];
+        assert_eq!(kinds(&truth(vec![], vec![moved.clone(), kill()]), &store(told.to_vec())), [], "{hours}");
+        assert!(kinds(&truth(vec![], vec![kill()]), &store(told.to_vec())).contains(&Kind::Reordered), "{hours}");
+        let elsewhere = done(Target::Rack(1), Fault::Clock(hours), 1_000, 5_000);
+        assert!(!kinds(&truth(vec![], vec![elsewhere, kill()]), &store(told.to_vec())).is_empty(), "{hours}");
+    }
+    // What the clock does not explain stays where it is.
+    let moved = done(Target::Rack(0), Fault::Clock(1), 1_000, 5_000);
+    let late = change(2, HOUR + 60_000, "down");
+    assert_eq!(kinds(&truth(vec![], vec![moved, kill()]), &store(vec![late])), [Kind::FalseVerdict]);
+}

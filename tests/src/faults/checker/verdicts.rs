@@ -19,7 +19,7 @@ fn explains(done: &Done, node: &str) -> bool {
             Fault::Kill => true,
             Fault::Pause => done.to - done.from > SHORT_PAUSE,
             Fault::Cable(cable) => !cable.is_within_promise(),
-            Fault::Alarm(_) | Fault::Clock(_) => false,
+            Fault::Alarm(_) | Fault::Clock(_) | Fault::Disk => false,
         }
 }
 

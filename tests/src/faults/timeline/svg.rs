@@ -17,19 +17,25 @@ const BARS_ABOVE: i64 = 5;
 const LETTER: i64 = 6;
 
 const STYLE: &str = "\
-:root { --paper:#fff; --ink:#1c2024; --faint:#d9dde2; --dim:#5c6670; --cable:#e0a126; --kill:#c9383a; --pause:#4f7fd0; --alarm:#8c5cc4; --clock:#2f9c95;
+:root { --paper:#fff; --ink:#1c2024; --faint:#d9dde2; --dim:#5c6670; --cable:#e0a126; --kill:#c9383a; --pause:#4f7fd0; --alarm:#8c5cc4; --clock:#2f9c95; --disk:#66761f;
   --down:#c9383a; --unknown:#8c5cc4; --suspect:#d07a10; --well:#2e8b57; --on-bar:#fff; --on-cable:#1c2024 }
 @media (prefers-color-scheme: dark) { :root { --paper:#15191e; --ink:#e8ebee; --faint:#323a43; --dim:#9aa5b0; --cable:#d9a437; --kill:#e0585a;
-  --pause:#6f9be6; --alarm:#ac83dd; --clock:#5cc7bf; --down:#ff7d7f; --unknown:#c3a1f0; --suspect:#f0a040; --well:#5fc98d; --on-bar:#101418; --on-cable:#101418 } }
+  --pause:#6f9be6; --alarm:#ac83dd; --clock:#5cc7bf; --disk:#b8c95c; --down:#ff7d7f; --unknown:#c3a1f0; --suspect:#f0a040; --well:#5fc98d; --on-bar:#101418; --on-cable:#101418 } }
 .paper { fill:var(--paper) } text { font:11px system-ui,sans-serif; fill:var(--ink) } .title { font-size:15px; font-weight:600 }
 .dim { fill:var(--dim) } .grid { stroke:var(--faint); stroke-width:1 } .healed { stroke:var(--well); stroke-width:1.5; stroke-dasharray:4 3 }
-.cable { fill:var(--cable) } .kill { fill:var(--kill) } .pause { fill:var(--pause) } .alarm { fill:var(--alarm) } .clock { fill:var(--clock) }
+.cable { fill:var(--cable) } .kill { fill:var(--kill) } .pause { fill:var(--pause) } .alarm { fill:var(--alarm) } .clock { fill:var(--clock) } .disk { fill:var(--disk) }
 .on { fill:var(--on-bar); font-size:10px } .on-cable { fill:var(--on-cable); font-size:10px } .finding { fill:var(--kill) }
 .m { stroke:var(--paper); stroke-width:1 } .m-down { fill:var(--down) } .m-unknown, .m-alarm { fill:var(--unknown) } .m-suspect { fill:var(--suspect) } .m-well { fill:var(--well) }";
 
 /// Bars and marks, as the legend names them.
-const BARS: [(&str, &str); 5] =
-    [("cable", "cable"), ("kill", "killed"), ("pause", "paused"), ("alarm", "alarm"), ("clock", "clock")];
+const BARS: [(&str, &str); 6] = [
+    ("cable", "cable"),
+    ("kill", "killed"),
+    ("pause", "paused"),
+    ("alarm", "alarm"),
+    ("clock", "clock"),
+    ("disk", "disk full"),
+];
 const MARKS: [(&str, &str); 5] = [
     ("down", "down"),
     ("unknown", "unknown"),
