@@ -94,7 +94,9 @@ const fn rank(state: ActionState) -> u8 {
     match state {
         ActionState::Ordered => 0,
         ActionState::Running => 1,
-        ActionState::Done | ActionState::Failed | ActionState::Refused | ActionState::Expired => 2,
+        // Nothing was heard of it in time; it may be later.
+        ActionState::Expired => 2,
+        ActionState::Done | ActionState::Failed | ActionState::Refused => 3,
     }
 }
 

@@ -135,7 +135,7 @@ contract! {
     rules::groups_by_rule_count_their_members_and_what_is_wrong_with_them,
     rules::a_thousand_entries_are_one_quick_commit,
     orders::an_order_goes_on_and_never_back,
-    orders::a_starting_zone_gets_the_orders_that_are_not_final,
+    orders::a_starting_zone_gets_the_orders_whose_end_is_not_known,
     orders::an_alert_is_acknowledged_once_and_stays_open,
     orders::acknowledging_what_is_not_there_or_over_changes_nothing,
     orders::open_alerts_are_rolled_up_by_group_and_severity,

@@ -52,14 +52,13 @@ pub async fn an_order_goes_on_and_never_back(store: &Store) {
     );
 }
 
-pub async fn a_starting_zone_gets_the_orders_that_are_not_final(store: &Store) {
-    store.commit(&beginning(3)).await.unwrap();
-    let orders = [ordered(1, node(1), 10), ordered(2, node(2), 11), ordered(3, node(3), 12)];
+pub async fn a_starting_zone_gets_the_orders_whose_end_is_not_known(store: &Store) {
+    store.commit(&beginning(4)).await.unwrap();
+    let orders = [1, 2, 3, 4].map(|number| ordered(number, node(number), u64::from(9 + number)));
     store.commit(&orders).await.unwrap();
-    store
-        .commit(&[moved(1, ActionState::Refused, "not allowed", 13), moved(3, ActionState::Running, "", 13)])
-        .await
-        .unwrap();
+    let (refused, running) =
+        (moved(1, ActionState::Refused, "not allowed", 13), moved(3, ActionState::Running, "", 13));
+    store.commit(&[refused, running, moved(4, ActionState::Expired, "not heard of", 90)]).await.unwrap();
     let record = |number: u32, state| ActionRecord {
         action_id: order(number),
         node: node(number),
@@ -70,9 +69,15 @@ pub async fn a_starting_zone_gets_the_orders_that_are_not_final(store: &Store) {
         state,
     };
     let open = store.load().await.unwrap().actions;
-    assert_eq!(open, [record(2, ActionState::Ordered), record(3, ActionState::Running)]);
-    let error = store.commit(&[ordered(4, node(4), 20)]).await.unwrap_err().to_string();
-    assert!(error.starts_with(&format!("an action needs node {}", node(4))), "{error}");
+    let (second, third) = (record(2, ActionState::Ordered), record(3, ActionState::Running));
+    assert_eq!(open, [second.clone(), third.clone(), record(4, ActionState::Expired)]);
+    // What was not heard of in time is heard of later, once.
+    store.commit(&[moved(4, ActionState::Done, "done", 95), moved(4, ActionState::Failed, "no", 96)]).await.unwrap();
+    assert_eq!(store.load().await.unwrap().actions, [second, third]);
+    let sql = "SELECT state, message, ended_at FROM v_actions WHERE node = 'node-4'";
+    assert_eq!(rows(store, sql).await, [[json!("done"), json!("done"), json!("2026-11-20T08:01:35.000Z")]]);
+    let error = store.commit(&[ordered(5, node(5), 20)]).await.unwrap_err().to_string();
+    assert!(error.starts_with(&format!("an action needs node {}", node(5))), "{error}");
 }
 
 pub async fn an_alert_is_acknowledged_once_and_stays_open(store: &Store) {

@@ -16,7 +16,7 @@ mod check;
 mod reach;
 mod remedies;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use rollcall_model::packet::{Action, ActionOrder, ActionOutcome, ActionState, Packet};
 use rollcall_model::{ActionId, GroupId, Millis, NodeId, Now, Tick, UnixMillis, route};
@@ -33,6 +33,8 @@ const AGAIN: Millis = Millis(2_000);
 const AGAIN_BEGUN: Millis = Millis(10_000);
 /// The last outcome of a node may be on its way for so long.
 const ON_ITS_WAY: Millis = Millis(5_000);
+/// Of so many orders that expired last the end is still taken.
+const MOST_EXPIRED: usize = 1_000;
 /// Most orders of one node that are not final.
 const MOST_OPEN: usize = 16;
 
@@ -40,6 +42,8 @@ const MOST_OPEN: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Orders {
     open: BTreeMap<ActionId, Order>,
+    /// Those that expired last, and whose they were: the node may have done them, and the way from it been cut.
+    expired: VecDeque<(ActionId, NodeId)>,
     /// How many were given in this run of the zone: makes the next id.
     given: u64,
     /// Groups that lie in darkness: many nodes silent at once, so nothing is done automatically.
@@ -88,10 +92,21 @@ impl Order {
 }
 
 impl Orders {
-    /// The orders that were not final when the zone ended; they are sent again at once.
+    /// The orders that were not final when the zone ended; they are sent again at once. And those that had expired.
     pub(super) fn start(now: Now, saved: Vec<ActionRecord>) -> Self {
-        let open = saved.into_iter().map(|record| (record.action_id, Order::new(now, record))).collect();
-        Self { open, ..Self::default() }
+        let (expired, open): (Vec<_>, Vec<_>) =
+            saved.into_iter().partition(|record| record.state == ActionState::Expired);
+        let open = open.into_iter().map(|record| (record.action_id, Order::new(now, record))).collect();
+        let mut orders = Self { open, ..Self::default() };
+        expired.iter().for_each(|record| orders.expire(record.action_id, record.node));
+        orders
+    }
+
+    fn expire(&mut self, action_id: ActionId, node: NodeId) {
+        self.expired.push_back((action_id, node));
+        if self.expired.len() > MOST_EXPIRED {
+            self.expired.pop_front();
+        }
     }
 
     /// When an order is to be sent again or expires.
@@ -217,9 +232,9 @@ impl Zone {
 
     /// A node tells how an order stands. What is final stays as it is, and who has begun has not refused.
     pub(super) fn on_action_outcome(&mut self, now: Now, outcome: ActionOutcome, effects: &mut Vec<Effect>) {
-        let ActionOutcome { action_id, node, state, message, at: _ } = outcome;
+        let ActionOutcome { action_id, node, state, ref message, at: _ } = outcome;
         let Some(order) = self.orders.open.get_mut(&action_id) else {
-            return self.count("actions", "final_already");
+            return self.told_late(now, outcome, effects);
         };
         if order.node != node {
             return self.count("actions", "not_its_node");
@@ -240,6 +255,21 @@ impl Zone {
         }
     }
 
+    /// That an order has expired says that nothing was heard of it. Its end, once it is heard, is told instead.
+    fn told_late(&mut self, now: Now, outcome: ActionOutcome, effects: &mut Vec<Effect>) {
+        let ActionOutcome { action_id, node, state, message, at: _ } = outcome;
+        let is_its_end = matches!(state, ActionState::Done | ActionState::Failed);
+        let place = self.orders.expired.iter().position(|expired| *expired == (action_id, node));
+        let Some(place) = place.filter(|_| is_its_end) else {
+            return self.count("actions", "final_already");
+        };
+        self.orders.expired.remove(place);
+        tracing::info!(target: "rollcall::step", step = "action_ended", %action_id, %node, %state,
+            "an action on node {node} that had expired is {state}: {message}");
+        let message = message.chars().take(500).collect();
+        effects.push(Effect::Save(Change::ActionMoved { action_id, state, message, at: now.wall }));
+    }
+
     /// Nothing more follows; a remedy that waited for it may go on.
     fn end_order(
         &mut self,
@@ -251,6 +281,9 @@ impl Zone {
         let Some(order) = self.orders.open.remove(&action_id) else { return };
         tracing::info!(target: "rollcall::step", step = "action_ended", %action_id, node = %order.node, %state,
             "{} on node {} is {state}: {message}", order.action.kind(), order.node);
+        if state == ActionState::Expired {
+            self.orders.expire(action_id, order.node);
+        }
         effects.push(Effect::Save(Change::ActionMoved { action_id, state, message, at: now.wall }));
         if let Some(group) = self.nodes.get(&order.node).and_then(|node| node.physical).filter(|_| order.automatic) {
             self.order_remedies(now, group, effects);

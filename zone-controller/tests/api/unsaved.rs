@@ -36,7 +36,8 @@ async fn an_order_after_one_that_was_not_saved_is_another_than_all_before() {
     }
     let saved = stage.get("/v1/actions").await.1;
     let mut known: Vec<_> = saved.as_array().unwrap().iter().map(|it| it["action_id"].as_str().unwrap()).collect();
-    (known.sort_unstable(), ids.sort_unstable());
+    known.sort_unstable();
+    ids.sort_unstable();
     assert_eq!(known, ids, "each order that was answered is one row");
     assert_eq!(known.len(), 3);
 }

@@ -173,13 +173,14 @@ fn an_order_is_sent_again_until_its_deadline_and_then_expires() {
 fn each_outcome_is_saved_once_and_what_is_final_stays() {
     use ActionState::{Done, Expired, Failed, Ordered, Refused, Running};
     // What the node tells, one after the other; what is saved of it.
-    let table: [(&[ActionState], &[ActionState]); 7] = [
+    let table: [(&[ActionState], &[ActionState]); 8] = [
         (&[Running, Running, Done, Done], &[Running, Done]),
         (&[Done, Failed], &[Done]),
         (&[Refused, Running, Done], &[Refused]),
         (&[Running, Refused, Expired, Failed], &[Running, Failed]),
         (&[Running, Ordered, Done], &[Running, Done]),
-        (&[Expired, Done], &[Expired]),
+        (&[Expired, Running, Done, Failed], &[Expired, Done]),
+        (&[Expired, Refused], &[Expired]),
         (&[Ordered], &[]),
     ];
     for (told, kept) in table {
@@ -233,6 +234,27 @@ fn orders_that_were_not_final_are_sent_again_by_the_next_run_under_their_ids() {
     let ticks = (1..20_000).step_by(100).map(|ms| Now { tick: Tick(ms), ..later });
     let ended: Vec<ActionState> = ticks.flat_map(|now| moves(&zone.step(now, Event::Tick))).collect();
     assert_eq!(ended, [ActionState::Expired], "six seconds, a second, and its way back");
+}
+
+#[test]
+fn the_end_of_an_order_that_expired_is_still_taken_by_the_next_run_and_once() {
+    let (zone, id) = draining();
+    let record = ActionRecord {
+        action_id: id,
+        node: id_of("n1"),
+        action: Action::Drain,
+        automatic: false,
+        deadline: UnixMillis(NOW.wall.0 + 10_000),
+        time_limit_ms: 1_000,
+        state: ActionState::Expired,
+    };
+    let run = Settings { instance: InstanceId::derived_from("next run"), ..settings(true) };
+    let (mut zone, first) = Zone::start(NOW, run, Snapshot { actions: vec![record], ..saved(&zone) });
+    assert!(orders(&first).is_empty() && orders(&zone.step(NOW, Event::Tick)).is_empty(), "it is not sent again");
+    let mut told = |node, state| moves(&zone.step(NOW, outcome(id, node, state)));
+    assert_eq!(told("n2", ActionState::Done), [], "another node's word");
+    assert_eq!(told("n1", ActionState::Failed), [ActionState::Failed]);
+    assert_eq!(told("n1", ActionState::Failed), [], "told again");
 }
 
 #[test]
