@@ -9,6 +9,7 @@ mod bus;
 mod declare;
 mod queue;
 mod routing;
+mod sessions;
 mod shared;
 #[cfg(test)]
 mod tests;

@@ -15,12 +15,14 @@ const REGRESSIONS: &[u64] = &[6, 1091, 1244, 1271, 1412, 1700, 1822];
 /// How many seeds are played.
 const SEEDS: u64 = 500;
 /// What has to happen somewhere among that many seeds, or they prove little.
-const FAULTS: [&str; 44] = [
+const FAULTS: [&str; 46] = [
     "RA messages alone",
     "absent databases",
     "acknowledgements lost",
     "announcements heard twice",
     "broker alarms",
+    "broker nodes drained",
+    "broker nodes lost",
     "confirms that came too late",
     "full disks",
     "links that carry only down",

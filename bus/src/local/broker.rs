@@ -6,25 +6,24 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use rollcall_model::{Principal, TRACEPARENT, Tick, route};
+use rollcall_model::{TRACEPARENT, Tick, route};
 
 use super::queue::{Death, Entry, Message, QueueState};
 use super::routing::ExchangeState;
 use crate::delivery::{DEATH_EXCHANGE, DEATH_QUEUE, DEATH_REASON, Receipt, parked_headers};
-use crate::gone;
-use crate::{Assurance, ConsumeError, Delivery, EVENT_EXCHANGE, ExchangeKind, Outgoing, PublishError, QUEUE_DELETED};
+use crate::{Assurance, ConsumeError, Delivery, EVENT_EXCHANGE, ExchangeKind, Outgoing, PublishError};
 
 /// A connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId(u64);
+pub struct SessionId(pub(super) u64);
 
 /// A consumer of one queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConsumerId(u64);
 
 #[derive(Debug)]
-struct ConsumerState {
-    session: SessionId,
+pub(super) struct ConsumerState {
+    pub(super) session: SessionId,
     queue: String,
     prefetch: usize,
     next_tag: u64,
@@ -39,10 +38,10 @@ struct ConsumerState {
 pub struct Broker {
     pub(super) now: Tick,
     next_id: u64,
-    sessions: BTreeMap<SessionId, String>,
+    pub(super) sessions: BTreeMap<SessionId, String>,
     pub(super) exchanges: BTreeMap<String, ExchangeState>,
     pub(super) queues: BTreeMap<String, QueueState>,
-    consumers: BTreeMap<ConsumerId, ConsumerState>,
+    pub(super) consumers: BTreeMap<ConsumerId, ConsumerState>,
     ready: BTreeSet<ConsumerId>,
 }
 
@@ -65,37 +64,6 @@ impl Broker {
             consumers: BTreeMap::new(),
             ready: BTreeSet::new(),
         }
-    }
-
-    /// Opens a session. Whose it is becomes the `user-id` of what it publishes.
-    pub fn connect(&mut self, principal: &Principal) -> SessionId {
-        let id = SessionId(self.fresh_id());
-        self.sessions.insert(id, principal.to_string());
-        id
-    }
-
-    /// Ends a session: its consumers stop, what they had not settled is requeued, its inboxes are deleted and
-    /// the event exchange tells so.
-    pub fn disconnect(&mut self, session: SessionId) {
-        if self.sessions.remove(&session).is_none() {
-            return;
-        }
-        let inboxes: Vec<String> =
-            self.queues.iter().filter(|(_, q)| q.owner == Some(session)).map(|(name, _)| name.clone()).collect();
-        let consumers: Vec<ConsumerId> =
-            self.consumers.iter().filter(|(_, c)| c.session == session).map(|(id, _)| *id).collect();
-        for consumer in consumers {
-            self.cancel(consumer);
-        }
-        for inbox in inboxes {
-            self.delete_queue(&inbox);
-        }
-    }
-
-    /// Whether the session is open.
-    #[must_use]
-    pub fn is_connected(&self, session: SessionId) -> bool {
-        self.sessions.contains_key(&session)
     }
 
     /// Moves the present forward; it never goes back. Messages that became too old by then are dropped.
@@ -270,11 +238,7 @@ impl Broker {
         std::mem::take(&mut self.ready).into_iter().collect()
     }
 
-    pub(super) fn session_exists(&self, session: SessionId) -> bool {
-        self.sessions.contains_key(&session)
-    }
-
-    fn fresh_id(&mut self) -> u64 {
+    pub(super) fn fresh_id(&mut self) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         id
@@ -294,30 +258,7 @@ impl Broker {
         }
     }
 
-    fn delete_queue(&mut self, name: &str) {
-        let Some(state) = self.queues.remove(name) else { return };
-        for exchange in self.exchanges.values_mut() {
-            exchange.unbind_queue(name);
-        }
-        for consumer in state.consumers {
-            self.consumers.remove(&consumer);
-        }
-        // Nobody needs to listen for the event.
-        let _ = self.route(Message {
-            exchange: EVENT_EXCHANGE.into(),
-            routing_key: QUEUE_DELETED.into(),
-            body: Vec::new(),
-            kind: String::new(),
-            message_id: None,
-            user_id: None,
-            headers: [(gone::NAME, name), (gone::BY, "rmq-internal")]
-                .map(|(key, text)| (key.into(), text.into()))
-                .into(),
-            died_in: Vec::new(),
-        });
-    }
-
-    fn route(&mut self, message: Message) -> Result<(), PublishError> {
+    pub(super) fn route(&mut self, message: Message) -> Result<(), PublishError> {
         let targets = match self.exchanges.get(&message.exchange) {
             Some(exchange) => exchange.route(&message.routing_key),
             // The default exchange: every queue is bound to it under its own name.

@@ -12,7 +12,7 @@ impl Broker {
     /// # Errors
     /// [`DeclareError`]; what came before the refused item stays declared.
     pub fn declare(&mut self, session: SessionId, topology: &Topology) -> Result<Vec<Binding>, DeclareError> {
-        if !self.session_exists(session) {
+        if !self.is_connected(session) {
             return Err(DeclareError::Closed);
         }
         for exchange in &topology.exchanges {

@@ -5,7 +5,7 @@ use crate::delivery::{DEATH_REASON, PARKED_REASON};
 use crate::topology::inbox_topology;
 use crate::{
     Assurance, ConsumeError, DeclareError, EVENT_EXCHANGE, ExchangeKind, Outgoing, Overflow, PublishError,
-    QUEUE_DELETED, Queue, QueueClass, Topology,
+    QUEUE_DELETED, Queue, QueueClass, QueueGone, Topology,
 };
 
 fn me() -> Principal {
@@ -163,7 +163,13 @@ fn an_inbox_belongs_to_one_session_and_its_end_is_told() {
     let consumer = broker.consume(watcher, "events", 1).expect("consumes");
     let event = broker.next(consumer).expect("told");
     assert_eq!(event.routing_key, QUEUE_DELETED);
-    assert_eq!(event.headers.get("name").map(String::as_str), Some("inbox.a"));
+    assert_eq!(QueueGone::told_by(&event), Some(QueueGone { name: "inbox.a", with_its_node: false }));
+    broker.ack(event.receipt());
+    let owner = broker.connect(&me());
+    broker.declare(owner, &inbox_topology("inbox.a", &me())).expect("declared again");
+    broker.lose(owner);
+    let event = broker.next(consumer).expect("told again");
+    assert_eq!(QueueGone::told_by(&event), Some(QueueGone { name: "inbox.a", with_its_node: true }));
 }
 
 #[test]

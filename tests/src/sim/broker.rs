@@ -8,6 +8,15 @@ use rollcall_model::{CheckinId, Tick, route};
 use super::process::{Core, Lane, Pid, Role};
 use super::world::{Happening, World};
 
+/// How a node of the broker ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NodeEnd {
+    /// Killed: its queues go with it.
+    Lost,
+    /// Drained or stopped in order: it closes every connection.
+    Drained,
+}
+
 impl World {
     /// A process tries to connect, and to get its inbox.
     pub(super) fn connect(&mut self, pid: Pid) {
@@ -49,7 +58,7 @@ impl World {
         process.session = Some(session);
         process.kept.clear();
         process.consumers = consumers;
-        process.back_at = self.agenda.now();
+        (process.back_at, process.parted_at) = (self.agenda.now(), None);
         self.note_of(pid, "connected");
         let is_begun = !matches!(self.processes[pid].core, None | Some(Core::Standby(_)));
         if is_begun {
@@ -62,15 +71,57 @@ impl World {
 
     /// The process has lost its connection, and knows it.
     pub(super) fn lose_session(&mut self, pid: Pid) {
-        let Some(session) = self.processes[pid].session.take() else { return };
-        self.processes[pid].consumers.clear();
-        self.note_of(pid, "connection lost");
+        let Some(session) = self.processes[pid].session else { return };
         self.broker.disconnect(session);
-        let life = self.processes[pid].life;
-        self.soon(0, Happening::Link { pid, life, up: false });
         let after = self.chance.between(50, 1_500);
-        self.soon(after, Happening::Connect { pid, life });
+        self.session_lost(pid, after);
+    }
+
+    fn session_lost(&mut self, pid: Pid, back_after: u64) {
+        let process = &mut self.processes[pid];
+        process.session = None;
+        process.consumers.clear();
+        let life = process.life;
+        self.note_of(pid, "connection lost");
+        self.soon(0, Happening::Link { pid, life, up: false });
+        self.soon(back_after, Happening::Connect { pid, life });
         self.wake_consumers();
+    }
+
+    /// A node of the broker ends, and with it the connections of whoever was connected to it. They come back by another, which takes
+    /// some of them longer than a node may be silent.
+    pub(super) fn broker_node_ends(&mut self, end: NodeEnd) {
+        let here: Vec<Pid> = (0..self.processes.len())
+            .filter(|pid| self.processes[*pid].session.is_some())
+            .filter(|_| self.chance.happens(0.4))
+            .collect();
+        if here.len() < 3 {
+            return;
+        }
+        self.tally.count(match end {
+            NodeEnd::Lost => "broker nodes lost",
+            NodeEnd::Drained => "broker nodes drained",
+        });
+        self.note("broker", format_args!("a node of it ends: {end:?}"));
+        for pid in here {
+            // One after the other, so that the first may be back before the last are closed.
+            let at = if end == NodeEnd::Drained { self.chance.between(0, 400) } else { 0 };
+            let life = self.processes[pid].life;
+            self.soon(at, Happening::Parts { pid, life, end });
+        }
+    }
+
+    /// A process loses its connection with a node of the broker.
+    pub(super) fn parts(&mut self, pid: Pid, end: NodeEnd) {
+        let Some(session) = self.processes[pid].session else { return };
+        match end {
+            NodeEnd::Lost => self.broker.lose(session),
+            NodeEnd::Drained => self.broker.disconnect(session),
+        }
+        let after = self.chance.between(50, 8_000);
+        self.session_lost(pid, after);
+        // How many of a rack close together, and so whether they are excused, is chance when one is drained.
+        self.processes[pid].parted_at = (end == NodeEnd::Lost).then_some(self.now());
     }
 
     /// The broker's heartbeats went unanswered for too long.

@@ -1,6 +1,7 @@
 //! What goes wrong, when, and how it ends; and the changes of the calm phase.
 
 use super::SETTLED;
+use super::broker::NodeEnd;
 use super::life::Death;
 use super::network::Cut;
 use super::planted::Bug;
@@ -44,7 +45,7 @@ impl World {
 
     fn rarer_mishap(&mut self, pid: Pid) {
         let rack = self.chance.below(self.scene.racks);
-        match self.chance.below(6) {
+        match self.chance.below(8) {
             0 => {
                 let span = self.chance.between(1_000, 20_000);
                 self.rack_goes_dark(rack, span);
@@ -61,6 +62,8 @@ impl World {
                 let span = self.chance.between(200, 8_000);
                 self.database_leaves(span);
             }
+            4 => self.broker_node_ends(NodeEnd::Lost),
+            5 => self.broker_node_ends(NodeEnd::Drained),
             _ => self.clock_jumps(pid),
         }
     }

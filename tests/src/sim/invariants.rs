@@ -20,6 +20,7 @@ pub mod no_older_generation_writes;
 pub mod no_target_that_is_not_well;
 pub mod no_word_is_left_on_disk;
 pub mod nobody_gets_what_he_cannot_take;
+pub mod nobody_is_down_for_its_broker_node;
 pub mod nobody_is_down_who_speaks;
 pub mod one_group_per_kind;
 pub mod one_zone_controller_acts;

@@ -98,6 +98,7 @@ impl World {
         process.consumers.clear();
         process.kept.clear();
         let session = process.session.take();
+        process.parted_at = None;
         self.note_of(pid, format_args!("ends: {death:?}"));
         self.tally.count(match death {
             Death::Killed => "kills",

@@ -34,6 +34,8 @@ pub enum Bug {
     Misdelivers,
     /// A rack's controller never hears that its connection was lost and came back.
     HidesTheLink,
+    /// Of connections that went with a node of the broker three in ten are told, as if their owners had died.
+    TakesPartedForDead,
     /// What a rack wrote to disk stays there.
     KeepsWordsOnDisk,
     /// A publish counts as confirmed however it went.
@@ -93,9 +95,12 @@ pub const BUGS: &[Planted] = &[
     planted(Bug::ForgetsWhoObeys, &["everyone_obeys_the_policy"], 5),
     planted(Bug::BelievesEverybody, &["no_lie_is_believed"], 5),
     planted(Bug::Misdelivers, &["nobody_gets_what_he_cannot_take"], 5),
-    planted(Bug::HidesTheLink, &["a_stalled_observer_blames_nobody"], 60),
+    planted(Bug::HidesTheLink, &["a_stalled_observer_blames_nobody", "nobody_is_down_for_its_broker_node"], 60)
+        .from(60),
+    planted(Bug::TakesPartedForDead, &["nobody_is_down_for_its_broker_node"], 60),
     planted(Bug::KeepsWordsOnDisk, &["no_word_is_left_on_disk"], 5),
-    planted(Bug::TakesSentForConfirmed, &["saved_state_equals_truth_at_rest", "an_alert_for_every_lasting_change"], 40),
+    planted(Bug::TakesSentForConfirmed, &["saved_state_equals_truth_at_rest", "an_alert_for_every_lasting_change"], 60)
+        .from(300),
     planted(Bug::CachesTargets, &["no_target_that_is_not_well"], 40),
     planted(Bug::ReplaysItsOrder, &["no_action_takes_effect_twice"], 60),
     planted(Bug::SpeaksTooMuch, &["speech_keeps_to_its_budget"], 20),

@@ -80,6 +80,8 @@ pub(super) struct Process {
     pub stalled: bool,
     /// When it last stopped being paused or disconnected.
     pub back_at: u64,
+    /// When its connection ended with a node of the broker, unless it is back.
+    pub parted_at: Option<u64>,
     /// The deadline it waits for.
     pub armed: Option<u64>,
     /// Whether it is to run at all: `false` once it was ended for good.
@@ -103,6 +105,7 @@ impl Process {
             paused_until: 0,
             stalled: false,
             back_at: 0,
+            parted_at: None,
             armed: None,
             wanted: true,
         }

@@ -10,7 +10,7 @@ use rollcall_store::{Change, Snapshot};
 
 use super::invariants::{
     Violations, a_stalled_observer_blames_nobody, an_alert_for_every_lasting_change, no_assignment_without_a_row,
-    no_epoch_goes_back, nobody_is_down_who_speaks, one_group_per_kind,
+    no_epoch_goes_back, nobody_is_down_for_its_broker_node, nobody_is_down_who_speaks, one_group_per_kind,
 };
 use super::process::{Core, Pid, Role};
 use super::scene::Scene;
@@ -33,6 +33,8 @@ pub struct Blame {
     pub closed: bool,
     /// Milliseconds since the controller was last paused or disconnected, and noticed it.
     pub attentive_for: u64,
+    /// Milliseconds since the node's connection ended with a node of the broker, if it lives and is not back yet.
+    pub parted_for: Option<u64>,
     /// Whether the node is well, and has been for long.
     pub well: bool,
 }
@@ -190,6 +192,7 @@ impl World {
                     span: member.voice.span.0,
                     closed: member.voice.closed.is_some(),
                     attentive_for,
+                    parted_for: None,
                     well: false,
                 });
             }
@@ -200,10 +203,15 @@ impl World {
             let number = Scene::node_number(&self.nodes, blame.node);
             let number_here = number.filter(|number| self.stands_at(*number, pid));
             blame.well = self.is_settled() && number_here.is_some_and(|number| self.nodes[number].end == End::No);
+            let parted_at = number.and_then(|number| self.processes[self.scene.pid(Role::Node(number))].parted_at);
+            // Who hears nothing does not hear of it.
+            let parted_at = parted_at.filter(|_| !self.processes[pid].is_cut());
+            blame.parted_for = parted_at.map(|at| self.now() - at);
             let name = number.map_or_else(|| blame.node.short(), |number| self.nodes[number].name.to_string());
             self.note_of(pid, format_args!("   {name} is {}", blame.state));
             self.watch.violations.extend(nobody_is_down_who_speaks::check(&name, &blame));
             self.watch.violations.extend(a_stalled_observer_blames_nobody::check(&name, &blame));
+            self.watch.violations.extend(nobody_is_down_for_its_broker_node::check(&name, &blame));
         }
     }
 

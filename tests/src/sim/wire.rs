@@ -94,8 +94,10 @@ impl World {
 
     /// A message reaches the broker.
     pub(super) fn arrive(&mut self, from: Pid, session: SessionId, message: Outgoing, reply: Option<Reply>) {
-        // What was under way when the connection broke may have come to its end or not.
-        if self.processes[from].session != Some(session) && self.is_faulty() && self.chance.happens(0.5) {
+        // What was under way when the connection broke may have come to its end or not; nothing goes on from a node of the broker that is gone.
+        let process = &self.processes[from];
+        let (is_former, has_parted) = (process.session != Some(session), process.parted_at.is_some());
+        if is_former && (has_parted || (self.is_faulty() && self.chance.happens(0.5))) {
             self.tally.count("messages lost with their connection");
             return self.reply(1, reply, Err(PublishError::Disconnected));
         }

@@ -11,6 +11,7 @@ use rollcall_store::Store;
 use tokio::runtime::Runtime;
 
 use super::agenda::Agenda;
+use super::broker::NodeEnd;
 use super::chance::{Chance, Rates};
 use super::commands::Commands;
 use super::crowd::Toil;
@@ -61,6 +62,8 @@ pub(super) enum Happening {
     SessionDead { session: SessionId },
     /// The broker is back.
     BrokerBack,
+    /// A process loses its connection with a node of the broker.
+    Parts { pid: Pid, life: u32, end: NodeEnd },
     /// The network carries again for this process.
     Heal { pid: Pid },
     /// Every node takes its readings, and one sample asks for the next.
@@ -291,6 +294,7 @@ impl World {
             Happening::Link { pid, up, .. } => self.linked(pid, up),
             Happening::SessionDead { session } => self.session_dead(session),
             Happening::BrokerBack => self.broker_back(),
+            Happening::Parts { pid, end, .. } => self.parts(pid, end),
             Happening::Heal { pid } => self.heal(pid),
             Happening::Samples => self.all_sample(),
             Happening::Command => self.somebody_commands(),
@@ -317,7 +321,7 @@ impl World {
             | Happening::Renewed { pid, life, .. }
             | Happening::Belated { pid, life, .. }
             | Happening::Link { pid, life, .. } => (*pid, *life),
-            Happening::Start { pid, life } | Happening::Connect { pid, life } => {
+            Happening::Start { pid, life } | Happening::Connect { pid, life } | Happening::Parts { pid, life, .. } => {
                 return (self.processes[*pid].life == *life).then_some(happening);
             }
             _ => return Some(happening),

@@ -81,7 +81,9 @@ impl World {
                 Lane::BrokerEvents => {
                     for event in broker_events(std::slice::from_ref(delivery)) {
                         self.note_of(pid, format_args!("<- the broker tells {event:?}"));
-                        self.group_event(pid, event);
+                        for event in self.taken_for(event) {
+                            self.group_event(pid, event);
+                        }
                     }
                 }
                 Lane::Availability => match spoken(delivery, checked) {
