@@ -299,7 +299,7 @@ pub enum Change {
         /// When it was ordered.
         at: UnixMillis,
     },
-    /// An order went on. Written only if it is not final already, and never from running back to ordered.
+    /// An order went on. Written only if it comes further by it: ordered, running, expired or refused, done or failed.
     ActionMoved {
         /// The order.
         action_id: ActionId,

@@ -28,7 +28,8 @@ pub struct Snapshot {
     pub policy: Option<PolicyRecord>,
     /// Who is in which group by rule.
     pub entered: Vec<(NodeId, GroupId)>,
-    /// Orders that are not final, and the last thousand that expired: their end may be heard yet.
+    /// Orders that are not final; then, of the thousand that ended last, those that expired or were refused, in the order of their
+    /// ends: that a node carried one out may be heard yet.
     pub actions: Vec<ActionRecord>,
     /// Combinations that wait for approval, or were denied.
     pub held: Vec<HeldRecord>,

@@ -65,7 +65,7 @@ fn was(state: &str) -> &'static str {
     match state {
         "failed" => "failed",
         "refused" => "was refused",
-        _ => "was not begun in time, or never heard of again",
+        _ => "was not begun, or not heard of, in time",
     }
 }
 

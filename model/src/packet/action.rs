@@ -107,9 +107,10 @@ pub enum ActionState {
     Done,
     /// Tried, and failed.
     Failed,
-    /// Not tried: not allowed, not possible here, or the group is dark.
+    /// Not tried: not allowed, not possible here, or the group is dark. Its group controller may say so when the node has begun
+    /// already; that it is done is told then once it is heard.
     Refused,
-    /// Not begun before its deadline, or never heard of again.
+    /// Not begun before its deadline, or not heard of in time: that it is done is told once it is heard.
     Expired,
 }
 
@@ -127,7 +128,7 @@ impl ActionState {
         }
     }
 
-    /// Whether nothing more follows.
+    /// Whether nobody waits for more. Of what expired or was refused a node may tell later that it is done, or failed.
     #[must_use]
     pub const fn is_final(self) -> bool {
         !matches!(self, Self::Ordered | Self::Running)

@@ -94,9 +94,9 @@ const fn rank(state: ActionState) -> u8 {
     match state {
         ActionState::Ordered => 0,
         ActionState::Running => 1,
-        // Nothing was heard of it in time; it may be later.
-        ActionState::Expired => 2,
-        ActionState::Done | ActionState::Failed | ActionState::Refused => 3,
+        // Nothing was heard of it in time, or somebody on its way refused it: its node may be heard later.
+        ActionState::Expired | ActionState::Refused => 2,
+        ActionState::Done | ActionState::Failed => 3,
     }
 }
 

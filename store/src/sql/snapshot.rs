@@ -50,11 +50,17 @@ static ENTERED: Sql = Sql::new(|d| {
     )
 });
 
-static PENDING_ACTIONS: Sql = Sql::new(|d| {
+static OPEN_ACTIONS: Sql = Sql::new(|d| {
     format!(
-        "SELECT {} FROM actions t WHERE t.state IN ('ordered', 'running') OR t.action_id IN \
-         (SELECT action_id FROM actions WHERE state = 'expired' ORDER BY ended_ms DESC LIMIT 1000) \
-         ORDER BY t.ordered_ms, t.action_id",
+        "SELECT {} FROM actions t WHERE t.state IN ('ordered', 'running') ORDER BY t.ordered_ms, t.action_id",
+        d.row(&ACTIONS)
+    )
+});
+
+static LAPSED_ACTIONS: Sql = Sql::new(|d| {
+    format!(
+        "SELECT {} FROM (SELECT * FROM actions WHERE ended_ms IS NOT NULL ORDER BY ended_ms DESC LIMIT 1000) t \
+         WHERE t.state IN ('expired', 'refused') ORDER BY t.ended_ms, t.action_id",
         d.row(&ACTIONS)
     )
 });
@@ -83,7 +89,8 @@ pub(crate) async fn snapshot(link: &mut impl Link) -> Result<Snapshot, LoadError
     let policy = rows::<PolicyRow>(link, "policies", &THE_POLICY, vec![]).await?.pop();
     let entered = |row: OpenMembership| (row.node_id, row.group_id);
     let entered = rows_as(link, "memberships", &ENTERED, vec![], entered).await?;
-    let actions = rows::<ActionRow>(link, "actions", &PENDING_ACTIONS, vec![]).await?;
+    let mut actions = rows::<ActionRow>(link, "actions", &OPEN_ACTIONS, vec![]).await?;
+    actions.extend(rows::<ActionRow>(link, "actions", &LAPSED_ACTIONS, vec![]).await?);
     let held = rows::<CombinationRow>(link, "held_combinations", &HELD, vec![]).await?;
     let dissolved = rows::<Name>(link, "groups", &DISSOLVED, vec![]).await?;
     let trust = super::trust::snapshot(link, &mut alike).await?;

@@ -69,11 +69,12 @@ pub async fn a_starting_zone_gets_the_orders_whose_end_is_not_known(store: &Stor
         state,
     };
     let open = store.load().await.unwrap().actions;
-    let (second, third) = (record(2, ActionState::Ordered), record(3, ActionState::Running));
-    assert_eq!(open, [second.clone(), third.clone(), record(4, ActionState::Expired)]);
+    let (first, second, third) =
+        (record(1, ActionState::Refused), record(2, ActionState::Ordered), record(3, ActionState::Running));
+    assert_eq!(open, [second.clone(), third.clone(), first.clone(), record(4, ActionState::Expired)]);
     // What was not heard of in time is heard of later, once.
     store.commit(&[moved(4, ActionState::Done, "done", 95), moved(4, ActionState::Failed, "no", 96)]).await.unwrap();
-    assert_eq!(store.load().await.unwrap().actions, [second, third]);
+    assert_eq!(store.load().await.unwrap().actions, [second, third, first]);
     let sql = "SELECT state, message, ended_at FROM v_actions WHERE node = 'node-4'";
     assert_eq!(rows(store, sql).await, [[json!("done"), json!("done"), json!("2026-11-20T08:01:35.000Z")]]);
     let error = store.commit(&[ordered(5, node(5), 20)]).await.unwrap_err().to_string();

@@ -181,7 +181,7 @@ impl Bench {
         }
     }
 
-    /// Who has a cable and a clock of its own.
+    /// Who has a cable, a clock and a disk of its own.
     #[must_use]
     pub fn member(&self, target: Target) -> Option<&Member> {
         match target {

@@ -142,6 +142,9 @@ pub struct Schedule {
     pub planned: Vec<Planned>,
 }
 
+/// In a longer run it would not be clear which of a rack's times are an hour off.
+const CLEAR: Duration = Duration::from_secs(3_000);
+
 impl Schedule {
     /// Draws one. Nobody has two faults at once; different ones may.
     #[must_use]
@@ -158,6 +161,9 @@ impl Schedule {
             let mut fault = fault(&mut chance, on);
             if spares && fault == Fault::Kill && is_spared(on, size) {
                 fault = Fault::Pause;
+            }
+            if span > CLEAR && matches!((on, &fault), (Target::Rack(_), Fault::Clock(_))) {
+                fault = Fault::Disk;
             }
             if busy.get(&on).is_none_or(|until| *until + CALM <= at) {
                 busy.insert(on, at + lasts);

@@ -37,7 +37,7 @@ impl World {
             .collect();
         violations.extend(saved_state_equals_truth_at_rest::check(&known, &saved, &alerts));
         violations.extend(an_alert_for_every_lasting_change::check(&self.nodes, &self.watch.changes, &alerts));
-        violations.extend(an_alert_for_every_lasting_change::check_groups(&known, &alerts));
+        violations.extend(an_alert_for_every_lasting_change::check_groups(&saved, &alerts));
         for process in &self.processes {
             if let (Some(Core::Group(group)), Role::Group(number)) = (&process.core, process.role) {
                 let id = self.scene.group(number);

@@ -152,8 +152,8 @@ fn settings(document: &str) -> Option<Box<AvailabilitySettings>> {
 }
 
 /// Drains that hold: ordered since the node checked in last, and neither refused nor failed.
-const DRAINS: &str = "SELECT a.node_id, a.action_id FROM v_actions a JOIN v_nodes n ON n.node_id = a.node_id \
-                      WHERE a.kind = 'drain' AND a.state IN ('ordered', 'running', 'done') \
+const DRAINS: &str = "SELECT a.node_id, a.action_id, a.state FROM v_actions a JOIN v_nodes n ON n.node_id = a.node_id \
+                      WHERE a.kind = 'drain' AND a.state <> 'failed' \
                       AND (n.joined_at IS NULL OR a.ordered_at >= n.joined_at)";
 
 /// All that is committed.
@@ -173,9 +173,11 @@ pub(super) async fn load(store: &Store) -> Result<Vec<Fact>, LoadFailed> {
 pub(super) async fn drains(store: &Store) -> Result<Vec<Fact>, QueryError> {
     let drains = store.select(DRAINS, &[]).await?;
     let drain = |row: &Vec<serde_json::Value>| {
-        Some(Fact::DrainOrdered(row[0].as_str()?.parse().ok()?, row[1].as_str()?.parse().ok()?))
+        let (node, order) = (row[0].as_str()?.parse().ok()?, row[1].as_str()?.parse().ok()?);
+        let lapsed = [ActionState::Expired, ActionState::Refused].into_iter().find(|state| row[2] == state.as_str());
+        Some([Some(Fact::DrainOrdered(node, order)), lapsed.map(|state| Fact::Moved(order, state))])
     };
-    Ok(drains.rows.iter().filter_map(drain).collect())
+    Ok(drains.rows.iter().filter_map(drain).flatten().flatten().collect())
 }
 
 /// What is committed cannot be read.

@@ -41,6 +41,8 @@ pub(super) struct Fleet {
     /// Nodes thrown out that are not known otherwise.
     revoked: BTreeSet<NodeId>,
     drains: HashMap<ActionId, NodeId>,
+    /// Drains that expired or were refused: the run that had them may have drained all the same, and tell so later.
+    lapsed: HashMap<ActionId, NodeId>,
 }
 
 impl Known {
@@ -79,7 +81,14 @@ impl Known {
 
 impl Fleet {
     pub(super) fn new(zone: ZoneId) -> Self {
-        Self { zone, nodes: HashMap::new(), groups: BTreeMap::new(), revoked: BTreeSet::new(), drains: HashMap::new() }
+        Self {
+            zone,
+            nodes: HashMap::new(),
+            groups: BTreeMap::new(),
+            revoked: BTreeSet::new(),
+            drains: HashMap::new(),
+            lapsed: HashMap::new(),
+        }
     }
 
     pub(super) fn get(&self, node: NodeId) -> Option<&Known> {
@@ -104,6 +113,7 @@ impl Fleet {
         self.groups.clear();
         self.revoked.clear();
         self.drains.clear();
+        self.lapsed.clear();
         for known in self.nodes.values_mut() {
             known.entered.clear();
             known.drains.clear();
@@ -127,7 +137,9 @@ impl Fleet {
                 let known = self.named(node, &name);
                 if known.instance != Some(instance) {
                     known.drains.clear();
+                    self.lapsed.retain(|_, of| *of != node);
                 }
+                let known = self.named(node, &name);
                 (known.epoch, known.instance, known.logical) = (epoch, Some(instance), Some(logical));
                 // It is joining until its rack has heard of it; it checked in anew, so that what was doubted is over.
                 (known.state, known.doubted) = (NodeState::Joining, None);
@@ -190,10 +202,14 @@ impl Fleet {
     /// An order that is carried out drains, also by an agent that was started anew since it was given; one that came to nothing
     /// does not, whatever other orders did.
     fn moved(&mut self, order: ActionId, state: ActionState) -> Vec<NodeId> {
-        let Some(node) = self.drains.get(&order).copied() else { return vec![] };
+        let was_lapsed = self.lapsed.remove(&order).filter(|_| state == ActionState::Done);
+        let Some(node) = was_lapsed.or_else(|| self.drains.get(&order).copied()) else { return vec![] };
         let is_over = !matches!(state, ActionState::Ordered | ActionState::Running);
         if is_over {
             self.drains.remove(&order);
+        }
+        if matches!(state, ActionState::Expired | ActionState::Refused) {
+            self.lapsed.insert(order, node);
         }
         match state {
             ActionState::Ordered => vec![],

@@ -2,14 +2,16 @@
 //!
 //! What makes an order take effect once is its id: the node writes it down before it acts, and whoever has seen it does
 //! not act again. The zone therefore repeats itself without fear, through restarts too: what is not final is loaded
-//! again. An order nobody ever answered expires.
+//! again. An order nobody answered in time expires. That, and a refusal, which may be its rack's, is what is known so far: a
+//! node that carried it out all the same, and is heard later, has the last word.
 //!
 //! ```text
 //!            begun                done, failed
-//! ordered ─────────▶ running ─────────────────────▶ done, failed
-//!    │ refused, done, failed    │ silent for too long
-//!    ├──────────▶ refused …     └─────────────────▶ expired
-//!    └ not begun before its deadline ─────────────▶ expired
+//! ordered ─────────▶ running ─────────────────────▶ done, failed ◀──┐
+//!    │ refused, done, failed    │ silent for too long               │ told later
+//!    ├──────────▶ refused …     └─────────────────▶ expired ────────┤
+//!    │                └─────────────────────────────────────────────┤
+//!    └ not begun before its deadline ─────────────▶ expired ────────┘
 //! ```
 
 mod check;
@@ -33,8 +35,8 @@ const AGAIN: Millis = Millis(2_000);
 const AGAIN_BEGUN: Millis = Millis(10_000);
 /// The last outcome of a node may be on its way for so long.
 const ON_ITS_WAY: Millis = Millis(5_000);
-/// Of so many orders that expired last the end is still taken.
-const MOST_EXPIRED: usize = 1_000;
+/// Of so many orders that expired or were refused last the end is still taken.
+const MOST_LAPSED: usize = 1_000;
 /// Most orders of one node that are not final.
 const MOST_OPEN: usize = 16;
 
@@ -42,8 +44,8 @@ const MOST_OPEN: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Orders {
     open: BTreeMap<ActionId, Order>,
-    /// Those that expired last, and whose they were: the node may have done them, and the way from it been cut.
-    expired: VecDeque<(ActionId, NodeId)>,
+    /// Those that expired or were refused last, and whose they were: the node may have done them, and its way been cut.
+    lapsed: VecDeque<(ActionId, NodeId)>,
     /// How many were given in this run of the zone: makes the next id.
     given: u64,
     /// Groups that lie in darkness: many nodes silent at once, so nothing is done automatically.
@@ -92,20 +94,19 @@ impl Order {
 }
 
 impl Orders {
-    /// The orders that were not final when the zone ended; they are sent again at once. And those that had expired.
+    /// The orders that were not final when the zone ended; they are sent again at once. And those that had lapsed.
     pub(super) fn start(now: Now, saved: Vec<ActionRecord>) -> Self {
-        let (expired, open): (Vec<_>, Vec<_>) =
-            saved.into_iter().partition(|record| record.state == ActionState::Expired);
+        let (lapsed, open): (Vec<_>, Vec<_>) = saved.into_iter().partition(|record| record.state.is_final());
         let open = open.into_iter().map(|record| (record.action_id, Order::new(now, record))).collect();
         let mut orders = Self { open, ..Self::default() };
-        expired.iter().for_each(|record| orders.expire(record.action_id, record.node));
+        lapsed.iter().for_each(|record| orders.lapse(record.action_id, record.node));
         orders
     }
 
-    fn expire(&mut self, action_id: ActionId, node: NodeId) {
-        self.expired.push_back((action_id, node));
-        if self.expired.len() > MOST_EXPIRED {
-            self.expired.pop_front();
+    fn lapse(&mut self, action_id: ActionId, node: NodeId) {
+        self.lapsed.push_back((action_id, node));
+        if self.lapsed.len() > MOST_LAPSED {
+            self.lapsed.pop_front();
         }
     }
 
@@ -230,7 +231,7 @@ impl Zone {
         }
     }
 
-    /// A node tells how an order stands. What is final stays as it is, and who has begun has not refused.
+    /// A node tells how an order stands. Done and failed stay as they are, and who has begun has not refused.
     pub(super) fn on_action_outcome(&mut self, now: Now, outcome: ActionOutcome, effects: &mut Vec<Effect>) {
         let ActionOutcome { action_id, node, state, ref message, at: _ } = outcome;
         let Some(order) = self.orders.open.get_mut(&action_id) else {
@@ -255,17 +256,18 @@ impl Zone {
         }
     }
 
-    /// That an order has expired says that nothing was heard of it. Its end, once it is heard, is told instead.
+    /// That an order has expired says that nothing was heard of it; refused, that who was asked did not try, which its rack may
+    /// have said when the node had begun. Its end, once it is heard, is told instead.
     fn told_late(&mut self, now: Now, outcome: ActionOutcome, effects: &mut Vec<Effect>) {
         let ActionOutcome { action_id, node, state, message, at: _ } = outcome;
         let is_its_end = matches!(state, ActionState::Done | ActionState::Failed);
-        let place = self.orders.expired.iter().position(|expired| *expired == (action_id, node));
+        let place = self.orders.lapsed.iter().position(|lapsed| *lapsed == (action_id, node));
         let Some(place) = place.filter(|_| is_its_end) else {
             return self.count("actions", "final_already");
         };
-        self.orders.expired.remove(place);
+        self.orders.lapsed.remove(place);
         tracing::info!(target: "rollcall::step", step = "action_ended", %action_id, %node, %state,
-            "an action on node {node} that had expired is {state}: {message}");
+            "an action on node {node} that had expired, or was refused, is {state}: {message}");
         let message = message.chars().take(500).collect();
         effects.push(Effect::Save(Change::ActionMoved { action_id, state, message, at: now.wall }));
     }
@@ -281,8 +283,8 @@ impl Zone {
         let Some(order) = self.orders.open.remove(&action_id) else { return };
         tracing::info!(target: "rollcall::step", step = "action_ended", %action_id, node = %order.node, %state,
             "{} on node {} is {state}: {message}", order.action.kind(), order.node);
-        if state == ActionState::Expired {
-            self.orders.expire(action_id, order.node);
+        if matches!(state, ActionState::Expired | ActionState::Refused) {
+            self.orders.lapse(action_id, order.node);
         }
         effects.push(Effect::Save(Change::ActionMoved { action_id, state, message, at: now.wall }));
         if let Some(group) = self.nodes.get(&order.node).and_then(|node| node.physical).filter(|_| order.automatic) {

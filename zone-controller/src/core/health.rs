@@ -70,8 +70,8 @@ impl Zone {
             };
             if let Some(reason) = refusal {
                 self.count("alerts", reason);
-                if reason == "old_epoch" && change.state == NodeState::Down {
-                    self.was_down(now, alerts, change, effects);
+                if reason == "old_epoch" {
+                    self.of_old_epoch(now, alerts, change, effects);
                 }
                 self.set_right(now, alerts.group, change.node, reason, effects);
                 continue;
@@ -97,9 +97,13 @@ impl Zone {
 
     /// A node that died and came back before the zone heard of the former: the zone was away, or its database. It has another
     /// state by now, but that it was down is not lost.
-    fn was_down(&mut self, now: Now, alerts: &Alerts, change: &NodeChange, effects: &mut Vec<Effect>) {
+    fn of_old_epoch(&mut self, now: Now, alerts: &Alerts, change: &NodeChange, effects: &mut Vec<Effect>) {
         let place = (alerts.session, change.number);
         let Some(node) = self.nodes.get_mut(&change.node).filter(|node| place > node.last_change) else { return };
+        if change.state != NodeState::Down {
+            // Heard again before it came back: what ends it after that is another death.
+            return self.deaths.note(change);
+        }
         node.last_change = place;
         if self.deaths.is_saved(change) {
             return self.count("alerts", "known");

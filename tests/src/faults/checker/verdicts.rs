@@ -30,7 +30,8 @@ fn watchers_were_well(truth: &Truth, rack: &str, from: i64, to: i64) -> bool {
         Target::Rack(_) => on.to_string() == rack,
         Target::Checkin | Target::Agent(_) => false,
     };
-    !truth.done.iter().any(|done| watches(done.on) && done.from < to && done.to + AFTER > from)
+    let blinds = |done: &Done| !matches!(done.fault, Fault::Clock(_) | Fault::Disk) && watches(done.on);
+    !truth.done.iter().any(|done| blinds(done) && done.from < to && done.to + AFTER > from)
 }
 
 pub(super) fn check(truth: &Truth, store: &Store, find: &mut impl FnMut(Kind, String)) {
@@ -52,7 +53,8 @@ pub(super) fn check(truth: &Truth, store: &Store, find: &mut impl FnMut(Kind, St
                 && matches!(change.state.as_str(), "down" | "unknown")
                 && (done.from..=done.to).contains(&change.at)
         });
-        let told = told || store.afterwards.iter().any(|(name, _)| *name == node);
+        let is_of_it = |at: i64| (done.from..=done.to).contains(&at);
+        let told = told || store.afterwards.iter().any(|(name, at)| *name == node && is_of_it(*at));
         if !told && watchers_were_well(truth, rack, done.from, done.to) {
             let after = done.from - truth.began;
             find(Kind::Missed, format!("{node} was dead from {after} ms on for {} ms", done.to - done.from));

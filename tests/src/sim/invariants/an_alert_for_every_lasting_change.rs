@@ -1,11 +1,10 @@
 //! A change of health or liveness that lasts leaves its row in the alerts, soon; and no alert outlives its cause.
 
-use rollcall_group_controller::core::liveness::DARK_LEAST;
-use rollcall_model::NodeId;
+use rollcall_group_controller::core::liveness::is_dark;
 use rollcall_model::indicator::INDICATORS;
+use rollcall_model::{NodeId, NodeState};
 
-use super::saved_state_equals_truth_at_rest::Known;
-use super::{End, NodeTruth, SavedAlert, Violations};
+use super::{End, NodeTruth, SavedAlert, SavedNode, Violations};
 
 /// How soon an alert is raised when nothing is wrong, milliseconds.
 const SOON: u64 = 3_000;
@@ -58,11 +57,17 @@ pub fn check(nodes: &[NodeTruth], changes: &[Lasting], alerts: &[SavedAlert]) ->
 
 /// At rest, of groups.
 #[must_use]
-pub fn check_groups(nodes: &[Known<'_>], alerts: &[SavedAlert]) -> Violations {
+pub fn check_groups(saved: &[SavedNode], alerts: &[SavedAlert]) -> Violations {
     // Many that ended while their rack was away are dark to it: nobody can tell that from a broken link.
-    let is_untold = |node: &NodeTruth| node.end != End::No && !is_open(alerts, node.node(), "liveness");
-    let is_dark = |group| nodes.iter().filter(|(node, of, _)| *of == group && is_untold(node)).count() >= DARK_LEAST;
+    let is_dark = |group| {
+        let watched: Vec<_> = saved.iter().filter(|row| row.physical == Some(group) && is_watched(row.state)).collect();
+        is_dark(watched.iter().filter(|row| row.state == NodeState::Unknown).count(), watched.len())
+    };
     let is_over = |alert: &&SavedAlert| !(alert.kind == "mass_darkness" && is_dark(alert.group));
     let groups = alerts.iter().filter(|alert| alert.node.is_none() && !alert.cleared).filter(is_over);
     groups.map(|alert| violated!("group {} still has an open alert {:?}", alert.group, alert.kind)).collect()
+}
+
+const fn is_watched(state: NodeState) -> bool {
+    !matches!(state, NodeState::Down | NodeState::Left)
 }

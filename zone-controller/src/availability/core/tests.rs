@@ -185,6 +185,31 @@ fn an_order_that_a_new_run_carries_out_drains_and_one_that_fails_undoes_no_other
 }
 
 #[test]
+fn a_drain_that_lapsed_and_is_heard_of_later_holds_in_the_run_that_had_it() {
+    let order = |name: &str| ActionId::derived_from(name);
+    for (state, is_another_run, drained) in [
+        (ActionState::Expired, false, true),
+        (ActionState::Refused, false, true),
+        (ActionState::Failed, false, false),
+        (ActionState::Expired, true, false),
+    ] {
+        let mut core = core();
+        core.learn(Tick(70_000), joined(1, 1, "a run"));
+        core.learn(Tick(70_000), Fact::DrainOrdered(node(1), order("a")));
+        core.learn(Tick(70_010), Fact::Moved(order("a"), state));
+        if is_another_run {
+            core.learn(Tick(70_020), joined(1, 2, "another run"));
+        }
+        core.learn(Tick(70_030), Fact::Moved(order("a"), ActionState::Done));
+        core.learn(Tick(70_030), changed(1, NodeState::Healthy));
+        let expected = if drained { vec![Barrier::Draining] } else { vec![] };
+        let has = |barrier: &Barrier| *barrier == Barrier::Draining;
+        let found: Vec<_> = barriers(&mut core, 70_040, 1).into_iter().filter(has).collect();
+        assert_eq!(found, expected, "{state}, another run: {is_another_run}");
+    }
+}
+
+#[test]
 fn whoever_was_thrown_out_or_is_doubted_is_kept_apart() {
     let mut core = core();
     core.learn(Tick(70_000), Fact::Revoked(node(1)));

@@ -176,7 +176,7 @@ fn each_outcome_is_saved_once_and_what_is_final_stays() {
     let table: [(&[ActionState], &[ActionState]); 8] = [
         (&[Running, Running, Done, Done], &[Running, Done]),
         (&[Done, Failed], &[Done]),
-        (&[Refused, Running, Done], &[Refused]),
+        (&[Refused, Running, Done, Refused], &[Refused, Done]),
         (&[Running, Refused, Expired, Failed], &[Running, Failed]),
         (&[Running, Ordered, Done], &[Running, Done]),
         (&[Expired, Running, Done, Failed], &[Expired, Done]),

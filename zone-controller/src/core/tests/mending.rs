@@ -152,3 +152,14 @@ fn a_death_that_is_told_again_when_the_node_is_back_is_no_second_one() {
     assert_eq!(told_in(3), [0, 0], "and now so is the second");
     assert_eq!(zone.overview().ignored["alerts.known"], 3);
 }
+
+/// The zone's database was away, and the joins had their turn before the alerts.
+#[test]
+fn a_second_death_of_an_epoch_is_told_also_when_all_of_it_is_heard_late() {
+    let mut zone = peopled();
+    assert_eq!(saves(&zone.step(NOW, change("rack-a", 1, 1, NodeState::Down))).len(), 1);
+    zone.step(NOW, join("n1", "run2"));
+    assert!(saves(&zone.step(NOW, change("rack-a", 1, 2, NodeState::Healthy))).is_empty());
+    let was_down = zone.step(NOW, change("rack-a", 1, 3, NodeState::Down));
+    assert!(matches!(saves(&was_down)[..], [Change::NodeWasDown { number: 3, .. }]), "{was_down:?}");
+}
