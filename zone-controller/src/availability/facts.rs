@@ -151,7 +151,7 @@ fn settings(document: &str) -> Option<Box<AvailabilitySettings>> {
     document.settings.availability.map(Box::new)
 }
 
-/// Drains that hold: ordered since the node checked in last, and neither refused nor failed.
+/// Drains that hold, or that the same run of the node may still tell of: ordered since it checked in last, and not failed.
 const DRAINS: &str = "SELECT a.node_id, a.action_id, a.state FROM v_actions a JOIN v_nodes n ON n.node_id = a.node_id \
                       WHERE a.kind = 'drain' AND a.state <> 'failed' \
                       AND (n.joined_at IS NULL OR a.ordered_at >= n.joined_at)";

@@ -135,15 +135,17 @@ impl Fleet {
             }
             Fact::Joined { node, name, epoch, instance, logical, capacity } => {
                 let known = self.named(node, &name);
-                if known.instance != Some(instance) {
+                let is_another_run = known.instance != Some(instance);
+                if is_another_run {
                     known.drains.clear();
-                    self.lapsed.retain(|_, of| *of != node);
                 }
-                let known = self.named(node, &name);
                 (known.epoch, known.instance, known.logical) = (epoch, Some(instance), Some(logical));
                 // It is joining until its rack has heard of it; it checked in anew, so that what was doubted is over.
                 (known.state, known.doubted) = (NodeState::Joining, None);
                 known.capacity = capacity;
+                if is_another_run {
+                    self.lapsed.retain(|_, of| *of != node);
+                }
                 vec![node]
             }
             Fact::Placed { node, name, group } => {

@@ -37,6 +37,8 @@ const AGAIN_BEGUN: Millis = Millis(10_000);
 const ON_ITS_WAY: Millis = Millis(5_000);
 /// Of so many orders that expired or were refused last the end is still taken.
 const MOST_LAPSED: usize = 1_000;
+/// Most characters of what a node says of how an order ended.
+const MOST_SAID: usize = 500;
 /// Most orders of one node that are not final.
 const MOST_OPEN: usize = 16;
 
@@ -232,15 +234,15 @@ impl Zone {
     }
 
     /// A node tells how an order stands. Done and failed stay as they are, and who has begun has not refused.
-    pub(super) fn on_action_outcome(&mut self, now: Now, outcome: ActionOutcome, effects: &mut Vec<Effect>) {
-        let ActionOutcome { action_id, node, state, ref message, at: _ } = outcome;
-        let Some(order) = self.orders.open.get_mut(&action_id) else {
+    pub(super) fn on_action_outcome(&mut self, now: Now, mut outcome: ActionOutcome, effects: &mut Vec<Effect>) {
+        outcome.message = outcome.message.chars().take(MOST_SAID).collect();
+        let Some(order) = self.orders.open.get_mut(&outcome.action_id) else {
             return self.told_late(now, outcome, effects);
         };
+        let ActionOutcome { action_id, node, state, message, at: _ } = outcome;
         if order.node != node {
             return self.count("actions", "not_its_node");
         }
-        let message: String = message.chars().take(500).collect();
         match (order.begun, state) {
             (_, ActionState::Ordered) | (true, ActionState::Running | ActionState::Refused | ActionState::Expired) => {
                 self.count("actions", "repeated");
@@ -268,7 +270,6 @@ impl Zone {
         self.orders.lapsed.remove(place);
         tracing::info!(target: "rollcall::step", step = "action_ended", %action_id, %node, %state,
             "an action on node {node} that had expired, or was refused, is {state}: {message}");
-        let message = message.chars().take(500).collect();
         effects.push(Effect::Save(Change::ActionMoved { action_id, state, message, at: now.wall }));
     }
 

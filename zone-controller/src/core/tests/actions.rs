@@ -211,9 +211,8 @@ fn one_that_began_is_asked_seldom_and_not_before_it_can_be_lost() {
     assert_eq!(orders(&zone.step(at(10_100), Event::Tick)).len(), 1, "after its deadline too: the outcome may be lost");
 }
 
-#[test]
-fn orders_that_were_not_final_are_sent_again_by_the_next_run_under_their_ids() {
-    let (zone, id) = draining();
+/// The run after this one, which finds this order saved in a state.
+fn next_run(now: Now, zone: &Zone, id: ActionId, state: ActionState) -> (Zone, Vec<Effect>) {
     let record = ActionRecord {
         action_id: id,
         node: id_of("n1"),
@@ -221,12 +220,18 @@ fn orders_that_were_not_final_are_sent_again_by_the_next_run_under_their_ids() {
         automatic: false,
         deadline: UnixMillis(NOW.wall.0 + 10_000),
         time_limit_ms: 1_000,
-        state: ActionState::Ordered,
+        state,
     };
+    let run = Settings { instance: InstanceId::derived_from("next run"), ..settings(true) };
+    Zone::start(now, run, Snapshot { actions: vec![record], ..saved(zone) })
+}
+
+#[test]
+fn orders_that_were_not_final_are_sent_again_by_the_next_run_under_their_ids() {
+    let (zone, id) = draining();
     // The next run starts four seconds later, with a monotonic clock of its own.
     let later = Now { tick: Tick(0), wall: UnixMillis(NOW.wall.0 + 4_000) };
-    let run = Settings { instance: InstanceId::derived_from("next run"), ..settings(true) };
-    let (mut zone, _) = Zone::start(later, run, Snapshot { actions: vec![record], ..saved(&zone) });
+    let (mut zone, _) = next_run(later, &zone, id, ActionState::Ordered);
     assert_eq!(orders(&zone.step(later, Event::Tick))[0].action_id, id);
     set_policy(&mut zone, later, ALLOWED);
     let (_, effects) = ask(&mut zone, later, order("n1", Action::Reboot));
@@ -239,17 +244,7 @@ fn orders_that_were_not_final_are_sent_again_by_the_next_run_under_their_ids() {
 #[test]
 fn the_end_of_an_order_that_expired_is_still_taken_by_the_next_run_and_once() {
     let (zone, id) = draining();
-    let record = ActionRecord {
-        action_id: id,
-        node: id_of("n1"),
-        action: Action::Drain,
-        automatic: false,
-        deadline: UnixMillis(NOW.wall.0 + 10_000),
-        time_limit_ms: 1_000,
-        state: ActionState::Expired,
-    };
-    let run = Settings { instance: InstanceId::derived_from("next run"), ..settings(true) };
-    let (mut zone, first) = Zone::start(NOW, run, Snapshot { actions: vec![record], ..saved(&zone) });
+    let (mut zone, first) = next_run(NOW, &zone, id, ActionState::Expired);
     assert!(orders(&first).is_empty() && orders(&zone.step(NOW, Event::Tick)).is_empty(), "it is not sent again");
     let mut told = |node, state| moves(&zone.step(NOW, outcome(id, node, state)));
     assert_eq!(told("n2", ActionState::Done), [], "another node's word");
